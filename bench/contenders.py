@@ -1,0 +1,219 @@
+"""The contenders: one row each. What a row needs, and the commands that serve it."""
+
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import parts
+from service import Command, Service
+
+TRANSPORTS = ("tcp", "ipc")
+
+# How each proxy, and the application behind it, is told where they meet.
+UPSTREAM = {
+    ("zerogate", "tcp"): "tcp://127.0.0.1:{port}",
+    ("zerogate", "ipc"): "ipc://{path}",
+    ("nginx", "tcp"): "127.0.0.1:{port}",
+    ("nginx", "ipc"): "unix:{path}",
+    ("haproxy", "tcp"): "127.0.0.1:{port}",
+    ("haproxy", "ipc"): "unix@{path}",
+}
+
+NGINX_CONFIG = """\
+daemon off;
+worker_processes 1;
+pid {directory}/nginx.pid;
+error_log stderr;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/nginx-client-body;
+    proxy_temp_path {directory}/nginx-proxy;
+    fastcgi_temp_path {directory}/nginx-fastcgi;
+    uwsgi_temp_path {directory}/nginx-uwsgi;
+    scgi_temp_path {directory}/nginx-scgi;
+    # A connection lives as long as the client wants: the default closes it after 1000 requests.
+    keepalive_requests 1000000000;
+    upstream application {{
+        server {upstream};
+        keepalive 128;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{http_port};
+        location / {{
+            proxy_pass http://application;
+            proxy_http_version 1.1;
+            # The largest reply of the benchmark fits: none goes by way of the disk.
+            proxy_buffers 8 16k;
+            proxy_set_header Connection "";
+            proxy_set_header Host $http_host;
+{forwarding}        }}
+    }}
+}}
+"""
+
+# What zerogate tells the application about the client, in the peers' words.
+NGINX_FORWARDING = """\
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Forwarded-Host $http_host;
+            proxy_set_header X-Real-IP $remote_addr;
+            proxy_set_header X-Request-ID $request_id;
+"""
+
+HAPROXY_CONFIG = """\
+global
+    nbthread 1
+    maxconn 1024
+defaults
+    mode http
+    option http-keep-alive
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend clients
+    bind 127.0.0.1:{http_port}
+{forwarding}    default_backend application
+backend application
+    http-reuse always
+    server application {upstream}
+"""
+
+HAPROXY_FORWARDING = """\
+    unique-id-format %[uuid()]
+    http-request set-header X-Forwarded-For %[src]
+    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Host %[req.hdr(host)]
+    http-request set-header X-Real-IP %[src]
+    http-request set-header X-Request-ID %[unique-id]
+"""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How proxy and application meet in this run, for every contender alike.
+
+    transport: "tcp" on loopback, or "ipc", a Unix socket.
+    forwards: whether the peers add the fields that zerogate always adds, and uvicorn reads them.
+    """
+
+    transport: str
+    forwards: bool
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where one contender lives: a directory of its own, two free ports, a path for a socket."""
+
+    directory: Path
+    http_port: int
+    upstream_port: int
+    upstream_path: Path
+    manner: Manner
+
+    def upstream(self, proxy: str) -> str:
+        """Where proxy and application meet, in the proxy's own words."""
+        return UPSTREAM[proxy, self.manner.transport].format(port=self.upstream_port, path=self.upstream_path)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One row: its name on the command line, its title, what must be installed, and how it is served."""
+
+    name: str
+    title: str
+    needs: tuple[parts.Part, ...]
+    commands: Callable[[Site], list[Command]]
+
+
+def _zerogate(site: Site) -> list[Command]:
+    endpoint = site.upstream("zerogate")
+    router = ("--http", f"127.0.0.1:{site.http_port}", "--bind", endpoint, "--admin", "off", "--access-log", "off")
+    worker = ("app:app", "--connect", endpoint, "--name", "bench")
+    return [
+        Command("router", (sys.executable, "-m", "zerogate", "router", *router)),
+        Command("worker", (sys.executable, "-m", "zerogate", "worker", *worker)),
+    ]
+
+
+def _nginx(site: Site) -> list[Command]:
+    config = site.directory / "nginx.conf"
+    config.write_text(
+        NGINX_CONFIG.format(
+            directory=site.directory,
+            upstream=site.upstream("nginx"),
+            http_port=site.http_port,
+            forwarding=NGINX_FORWARDING if site.manner.forwards else "",
+        )
+    )
+    argv = (parts.NGINX.path(), "-p", str(site.directory), "-c", str(config), "-e", "stderr")
+    return [Command("nginx", argv), _uvicorn_behind_proxy(site)]
+
+
+def _haproxy(site: Site) -> list[Command]:
+    config = site.directory / "haproxy.cfg"
+    config.write_text(
+        HAPROXY_CONFIG.format(
+            upstream=site.upstream("haproxy"),
+            http_port=site.http_port,
+            forwarding=HAPROXY_FORWARDING if site.manner.forwards else "",
+        )
+    )
+    return [Command("haproxy", (parts.HAPROXY.path(), "-db", "-f", str(config))), _uvicorn_behind_proxy(site)]
+
+
+def _uvicorn_alone(site: Site) -> list[Command]:
+    return [_uvicorn("--host", "127.0.0.1", "--port", str(site.http_port), "--no-proxy-headers")]
+
+
+def _uvicorn_behind_proxy(site: Site) -> Command:
+    where = {
+        "tcp": ("--host", "127.0.0.1", "--port", str(site.upstream_port)),
+        "ipc": ("--uds", str(site.upstream_path)),
+    }[site.manner.transport]
+    reads = ("--proxy-headers", "--forwarded-allow-ips", "*") if site.manner.forwards else ("--no-proxy-headers",)
+    # The proxy decides when an idle connection between them ends, or a request could meet a closed one.
+    return _uvicorn(*where, *reads, "--timeout-keep-alive", "300")
+
+
+def _uvicorn(*options: str) -> Command:
+    fixed = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
+    return Command("uvicorn", (sys.executable, "-m", "uvicorn", "app:app", *fixed, *options))
+
+
+SUBJECT = "zerogate"
+
+CONTENDERS = {
+    contender.name: contender
+    for contender in (
+        Contender(SUBJECT, "zerogate", (parts.ZEROGATE,), _zerogate),
+        Contender("nginx", "nginx + uvicorn", (parts.NGINX, *parts.UVICORN), _nginx),
+        Contender("haproxy", "HAProxy + uvicorn", (parts.HAPROXY, *parts.UVICORN), _haproxy),
+        Contender("uvicorn", "uvicorn alone", parts.UVICORN, _uvicorn_alone),
+    )
+}
+
+
+def services(contenders: Sequence[Contender], directory: Path, manner: Manner) -> list[Service]:
+    """Lay out every contender in a directory of its own and on ports of its own; nothing is started yet."""
+    ports = iter(_free_ports(2 * len(contenders)))
+    made = []
+    for contender in contenders:
+        home = directory / contender.name
+        home.mkdir()
+        site = Site(home, next(ports), next(ports), home / "app.sock", manner)
+        made.append(Service(contender.name, site.http_port, contender.commands(site), home))
+    return made
+
+
+def _free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody has now, all different because all are held until the last is found."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

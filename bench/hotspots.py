@@ -1,0 +1,129 @@
+"""Where the CPU goes: profile every process of a contender under load: `python bench/hotspots.py` (see README.md)."""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import contenders
+import load
+import parts
+from app import REPLIES
+from contenders import CONTENDERS, SUBJECT, Manner
+from failure import BenchError, exit_code_of
+from profilers import PROFILERS, Hotspot, Profiler
+from report import Table
+from service import Service, running
+
+# Profilers take a moment to attach: the load outlasts them.
+EXTRA_LOAD_S = 2
+
+DESCRIPTION = """\
+Run one contender under load, record a CPU profile of each of its processes at the same time, and print the ten
+functions where most samples fell. py-spy (pip install py-spy) sees Python functions and counts the C that they call
+as theirs; py-spy-native tells the two apart; perf (apt install linux-perf) sees C functions and the kernel's, of any
+program. They may need root, or kernel.yama.ptrace_scope=0 and kernel.perf_event_paranoid=1.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line."""
+
+    contender: str
+    profiler: str
+    seconds: int
+    clients: int
+    path: str
+    transport: str
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="bench/hotspots.py", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = made.add_argument
+    add("--contender", choices=CONTENDERS, default=SUBJECT, help=f"whom to profile (default {SUBJECT})")
+    add("--profiler", choices=PROFILERS, default="py-spy", help="with what (default py-spy)")
+    add("--seconds", type=int, default=5, metavar="S", help="how long (default 5)")
+    add("--clients", type=int, default=64, metavar="N", help="connections at once (default 64)")
+    add("--path", choices=REPLIES, default="/", help="which reply: hello, a small JSON, or 32 KiB (default /)")
+    add("--transport", choices=contenders.TRANSPORTS, default="tcp", help="between proxy and application (default tcp)")
+    return made
+
+
+def profile(options: Options) -> None:
+    """Record and print. Raises BenchError."""
+    contender = CONTENDERS[options.contender]
+    profiler = PROFILERS[options.profiler]
+    if lines := parts.missing([parts.WRK, profiler.part, *contender.needs]):
+        raise BenchError("\n  ".join(("missing:", *lines)))
+    with tempfile.TemporaryDirectory(prefix="zerogate-bench-") as name:
+        directory = Path(name)
+        # nginx started by root works as nobody, who must get at the sockets here.
+        directory.chmod(0o755)
+        (service,) = contenders.services([contender], directory, Manner(options.transport, forwards=True))
+        with running([service], options.path, REPLIES[options.path][1]):
+            load.run_wrk(service.port, options.path, options.clients, EXTRA_LOAD_S)
+            for title, hotspots in record(service, profiler, options, directory):
+                print(table(title, hotspots).as_text() if hotspots else f"{title}: idle", end="\n\n")
+
+
+def record(
+    service: Service, profiler: Profiler, options: Options, directory: Path
+) -> list[tuple[str, Sequence[Hotspot]]]:
+    """Profile every process at once under load. Raises BenchError if a profiler or a request fails."""
+    processes = [(f"{name} {pid}", pid) for name, pids in service.pids().items() for pid in pids]
+    recordings = {title: directory / f"{pid}.profile" for title, pid in processes}
+    seconds = options.seconds + EXTRA_LOAD_S
+    with Crew() as crew:
+        crew.start("wrk", load.wrk_argv(service.port, options.path, options.clients, seconds))
+        for title, pid in processes:
+            crew.start(title, [profiler.part.path(), *profiler.argv(pid, options.seconds, recordings[title])])
+        for title in recordings:
+            crew.finish(title)
+        load.parse(crew.finish("wrk"))
+    return [(title, profiler.read(recording)) for title, recording in recordings.items()]
+
+
+class Crew:
+    """Processes at work side by side; those that still run at the end of the block are stopped."""
+
+    def __init__(self) -> None:
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            process.communicate()
+
+    def start(self, name: str, argv: Sequence[str]) -> None:
+        """Start a process under a name."""
+        self._processes[name] = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def finish(self, name: str) -> str:
+        """Wait for a process and return what it said on stdout. Raises BenchError if it failed."""
+        process = self._processes[name]
+        said, problem = process.communicate()
+        if process.returncode != 0:
+            first_line = (problem.strip() or said.strip()).partition("\n")[0]
+            raise BenchError(f"{name}: {process.args!r} failed with exit code {process.returncode}: {first_line}")
+        return said
+
+
+def table(title: str, hotspots: Sequence[Hotspot]) -> Table:
+    """The hotspots of one process, to be read."""
+    rows = [(f"{spot.own:.1%}", "" if spot.total is None else f"{spot.total:.1%}", spot.function) for spot in hotspots]
+    return Table(title, ("own", "total", "function"), rows)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code_of("bench/hotspots.py", lambda: profile(Options(**vars(parser().parse_args())))))

@@ -1,0 +1,46 @@
+"""Load from wrk: one thread, N kept-alive connections, as fast as replies come."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import parts
+from failure import BenchError
+
+DONE_HOOK = Path(__file__).resolve().parent / "done.lua"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the clients saw."""
+
+    requests: int
+    duration_us: int
+    p50_us: int
+    p99_us: int
+
+
+def wrk_argv(port: int, path: str, clients: int, seconds: int) -> list[str]:
+    """The wrk command for `clients` connections."""
+    shape = ["-t1", f"-c{clients}", f"-d{seconds}", "--latency", "-s", str(DONE_HOOK)]
+    return [parts.WRK.path(), *shape, f"http://127.0.0.1:{port}{path}"]
+
+
+def run_wrk(port: int, path: str, clients: int, seconds: int) -> Load:
+    """Run wrk to its end. Raises BenchError on any socket error, time-out (2 s) or status of 400 and above."""
+    done = subprocess.run(wrk_argv(port, path, clients, seconds), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"wrk failed with exit code {done.returncode}: {done.stderr or done.stdout}")
+    return parse(done.stdout)
+
+
+def parse(output: str) -> Load:
+    """Read the line that done.lua wrote last."""
+    result = json.loads(output.splitlines()[-1])
+    errors = {kind: count for kind, count in result.pop("errors").items() if count}
+    if errors:
+        raise BenchError("wrk counted errors: " + ", ".join(f"{kind} {count}" for kind, count in errors.items()))
+    if not result["requests"]:
+        raise BenchError("wrk got no reply at all")
+    return Load(**result)

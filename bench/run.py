@@ -1,0 +1,188 @@
+"""Measure zerogate side by side with its peers: `python bench/run.py` (see README.md)."""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import contenders
+import environment
+import measure
+import parts
+import report
+from app import REPLIES
+from contenders import CONTENDERS, Contender, Manner
+from failure import BenchError, exit_code_of
+from service import running
+
+DESCRIPTION = """\
+Measure zerogate (router and one worker) side by side with nginx + uvicorn, HAProxy + uvicorn and uvicorn alone:
+the same ASGI application behind each, on loopback, in interleaved rounds. Nothing is installed; what is missing is
+named with the command that gets it. Any failed request makes the run fail.
+"""
+
+EPILOG = """\
+examples:
+  python bench/run.py                                             everything, about five minutes
+  python bench/run.py --rounds 1 --seconds 1 --skip zerogate      a quick look at the peers
+  python bench/run.py --json bench/results/now.json --markdown bench/RESULTS.md
+"""
+
+FORWARD = {"all": True, "none": False}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line."""
+
+    rounds: int
+    seconds: int
+    warm_up: int
+    clients: tuple[int, ...]
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    path: str
+    transport: str
+    forward: str
+    json: Path | None
+    markdown: Path | None
+
+    def manner(self) -> Manner:
+        """How proxies and applications meet."""
+        return Manner(self.transport, FORWARD[self.forward])
+
+    def settings(self) -> str:
+        """What was measured, in words."""
+        return (
+            f"{self.rounds} rounds, {self.seconds} s for each point, path {self.path}, "
+            f"{self.transport} between proxy and application, peers forward {self.forward}"
+        )
+
+    def rows(self) -> list[Contender]:
+        """The chosen contenders, in the table's order."""
+        return [row for name, row in CONTENDERS.items() if name in (self.only or CONTENDERS) and name not in self.skip]
+
+
+def positive(text: str) -> int:
+    """A whole number above zero."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return number
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers above zero, with commas between."""
+    return tuple(sorted({positive(each) for each in text.split(",")}))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names of contenders, with commas between."""
+    chosen = tuple(text.split(","))
+    if unknown := [name for name in chosen if name not in CONTENDERS]:
+        raise argparse.ArgumentTypeError(f"no contender {', '.join(unknown)}: there are {', '.join(CONTENDERS)}")
+    return chosen
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="bench/run.py",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = made.add_argument
+    add("--rounds", type=positive, default=5, metavar="N", help="rounds over all points (default 5)")
+    add("--seconds", type=positive, default=4, metavar="S", help="seconds of load for each point (default 4)")
+    add("--warm-up", type=positive, default=2, metavar="S", help="seconds of load for each contender first (default 2)")
+    add("--clients", type=numbers, default=(1, 8, 64), metavar="N,...", help="connections at once (default 1,8,64)")
+    add("--only", type=names, default=(), metavar="NAME,...", help=f"only these of {', '.join(CONTENDERS)}")
+    add("--skip", type=names, default=(), metavar="NAME,...", help="all but these")
+    add("--path", choices=REPLIES, default="/", help="which reply: hello, a small JSON, or 32 KiB (default /)")
+    add(
+        "--transport",
+        choices=contenders.TRANSPORTS,
+        default="tcp",
+        help="between proxy and application: loopback TCP, or a Unix socket (default tcp)",
+    )
+    add(
+        "--forward",
+        choices=FORWARD,
+        default="all",
+        help="what the peers tell the application about the client: all that zerogate always does "
+        "(x-forwarded-for, -proto and -host, x-real-ip, x-request-id), or none, their cheapest (default all)",
+    )
+    add("--json", type=Path, metavar="PATH", help="write the raw rounds, summary and environment here")
+    add("--markdown", type=Path, metavar="PATH", help="write the report here as Markdown")
+    return made
+
+
+def run(options: Options, arguments: Sequence[str]) -> None:
+    """Measure, and report on stdout and into the files asked for. Raises BenchError."""
+    rows = options.rows()
+    used = [part for row in rows for part in row.needs]
+    refuse_if_missing(options, used)
+    where = {"settings": options.settings(), **environment.describe("bench/run.py", arguments, used)}
+    results = report.Results(collect(options, rows), rows)
+    print(report.as_text(results, where))
+    if options.json:
+        write(options.json, json.dumps({"environment": where, **results.as_json()}, indent=1) + "\n")
+    if options.markdown:
+        write(options.markdown, report.as_markdown(results, where))
+
+
+def refuse_if_missing(options: Options, used: Sequence[parts.Part]) -> None:
+    """Raises BenchError, with every missing part and how to get it: no row is left out unless asked for."""
+    if not options.rows():
+        raise BenchError("--only and --skip leave no contender")
+    if lines := parts.missing([parts.WRK, *used]):
+        raise BenchError("\n  ".join(("missing:", *lines)) + "\nOr leave rows out with --only or --skip.")
+
+
+def collect(options: Options, rows: Sequence[Contender]) -> list[measure.Point]:
+    """Start everything, warm it up, and measure every point; all processes are gone when this returns or raises."""
+    points = []
+    total = options.rounds * len(options.clients) * len(rows)
+    with tempfile.TemporaryDirectory(prefix="zerogate-bench-") as name:
+        directory = Path(name)
+        # nginx started by root works as nobody, who must get at the sockets here.
+        directory.chmod(0o755)
+        by_name = {each.name: each for each in contenders.services(rows, directory, options.manner())}
+        with running([*by_name.values()], options.path, REPLIES[options.path][1]):
+            for each in by_name.values():
+                progress(f"warming up {each.name}")
+                measure.measure(each, options.path, max(options.clients), options.warm_up, round_=0)
+            for round_, clients, which in measure.schedule([*by_name], options.clients, options.rounds):
+                point = measure.measure(by_name[which], options.path, clients, options.seconds, round_)
+                points.append(point)
+                progress(
+                    f"[{len(points)}/{total}] round {round_}, {clients} clients, {which}: "
+                    f"{point.requests_per_s:,.0f} requests/s, {point.cpu_us_per_request:.1f} µs CPU/request"
+                )
+    return points
+
+
+def progress(line: str) -> None:
+    """Tell what goes on, beside the report."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file, and the directories it needs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def main() -> int:
+    """The command: 0 after a whole run, 1 when anything failed, 2 for wrong usage."""
+    arguments = sys.argv[1:]
+    options = Options(**vars(parser().parse_args(arguments)))
+    return exit_code_of("bench/run.py", lambda: run(options, arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

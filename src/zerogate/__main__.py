@@ -1,0 +1,5 @@
+"""`python -m zerogate`."""
+
+from zerogate.cli import main
+
+main()

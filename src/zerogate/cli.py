@@ -1,0 +1,267 @@
+"""The command line: `zerogate router | worker | hello | run | demo | status`."""
+
+import dataclasses
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+import zerogate
+from zerogate.errors import UsageError, ZerogateError
+from zerogate.runner import Service, run_service
+from zerogate.settings import (
+    LinkSettings,
+    RouterSettings,
+    WorkerSettings,
+    environment_name,
+    options_of,
+    to_environment,
+)
+from zerogate.supervisor import Child, supervise
+
+S = TypeVar("S", bound=LinkSettings)
+Command = Callable[..., None]
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+class Parsed(click.ParamType):
+    """An option whose text is read by one of the parse functions of `settings`."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except UsageError as error:
+            self.fail(error.reason, param, ctx)
+
+
+def settings_options(*classes: type[LinkSettings], without: tuple[str, ...] = ()) -> Callable[[Command], Command]:
+    """Give a command an option for each setting of the classes."""
+    fields = {field.name: field for settings in classes for field in options_of(settings)}
+
+    def decorate(command: Command) -> Command:
+        for name, field in reversed(fields.items()):
+            if name not in without:
+                command = _option(name, field)(command)
+        return command
+
+    return decorate
+
+
+def _option(name: str, field: "dataclasses.Field[Any]") -> Callable[[Command], Command]:
+    default = field.default
+    if field.default_factory is not dataclasses.MISSING:
+        default = None
+    kind: Any = None
+    if field.metadata["choices"]:
+        kind = click.Choice(field.metadata["choices"])
+    elif (parse := field.metadata["parse"]) is not None:
+        kind = Parsed(parse.__name__.removeprefix("parse_"), parse)
+    flag = name.replace("_", "-")
+    is_flag = isinstance(default, bool)
+    return click.option(
+        f"--{flag}",
+        name,
+        type=kind,
+        multiple=isinstance(default, tuple),
+        is_flag=is_flag,
+        default=default,
+        show_default=_shown(default, field),
+        envvar=environment_name(name),
+        help=field.metadata["help"],
+        hidden=field.metadata["hidden"],
+    )
+
+
+def _shown(default: Any, field: "dataclasses.Field[Any]") -> str | bool:
+    if isinstance(default, tuple):
+        return ", ".join(default) or False
+    if default is None or isinstance(default, bool):
+        return False
+    match getattr(field.metadata["parse"], "__name__", ""):
+        case "parse_duration":
+            return f"{default:g}s"
+        case "parse_size":
+            return f"{default // 1024}k" if default < 1024 * 1024 else f"{default // (1024 * 1024)}M"
+        case _:
+            return str(default)
+
+
+def make_settings(kind: type[S], options: dict[str, Any]) -> S:
+    """Settings from a command's options; what was not given keeps its default."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    return kind(**{name: value for name, value in options.items() if name in names and value is not None})
+
+
+class Group(click.Group):
+    """Commands in the order of their definition, which is the order in which one meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(zerogate.__version__, prog_name="zerogate")
+def commands() -> None:
+    """A reverse proxy with no list of backends: workers dial in and say what they serve.
+
+    Start a router and any number of workers, in any order. Each option is also an environment variable: --queue-timeout
+    is ZEROGATE_QUEUE_TIMEOUT. Times are seconds, or a number with ms, s, m or h; sizes are bytes, or with k, M or G.
+    """
+
+
+@commands.command()
+@settings_options(RouterSettings)
+def router(**options: Any) -> None:
+    """Take HTTP, and send it to the workers that dialled in."""
+    from zerogate.router.service import Router
+
+    settings = make_settings(RouterSettings, options)
+
+    def greet(service: Service) -> None:
+        lines = [f"zerogate {zerogate.__version__} router {settings.name}"]
+        lines += [f"  http    http://{address}/" for address in settings.http]
+        lines += [f"  workers {endpoint}" for endpoint in settings.bind]
+        if settings.admin != "off":
+            lines.append(f"  status  http://{settings.admin}/status")
+        lines.append("Workers may come and go: `zerogate hello worker-1` is one. Ctrl-C stops.")
+        click.echo("\n".join(lines), err=True)
+
+    def reopen(service: Service) -> None:
+        assert isinstance(service, Router)
+        service.frontend.reopen_log()
+
+    run_service(
+        lambda: Router(settings),
+        loop=settings.loop,
+        log_level=settings.log_level,
+        on_started=greet,
+        on_hangup=reopen,
+    )
+
+
+@commands.command()
+@click.argument("app")
+@settings_options(WorkerSettings)
+def worker(app: str, **options: Any) -> None:
+    """Host the ASGI application APP, written MODULE:ATTRIBUTE."""
+    settings = make_settings(WorkerSettings, options)
+    if settings.processes > 1:
+        supervise(worker_children(["worker", app], settings), loop=settings.loop, log_level=settings.log_level)
+        return
+    from zerogate.worker.loader import load_application
+
+    _run_worker(settings, lambda: load_application(app), app)
+
+
+@commands.command()
+@click.argument("name")
+@settings_options(WorkerSettings, without=("name",))
+def hello(name: str, **options: Any) -> None:
+    """Be an example worker: answer `Hello from NAME`."""
+    settings = make_settings(WorkerSettings, {**options, "name": name})
+    if settings.processes > 1:
+        supervise(worker_children(["hello"], settings), loop=settings.loop, log_level=settings.log_level)
+        return
+    from zerogate.worker.hello import hello as make_application
+
+    _run_worker(settings, lambda: make_application(name), "hello")
+
+
+@commands.command()
+@click.argument("app")
+@settings_options(RouterSettings, WorkerSettings, without=("connect", "name"))
+@click.pass_context
+def run(ctx: click.Context, app: str, **options: Any) -> None:
+    """Run a router and workers for APP in one go. More workers may dial in."""
+    if ctx.get_parameter_source("processes") is click.core.ParameterSource.DEFAULT:
+        options["processes"] = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory(prefix="zerogate-") as directory:
+        endpoint = f"ipc://{directory}/link"
+        router_settings = make_settings(RouterSettings, {**options, "bind": (endpoint, *options["bind"])})
+        name = app.partition(":")[0].rpartition(".")[2]
+        worker_settings = make_settings(WorkerSettings, {**options, "connect": (endpoint,), "name": name})
+        children = [
+            Child("the router", ["router"], to_environment(router_settings)),
+            *worker_children(["worker", app], worker_settings),
+        ]
+        supervise(children, loop=router_settings.loop, log_level=router_settings.log_level)
+
+
+@commands.command()
+@click.option("--http", default="127.0.0.1:9000", show_default=True, help="HOST:PORT to take HTTP on.")
+@click.option("--bind", default="tcp://127.0.0.1:8000", show_default=True, help="Endpoint that workers dial.")
+@click.option("--once", is_flag=True, help="End after the last step instead of waiting for Ctrl-C.")
+def demo(http: str, bind: str, once: bool) -> None:
+    """Play the README's example in this terminal, then stay up for your own curl."""
+    from zerogate.demo import Demo
+
+    Demo(http, bind).play(once=once)
+
+
+@commands.command()
+@click.option("--admin", default="127.0.0.1:9001", show_default=True, envvar="ZEROGATE_ADMIN", help="HOST:PORT.")
+@click.option("--json", "as_json", is_flag=True, help="The whole of it, for scripts.")
+def status(admin: str, as_json: bool) -> None:
+    """Show a router's workers, routes and counters."""
+    from zerogate.status import show_status
+
+    show_status(admin, as_json=as_json)
+
+
+def worker_children(arguments: list[str], settings: WorkerSettings) -> list[Child]:
+    """A worker process for each of `processes`, named NAME-1, NAME-2, …"""
+    children = []
+    for number in range(1, settings.processes + 1):
+        name = f"{settings.name}-{number}" if settings.processes > 1 else settings.name
+        own = dataclasses.replace(settings, name=name, processes=1)
+        # `hello` takes its name as an argument.
+        named = [*arguments, name] if arguments == ["hello"] else arguments
+        children.append(Child(f"worker {name}", named, to_environment(own)))
+    return children
+
+
+def _run_worker(settings: WorkerSettings, load: Callable[[], Any], label: str) -> None:
+    from zerogate.worker.service import WorkerService
+
+    def greet(service: Service) -> None:
+        dialled = ", ".join(settings.connect)
+        click.echo(f"zerogate {zerogate.__version__} worker {settings.name} ({label}) dials {dialled}", err=True)
+
+    run_service(
+        lambda: WorkerService(settings, load()), loop=settings.loop, log_level=settings.log_level, on_started=greet
+    )
+
+
+def main() -> NoReturn:
+    """Entry point. Exits 0 after a clean stop, 1 when something failed, 2 for wrong usage."""
+    try:
+        commands.main(prog_name="zerogate", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except click.ClickException as error:
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "zerogate"
+        click.echo(f"{command}: {error.format_message()} (see {command} --help)", err=True)
+        sys.exit(EXIT_USAGE)
+    except UsageError as error:
+        click.echo(f"zerogate: {error.reason}", err=True)
+        sys.exit(EXIT_USAGE)
+    except ZerogateError as error:
+        click.echo(f"zerogate: {error.reason}", err=True)
+        sys.exit(EXIT_FAILED)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(EXIT_FAILED)
+    sys.exit(0)

@@ -1,0 +1,46 @@
+"""What can go wrong, as data: whose fault it is, what the client is told, and why, in words for people."""
+
+
+class ZerogateError(Exception):
+    """Base of everything zerogate raises on purpose. `reason` is one line for people."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UsageError(ZerogateError):
+    """The command was called wrongly. Exit code 2."""
+
+
+class StartError(ZerogateError):
+    """It could not start: a port is taken, an application cannot be imported. Exit code 1."""
+
+
+class WireError(ZerogateError):
+    """A peer sent what its protocol forbids. The connection it came on ends."""
+
+
+class ZmtpError(WireError):
+    """The peer broke ZMTP (RFC 37): not ZeroMQ at all, another version, mechanism or socket type, a bad frame."""
+
+
+class SpdyError(WireError):
+    """The peer broke the SPDY session. `status` is what GOAWAY says of it (SPDY/3.1, 2.6.6)."""
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class ReplyError(WireError):
+    """A worker's reply is not valid HTTP, or not of the length it announced. The worker's fault."""
+
+
+class HttpError(ZerogateError):
+    """What a client is told instead of a reply: `status` and the `zerogate-error` field's `code`."""
+
+    def __init__(self, status: int, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.code = code

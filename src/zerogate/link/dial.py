@@ -1,0 +1,87 @@
+"""Dialling: a worker keeps one link to each of its endpoints, for ever, whoever starts first."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from zerogate.link.endpoint import Endpoint
+from zerogate.link.link import Link
+
+logger = logging.getLogger("zerogate.link")
+
+# A link that lasted this long was no part of a failure to connect: dial again at once.
+STEADY_S = 60.0
+CONNECT_TIMEOUT_S = 5.0
+
+
+class Dialler:
+    """Keeps a link to one endpoint. Names are resolved anew for each try.
+
+    Waits between tries with exponential backoff and full jitter, `redial_min` to `redial_max` seconds.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, make_link: Callable[["Dialler"], Link], *, redial_min: float, redial_max: float
+    ) -> None:
+        self.endpoint = endpoint
+        self._make_link = make_link
+        self._redial_min = redial_min
+        self._redial_max = redial_max
+        self._failures = 0
+        self._again = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"dial {self.endpoint.text}")
+
+    def stop(self) -> None:
+        """Dial no more. The link that is up stays."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def dial_again(self, lasted_s: float) -> None:
+        """The link has ended, or its router is leaving, after `lasted_s` seconds of service."""
+        if lasted_s >= STEADY_S:
+            self._failures = 0
+        else:
+            self._failures += 1
+        self._again.set()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await self._connect()
+            except (OSError, TimeoutError) as error:
+                level = logging.INFO if self._failures == 0 else logging.DEBUG
+                logger.log(level, "no router at %s yet (%s): dialling on", self.endpoint.text, describe(error))
+                self._failures += 1
+            else:
+                await self._again.wait()
+                self._again.clear()
+            await asyncio.sleep(self._delay())
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        endpoint = self.endpoint
+        if endpoint.path:
+            await loop.create_unix_connection(self._make_own_link, endpoint.path)
+        else:
+            await loop.create_connection(self._make_own_link, endpoint.host, endpoint.port)
+
+    def _make_own_link(self) -> Link:
+        return self._make_link(self)
+
+    def _delay(self) -> float:
+        if self._failures == 0:
+            return 0.0
+        ceiling = min(self._redial_max, self._redial_min * 2.0 ** min(self._failures, 30))
+        return max(self._redial_min, random.uniform(0.0, ceiling))
+
+
+def describe(error: BaseException) -> str:
+    """A connection error in words: `Connection refused`, not the exception's class."""
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

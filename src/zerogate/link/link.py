@@ -1,0 +1,343 @@
+"""A session over a transport: ZMTP and SPDY meet asyncio here, and nowhere else. One class for both ends.
+
+    transport bytes -> zmtp.Connection -> spdy.Session -> events -> the stream's handler or the link's owner
+    handler's calls -> spdy.Session -> frames collected -> one ZMTP message and one write a turn of the event loop
+
+Reading never waits for writing: what a peer can make us queue is bounded by its windows and MAX_BACKLOG_BYTES.
+"""
+
+import asyncio
+import logging
+from typing import Any, Protocol, cast
+
+from zerogate.errors import WireError
+from zerogate.settings import LinkSettings
+from zerogate.wire import zmtp
+from zerogate.wire.spdy import events
+from zerogate.wire.spdy.frames import GoAwayStatus
+from zerogate.wire.spdy.session import Session
+from zerogate.wire.spdy.streams import Stream
+
+logger = logging.getLogger("zerogate.link")
+
+# Above this much unsent output DATA is held back, so that streams share a slow link in turn.
+HIGH_WATER_BYTES = 256 * 1024
+# DATA stops at the high-water mark; only replies to a flood of control frames can go so far beyond it.
+MAX_BACKLOG_BYTES = 32 * 1024 * 1024
+
+Fields = dict[bytes, bytes]
+
+
+class StreamHandler(Protocol):
+    """Who uses a stream; set as `stream.handler`."""
+
+    def on_reply(self, fields: Fields, fin: bool) -> None:
+        """SYN_REPLY came."""
+
+    def on_headers(self, fields: Fields, fin: bool) -> None:
+        """HEADERS came: trailers, or an interim reply."""
+
+    def on_data(self, data: bytes, fin: bool) -> None:
+        """DATA came. The handler owes `Link.consumed` for it."""
+
+    def on_writable(self) -> None:
+        """All that was given to `send_data` has been framed."""
+
+    def on_reset(self, status: int) -> None:
+        """RST_STREAM came, or the peer broke the stream's rules. The stream is gone."""
+
+    def on_lost(self, reason: str) -> None:
+        """The link is gone, and the stream with it."""
+
+
+class LinkOwner(Protocol):
+    """Who runs links: the router or the worker."""
+
+    def on_ready(self, link: "Link") -> None:
+        """The ZMTP handshake is done."""
+
+    def on_stream(self, link: "Link", stream: Stream, fields: Fields, fin: bool) -> None:
+        """The peer opened a stream."""
+
+    def on_settings(self, link: "Link", max_concurrent: int) -> None:
+        """The peer said how many streams it takes at once."""
+
+    def on_goaway(self, link: "Link", last_stream_id: int) -> None:
+        """The peer takes no new streams. Streams above the id will hear that they are refused."""
+
+    def on_suspect(self, link: "Link", is_suspect: bool) -> None:
+        """The link has been silent for long, or has spoken again."""
+
+    def on_closed(self, link: "Link", reason: str) -> None:
+        """The link is gone; its streams' handlers will be told."""
+
+
+class Link(asyncio.Protocol):
+    """One link. `is_router` says which end this is; `max_concurrent` is what we take, if we say it."""
+
+    def __init__(
+        self, owner: LinkOwner, settings: LinkSettings, *, is_router: bool, max_concurrent: int | None = None
+    ) -> None:
+        ours, theirs = (b"ROUTER", (b"DEALER", b"XREQ")) if is_router else (b"DEALER", (b"ROUTER", b"XREP"))
+        self._owner = owner
+        self._settings = settings
+        self._zmtp = zmtp.Connection(socket_type=ours, accepts=frozenset(theirs))
+        self.session = Session(
+            opens_odd=is_router,
+            stream_window=settings.stream_window,
+            session_window=settings.session_window,
+            max_concurrent=max_concurrent,
+            last_stream_id=settings.last_stream_id,
+        )
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._is_flush_due = False
+        self._is_paused = False
+        self._late: list[Any] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard = self._check_due = self._loop.time()
+        self._reason = ""
+        self.is_ready = False
+        self.is_suspect = False
+        self.is_closed = False
+        self.peer = "?"
+        self.peer_max_concurrent: int | None = None
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+    def __repr__(self) -> str:
+        state = "closed" if self.is_closed else "suspect" if self.is_suspect else "up" if self.is_ready else "opening"
+        return f"<Link {self.peer} {state} streams={len(self.session.streams)}>"
+
+    # Streams
+
+    def open_stream(self, block: bytes, fin: bool, handler: StreamHandler) -> Stream:
+        """Open a stream with a raw name/value block. Raises StreamIdsExhausted."""
+        stream = self.session.open_stream(block, fin)
+        stream.handler = handler
+        if not self._is_flush_due:
+            self._flush_soon()
+        return stream
+
+    def send_reply(self, stream: Stream, block: bytes, fin: bool) -> None:
+        self.session.send_reply(stream, block, fin)
+        if not self._is_flush_due:
+            self._flush_soon()
+
+    def send_headers(self, stream: Stream, block: bytes, fin: bool) -> None:
+        self.session.send_headers(stream, block, fin)
+        if not self._is_flush_due:
+            self._flush_soon()
+
+    def send_data(self, stream: Stream, data: bytes, fin: bool) -> None:
+        """Send, or keep until there is credit; `stream.pending_bytes` tells how much is kept."""
+        self.session.send_data(stream, data, fin)
+        if not self._is_flush_due:
+            self._flush_soon()
+
+    def consumed(self, stream: Stream, n_bytes: int) -> None:
+        """The stream's handler has passed on `n_bytes` of its data: the peer may send as much again."""
+        self.session.consumed(stream, n_bytes)
+        if self.session.output and not self._is_flush_due:
+            self._flush_soon()
+
+    def reset(self, stream: Stream, status: int) -> None:
+        """End a stream at once. Its handler hears nothing more."""
+        stream.handler = None
+        if self.is_closed:
+            return
+        self.session.reset(stream, status)
+        if not self._is_flush_due:
+            self._flush_soon()
+
+    def set_max_concurrent(self, n: int) -> None:
+        self.session.set_max_concurrent(n)
+        self._flush_soon()
+
+    def goaway(self) -> None:
+        """Say that no new streams are taken; those that are open go on."""
+        if not self.is_closed and not self.session.is_going_away:
+            self.session.goaway(GoAwayStatus.OK)
+            self._flush_soon()
+
+    def close(self, reason: str) -> None:
+        """End the link after what is queued has been written."""
+        if not self._reason:
+            self._reason = reason
+        if self._transport is not None and not self.is_closed:
+            self._flush()
+            self._transport.close()
+
+    def abort(self, reason: str) -> None:
+        """End the link at once."""
+        if not self._reason:
+            self._reason = reason
+        if self._transport is not None and not self.is_closed:
+            self._transport.abort()
+
+    def after_batch(self, call: Any) -> None:
+        """Call when every event of the bytes now being read has been handed on."""
+        self._late.append(call)
+
+    # Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)
+        transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        peername = transport.get_extra_info("peername")
+        self.peer = f"{peername[0]}:{peername[1]}" if isinstance(peername, tuple) else "ipc"
+        self._heard = self._loop.time()
+        self._write_zmtp()
+        self._timer = self._loop.call_later(self._settings.handshake_timeout, self._check_handshake)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        self.bytes_in += len(data)
+        if self.is_suspect:
+            self.is_suspect = False
+            self._owner.on_suspect(self, False)
+        connection = self._zmtp
+        pieces = connection.receive(data)
+        if not self.is_ready and connection.is_ready:
+            self._become_ready()
+        for piece in pieces:
+            self._dispatch(self.session.receive(piece))
+        if self._late:
+            late, self._late = self._late, []
+            for call in late:
+                call()
+        self._write_zmtp()
+        error = connection.error or self.session.error
+        if error is not None:
+            self._fail(error)
+        elif not self._is_flush_due:
+            # Behind the tasks that these events made: what those send in their first step goes with this write.
+            self._flush_soon()
+
+    def eof_received(self) -> None:
+        """A closed connection is lost at once: a link has no half-open state."""
+        self._reason = self._reason or "closed by the peer"
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+        self.session.hold()
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self._dispatch(self.session.release())
+        self._flush_soon()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        reason = self._reason or (str(exc) if exc else "closed by the peer")
+        # The owner first: what the handlers send elsewhere must not come back to this link.
+        self._owner.on_closed(self, reason)
+        for stream in list(self.session.streams.values()):
+            handler, stream.handler = stream.handler, None
+            if handler is not None:
+                handler.on_lost(reason)
+
+    # Inside
+
+    def _dispatch(self, batch: list[Any]) -> None:
+        for event in batch:
+            kind = type(event)
+            if kind is events.Data:
+                handler = event.stream.handler
+                if handler is not None:
+                    handler.on_data(event.data, event.fin)
+            elif kind is events.Reply:
+                handler = event.stream.handler
+                if handler is not None:
+                    handler.on_reply(event.fields, event.fin)
+            elif kind is events.StreamOpened:
+                self._owner.on_stream(self, event.stream, event.fields, event.fin)
+            elif kind is events.Writable:
+                handler = event.stream.handler
+                if handler is not None:
+                    handler.on_writable()
+            elif kind is events.Headers:
+                handler = event.stream.handler
+                if handler is not None:
+                    handler.on_headers(event.fields, event.fin)
+            elif kind is events.Reset:
+                handler, event.stream.handler = event.stream.handler, None
+                if handler is not None:
+                    handler.on_reset(event.status)
+            elif kind is events.Settings:
+                if event.max_concurrent is not None:
+                    self.peer_max_concurrent = event.max_concurrent
+                    self._owner.on_settings(self, event.max_concurrent)
+            elif kind is events.GoAway:
+                self._owner.on_goaway(self, event.last_stream_id)
+
+    def _become_ready(self) -> None:
+        self.is_ready = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._check_due = self._loop.time() + self._settings.suspect_after / 3
+        self._timer = self._loop.call_at(self._check_due, self._check_liveness)
+        self._owner.on_ready(self)
+        self._flush_soon()
+
+    def _check_handshake(self) -> None:
+        self._fail_with(f"no handshake within {self._settings.handshake_timeout:g} s")
+
+    def _check_liveness(self) -> None:
+        settings = self._settings
+        interval = settings.suspect_after / 3
+        now = self._loop.time()
+        # A check that comes late says that this process was stopped or busy: that time was ours, not the peer's.
+        self._heard += max(0.0, now - self._check_due - interval)
+        silent = now - self._heard
+        if silent >= settings.lost_after:
+            self._fail_with(f"silent for {silent:.1f} s")
+            return
+        if silent >= settings.suspect_after and not self.is_suspect:
+            self.is_suspect = True
+            self._owner.on_suspect(self, True)
+        if silent >= interval * 0.9:
+            self._write(self._zmtp.ping(settings.lost_after))
+        self._check_due = now + interval
+        self._timer = self._loop.call_at(self._check_due, self._check_liveness)
+
+    def _fail(self, error: WireError) -> None:
+        self._flush()
+        self._fail_with(error.reason)
+
+    def _fail_with(self, reason: str) -> None:
+        if not self._reason:
+            self._reason = reason
+            logger.warning("link from %s ended: %s", self.peer, reason)
+        if self._transport is not None and not self.is_closed:
+            if self._transport.get_write_buffer_size():
+                self._transport.abort()
+            else:
+                self._transport.close()
+
+    def _flush_soon(self) -> None:
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._is_flush_due = False
+        if not self.is_ready or not self.session.output:
+            return
+        self._write(self._zmtp.encode(self.session.take_output()))
+
+    def _write_zmtp(self) -> None:
+        output = self._zmtp.take_output()
+        if output:
+            self._write(output)
+
+    def _write(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or self.is_closed:
+            return
+        self.bytes_out += len(data)
+        transport.write(data)
+        if self._is_paused and transport.get_write_buffer_size() > MAX_BACKLOG_BYTES:
+            self.abort("the peer does not read what it asks for")

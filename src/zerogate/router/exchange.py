@@ -1,0 +1,400 @@
+"""An exchange: one request and its reply, from the client's first byte to its last.
+
+    QUEUED --a worker has room--> SENT --SYN_REPLY--> REPLYING --FIN--> DONE
+       ^                           |
+       +---- lost or refused, -----+
+             and safe to repeat
+
+It stands between a client connection and a stream, hands each piece on as it comes, and slows one side down to the
+other's pace. Until the reply begins it keeps what it has sent of the request, up to `retry_bytes`, so that it can be
+sent again elsewhere. Nothing here waits: every method is an event, and returns when its consequences are under way.
+"""
+
+import enum
+from typing import TYPE_CHECKING, Protocol
+
+from zerogate.errors import HttpError, ReplyError
+from zerogate.link.link import Fields, Link
+from zerogate.router.request_block import Forwarding, request_block
+from zerogate.wire.http1 import RequestHead
+from zerogate.wire.spdy.frames import RstStatus
+from zerogate.wire.spdy.headers import encode_block
+from zerogate.wire.spdy.streams import Stream
+
+if TYPE_CHECKING:
+    from zerogate.router.dispatcher import Dispatcher
+    from zerogate.router.pool import Queue
+    from zerogate.router.workers import Worker
+
+# RFC 9110, 9.2.2.
+IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+
+# So much of a request's body may wait for the worker's credit before the client is slowed down.
+MAX_PENDING_BYTES = 64 * 1024
+
+
+class Client(Protocol):
+    """The client's side of an exchange, whatever version of HTTP it speaks."""
+
+    is_writable: bool
+    address: str
+
+    def begin_reply(self, fields: Fields, fin: bool) -> None:
+        """Send the reply's head. Raises ReplyError, having sent nothing."""
+
+    def send_interim(self, fields: Fields) -> None:
+        """Send an interim (1xx) reply."""
+
+    def send_body(self, data: bytes, fin: bool) -> None:
+        """Send a piece of the reply's body. Raises ReplyError."""
+
+    def send_trailers(self, trailers: Fields) -> None:
+        """End the reply with trailers. Raises ReplyError."""
+
+    def fail(self, error: HttpError) -> None:
+        """Send an error reply; the exchange is over."""
+
+    def cut(self) -> None:
+        """The reply cannot be completed: end so that the client sees that. The exchange is over."""
+
+    def end_exchange(self) -> None:
+        """The reply is complete; the exchange is over."""
+
+    def pause_body(self) -> None:
+        """Take no more of the request's body for now."""
+
+    def resume_body(self) -> None:
+        """Take it again."""
+
+    def expect(self, seconds: float) -> None:
+        """Call `Exchange.on_deadline` if nothing more comes within `seconds`."""
+
+    def want_body(self) -> None:
+        """A worker has the request: answer `expect: 100-continue`."""
+
+    def open_tunnel(self) -> None:
+        """The worker has switched protocols: from now on bytes are passed as they are, without time-outs."""
+
+    def unsent_bytes(self) -> int:
+        """What the client has not taken yet."""
+
+
+class State(enum.IntEnum):
+    QUEUED = 0
+    SENT = 1
+    REPLYING = 2
+    DONE = 3
+
+
+class Exchange:
+    """See the module. `worker` is who has it now; `tried` are the serials of those who lost or refused it."""
+
+    __slots__ = (
+        "_client",
+        "_dispatcher",
+        "_forwarding",
+        "_kept",
+        "_kept_bytes",
+        "_link",
+        "_owed_bytes",
+        "_request_ended",
+        "_stream",
+        "_trailers",
+        "_unsent_bytes",
+        "arrived",
+        "head",
+        "queue",
+        "request_id",
+        "retries",
+        "state",
+        "status",
+        "tried",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        dispatcher: "Dispatcher",
+        client: Client,
+        head: RequestHead,
+        forwarding: Forwarding,
+        request_id: bytes,
+        now: float,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._client = client
+        self._forwarding = forwarding
+        self._kept: list[bytes] | None = [] if head.has_body else None
+        self._kept_bytes = 0
+        self._link: Link | None = None
+        self._stream: Stream | None = None
+        self._owed_bytes = 0
+        self._unsent_bytes = 0
+        self._request_ended = not head.has_body and not head.upgrade
+        self._trailers: Fields | None = None
+        self.arrived = now
+        self.head = head
+        self.queue: Queue | None = None
+        self.request_id = request_id
+        self.retries = 0
+        self.state = State.QUEUED
+        self.status = 0
+        self.tried: frozenset[int] = frozenset()
+        self.worker: Worker | None = None
+
+    def __repr__(self) -> str:
+        name = self.worker.name if self.worker else "nobody"
+        return f"<Exchange {self.head.method!r} {self.head.target!r} {self.state.name} {name}>"
+
+    @property
+    def size_bytes(self) -> int:
+        """What it holds of the request, for the queue's account."""
+        return self.head.size_bytes + self._kept_bytes
+
+    # From the dispatcher
+
+    def wait(self, seconds: float) -> None:
+        """No worker has room: the client is told after `seconds`."""
+        self._client.expect(seconds)
+
+    def send(self, worker: "Worker") -> None:
+        """Send the request, or what there is of it, to a worker that has room."""
+        link = worker.link
+        head = self.head
+        kept = self._kept
+        fin = self._request_ended and not kept and not self._trailers
+        block = request_block(head, self._forwarding, self.request_id)
+        self._stream = stream = link.open_stream(block, fin, self)
+        self._link = link
+        self.worker = worker
+        self.state = State.SENT
+        if not fin:
+            if kept:
+                body = b"".join(kept)
+                link.send_data(stream, body, self._request_ended and not self._trailers)
+            if self._trailers:
+                link.send_headers(stream, encode_block(self._trailers), True)
+            if not self._request_ended:
+                self._client.want_body()
+                self._client.resume_body()
+        self._client.expect(self._dispatcher.settings.timeout)
+
+    def refuse(self, error: HttpError) -> None:
+        """No worker will have it."""
+        self.state = State.DONE
+        self._client.fail(error)
+
+    # From the client
+
+    def receive_body(self, data: bytes) -> None:
+        """A piece of the request's body, or of what a client sends through a tunnel."""
+        stream = self._stream
+        settings = self._dispatcher.settings
+        if self._kept is not None:
+            self._kept_bytes += len(data)
+            if self._kept_bytes <= settings.retry_bytes or stream is None:
+                self._kept.append(data)
+            else:
+                self._kept = None
+        if stream is None:
+            if self.queue is not None:
+                self.queue.grow(self, len(data))
+            if self._kept_bytes >= settings.retry_bytes:
+                self._client.pause_body()
+            return
+        assert self._link is not None
+        self._link.send_data(stream, data, False)
+        if stream.pending_bytes > MAX_PENDING_BYTES:
+            self._client.pause_body()
+        if self.state is State.SENT:
+            self._client.expect(settings.body_timeout)
+
+    def end_request(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        """The request's body is complete; or the client has closed its half of a tunnel."""
+        self._request_ended = True
+        if trailers:
+            self._trailers = dict(trailers)
+        stream = self._stream
+        if stream is None:
+            return
+        assert self._link is not None
+        if self._trailers:
+            self._link.send_headers(stream, encode_block(self._trailers), True)
+        else:
+            self._link.send_data(stream, b"", True)
+        if self.state is State.SENT:
+            self._client.expect(self._dispatcher.settings.timeout)
+
+    def client_writable(self) -> None:
+        """The client has taken what was sent to it: the worker may go on."""
+        if self._owed_bytes and self._stream is not None and self._link is not None:
+            owed, self._owed_bytes = self._owed_bytes, 0
+            self._link.consumed(self._stream, owed)
+        if self.state is State.REPLYING:
+            self._client.expect(self._dispatcher.settings.idle_timeout)
+
+    def client_gone(self) -> None:
+        """The client has left: the worker is told at once, and nobody is blamed."""
+        if self.state is State.DONE:
+            return
+        self._dispatcher.counters.aborted += 1
+        if self.state is State.QUEUED:
+            self._dispatcher.withdraw(self)
+        self._leave_worker(RstStatus.CANCEL)
+        self.state = State.DONE
+
+    def on_deadline(self) -> None:
+        """Nothing has come for as long as was allowed."""
+        settings = self._dispatcher.settings
+        if self.state is State.QUEUED:
+            self._dispatcher.withdraw(self)
+            waited = f"no worker had room within {settings.queue_timeout:g} s"
+            self.refuse(HttpError(503, "queue_timeout", waited))
+        elif self.state is State.SENT:
+            stream = self._stream
+            is_client_slow = not self._request_ended and stream is not None and not stream.pending_bytes
+            self._leave_worker(RstStatus.CANCEL, failed=not is_client_slow)
+            self.state = State.DONE
+            if is_client_slow:
+                self._client.fail(HttpError(408, "timeout", "the request's body did not come in time"))
+            else:
+                self._client.fail(HttpError(504, "timeout", "the application did not answer in time"))
+        elif self.state is State.REPLYING:
+            unsent = self._client.unsent_bytes()
+            if unsent and unsent != self._unsent_bytes:
+                # A slow client that still reads; the worker is not to blame for the silence.
+                self._unsent_bytes = unsent
+                self._client.expect(settings.idle_timeout)
+                return
+            self._cut(RstStatus.CANCEL, failed=not unsent)
+
+    # From the link
+
+    def on_reply(self, fields: Fields, fin: bool) -> None:
+        client = self._client
+        try:
+            client.begin_reply(fields, fin)
+        except ReplyError as error:
+            self._reject_reply(error)
+            return
+        self.state = State.REPLYING
+        self._kept = None
+        if fin:
+            self._finish()
+        else:
+            client.expect(self._dispatcher.settings.idle_timeout)
+
+    def on_headers(self, fields: Fields, fin: bool) -> None:
+        try:
+            if self.state is State.REPLYING:
+                if fin:
+                    self._client.send_trailers(fields)
+                    self._finish()
+            elif fields.get(b":status", b"").startswith(b"1"):
+                self._client.send_interim(fields)
+            else:
+                raise ReplyError("HEADERS before the reply")
+        except ReplyError as error:
+            self._reject_reply(error)
+
+    def on_data(self, data: bytes, fin: bool) -> None:
+        client = self._client
+        if self.state is not State.REPLYING:
+            self._reject_reply(ReplyError("DATA before the reply"))
+            return
+        try:
+            client.send_body(data, fin)
+        except ReplyError as error:
+            self._reject_reply(error)
+            return
+        if fin:
+            self._finish()
+            return
+        if client.is_writable:
+            assert self._stream is not None
+            self.worker.link.consumed(self._stream, len(data))
+        else:
+            self._owed_bytes += len(data)
+        client.expect(self._dispatcher.settings.idle_timeout)
+
+    def on_writable(self) -> None:
+        if not self._request_ended:
+            self._client.resume_body()
+
+    def on_reset(self, status: int) -> None:
+        self._stream = None
+        if self.state is State.REPLYING:
+            self._cut(status, failed=status != RstStatus.REFUSED_STREAM)
+        elif status == RstStatus.REFUSED_STREAM:
+            self._dispatcher.counters.refused += 1
+            if self.worker is not None:
+                self._dispatcher.has_refused(self.worker)
+            self._leave_worker(status)
+            self._try_again("worker_failed", is_refusal=True)
+        else:
+            self._leave_worker(status, failed=True)
+            self.state = State.DONE
+            self._client.fail(HttpError(502, "worker_failed", "the application failed before it answered"))
+
+    def on_lost(self, reason: str) -> None:
+        self._stream = None
+        if self.state is State.REPLYING:
+            self._cut(RstStatus.CANCEL, failed=False)
+            return
+        self._leave_worker(RstStatus.CANCEL)
+        self._try_again("worker_lost", is_refusal=False)
+
+    # Inside
+
+    def _try_again(self, code: str, *, is_refusal: bool) -> None:
+        """Send it to another worker if that is safe: never begun there, or idempotent; and the body still at hand."""
+        is_whole = self._kept is not None or not self.head.has_body
+        may_repeat = is_refusal or self.head.method in IDEMPOTENT
+        if not is_whole or not may_repeat or self.head.upgrade or self.retries >= self._dispatcher.settings.retries:
+            self.state = State.DONE
+            self._client.fail(HttpError(502, code, "the worker left before it answered"))
+            return
+        self.retries += 1
+        if self.worker is not None:
+            self.tried |= {self.worker.serial}
+        self.state = State.QUEUED
+        self._dispatcher.retry(self)
+
+    def _reject_reply(self, error: ReplyError) -> None:
+        self._dispatcher.report_bad_reply(self, error)
+        if self.state is State.REPLYING:
+            self._cut(RstStatus.PROTOCOL_ERROR, failed=True)
+            return
+        self._leave_worker(RstStatus.PROTOCOL_ERROR, failed=True)
+        self.state = State.DONE
+        self._client.fail(HttpError(502, "worker_failed", "the application's answer was not valid HTTP"))
+
+    def _cut(self, status: int, *, failed: bool) -> None:
+        self._dispatcher.counters.cut += 1
+        self._leave_worker(status, failed=failed)
+        self.state = State.DONE
+        self._client.cut()
+
+    def _finish(self) -> None:
+        """The reply is complete. A request that is still coming is no use to the worker any more."""
+        stream, self._stream = self._stream, None
+        worker = self.worker
+        self.state = State.DONE
+        if not self._request_ended and stream is not None and self._link is not None:
+            self._link.reset(stream, RstStatus.CANCEL)
+        self._client.end_exchange()
+        if worker is not None:
+            worker.failures = 0
+            self._dispatcher.release(worker)
+
+    def _leave_worker(self, status: int, *, failed: bool = False) -> None:
+        """Reset the stream if it is still there, and free the worker's slot. Who it was stays known, for the log."""
+        worker = self.worker
+        if self.state is State.QUEUED or worker is None:
+            return
+        if self._stream is not None:
+            worker.link.reset(self._stream, status)
+            self._stream = None
+        if failed:
+            self._dispatcher.has_failed(worker)
+        self._dispatcher.release(worker)

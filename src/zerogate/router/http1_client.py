@@ -1,0 +1,379 @@
+"""A client that speaks HTTP/1: its connection, its requests in order, its replies framed.
+
+Requests that a client sends ahead (pipelining) wait here, unparsed beyond one read, until those before them have been
+answered: the connection is not read while one waits.
+"""
+
+import asyncio
+import math
+import socket
+import struct
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+from zerogate.errors import HttpError
+from zerogate.link.link import Fields
+from zerogate.router.error_replies import NO_REQUEST, error_reply
+from zerogate.router.exchange import Exchange, State
+from zerogate.router.request_block import Forwarding
+from zerogate.wire.http1 import ReplyWriter, RequestEnd, RequestHead, RequestReader
+
+if TYPE_CHECKING:
+    from zerogate.router.frontend import Frontend
+
+# After the last reply what the client still sends is read and dropped for so long: a reset would take the reply away
+# before the client has read it (RFC 9112, 9.6).
+LINGER_S = 2.0
+
+TUNNEL_KEEPALIVE_IDLE_S = 60
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+Piece = RequestHead | RequestEnd | bytes
+
+
+class Http1Client(asyncio.Protocol):
+    """One connection. At most one exchange at a time."""
+
+    __slots__ = (
+        "_ahead",
+        "_bytes_out",
+        "_exchange",
+        "_forwarding",
+        "_frontend",
+        "_has_eof",
+        "_held",
+        "_is_advancing",
+        "_is_closing",
+        "_is_paused",
+        "_is_receiving",
+        "_is_timing_head",
+        "_is_tunnel",
+        "_loop",
+        "_reader",
+        "_transport",
+        "_writer",
+        "address",
+        "deadline",
+        "is_writable",
+        "tick",
+    )
+
+    def __init__(self, frontend: "Frontend") -> None:
+        self._frontend = frontend
+        self._loop = frontend.loop
+        self._reader = RequestReader(frontend.limits)
+        self._exchange: Exchange | None = None
+        self._writer: ReplyWriter | None = None
+        self._ahead: deque[Piece] = deque()
+        self._held = b""
+        self._bytes_out = 0
+        self._has_eof = False
+        self._is_advancing = False
+        self._is_closing = False
+        self._is_paused = False
+        self._is_receiving = False
+        self._is_timing_head = False
+        self._is_tunnel = False
+        self.is_writable = True
+        self.address = ""
+        self.deadline = math.inf
+        self.tick = 0
+
+    def __repr__(self) -> str:
+        return f"<Http1Client {self.address} {self._exchange or 'idle'}>"
+
+    # Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peername = transport.get_extra_info("peername")
+        self.address = peername[0] if isinstance(peername, tuple) else "unix"
+        self._forwarding = self._frontend.forwarding(self.address)
+        self.expect(self._frontend.settings.keepalive_timeout)
+        if not self._frontend.add(self):
+            self._refuse(HttpError(503, "queue_full", "too many connections"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_closing = True
+        self._ahead.clear()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+            self._frontend.note(self.address, exchange, self._bytes_out)
+        self._frontend.remove(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_closing:
+            return
+        self._ahead.extend(self._reader.receive(data))
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """The client sends no more. It may still read: a half-closed client gets its reply (RFC 9112, 9.6)."""
+        self._has_eof = True
+        exchange = self._exchange
+        if self._is_closing:
+            return False
+        if self._is_tunnel and exchange is not None:
+            exchange.end_request([])
+            return True
+        self._reader.eof()
+        if exchange is not None and exchange.state is not State.REPLYING and exchange.head.minor_version:
+            # A client that has gone looks just the same, until something is sent to it: then it answers with a reset.
+            # Every client must take any number of interim replies (RFC 9110, 15.2).
+            self._transport.write(CONTINUE)
+        self._advance()
+        return True
+
+    def pause_writing(self) -> None:
+        self.is_writable = False
+
+    def resume_writing(self) -> None:
+        self.is_writable = True
+        if self._exchange is not None:
+            self._exchange.client_writable()
+
+    # Deadlines
+
+    def expect(self, seconds: float) -> None:
+        self.deadline = math.inf if self._is_tunnel else self._loop.time() + seconds
+
+    def on_deadline(self) -> None:
+        self.deadline = math.inf
+        if self._is_closing:
+            self._transport.abort()
+        elif self._exchange is not None:
+            self._exchange.on_deadline()
+        elif self._is_timing_head:
+            self._refuse(HttpError(408, "timeout", "the request's head did not come in time"))
+        else:
+            self.close()
+
+    # Requests
+
+    def _advance(self) -> None:
+        """Take what the client has sent, up to a request that has to wait for the reply to the one before it."""
+        if self._is_advancing:
+            return
+        self._is_advancing = True
+        ahead = self._ahead
+        while ahead:
+            piece = ahead[0]
+            if type(piece) is RequestHead:
+                if self._exchange is not None or self._is_closing:
+                    break
+                ahead.popleft()
+                self._begin(piece)
+            else:
+                ahead.popleft()
+                self._take(piece)
+        self._is_advancing = False
+        if self._is_closing:
+            ahead.clear()
+        elif ahead:
+            self._pause()
+        elif self._exchange is None or self._is_receiving:
+            self._await_more()
+
+    def _begin(self, head: RequestHead) -> None:
+        self._is_timing_head = False
+        self._is_receiving = head.has_body
+        self._bytes_out = 0
+        self._writer = ReplyWriter(head)
+        self._exchange = exchange = self._frontend.make_exchange(self, head, self._forwarding)
+        self._frontend.dispatcher.submit(exchange)
+
+    def _take(self, piece: RequestEnd | bytes) -> None:
+        exchange = self._exchange
+        if type(piece) is RequestEnd:
+            self._is_receiving = False
+            if exchange is not None:
+                exchange.end_request(piece.trailers)
+        elif exchange is not None:
+            exchange.receive_body(cast(bytes, piece))
+
+    def _await_more(self) -> None:
+        """Everything that came has been dealt with: what must come next, and by when?"""
+        reader = self._reader
+        if reader.error is not None:
+            self._refuse(reader.error)
+        elif self._exchange is not None:
+            return
+        elif self._has_eof:
+            self.close()
+        elif self._is_receiving:
+            self.expect(LINGER_S)
+            self._resume()
+        elif not reader.in_head:
+            self.expect(self._frontend.settings.keepalive_timeout)
+            self._resume()
+        elif not self._is_timing_head:
+            # From a head's first byte on it has so much time; further bytes buy no more.
+            self._is_timing_head = True
+            self.expect(self._frontend.settings.head_timeout)
+            self._resume()
+
+    def _refuse(self, error: HttpError) -> None:
+        """The client broke the rules, or took too long: say so if it can still be said, and close."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            has_begun = exchange.state is State.REPLYING
+            exchange.client_gone()
+            self._frontend.note(self.address, exchange, self._bytes_out)
+            if has_begun:
+                self.cut()
+                return
+        self._write_error(error, exchange.head if exchange else None, exchange.request_id if exchange else b"")
+        self._linger()
+
+    def _pause(self) -> None:
+        if not self._is_paused and not self._is_closing:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._is_paused and not self._is_closing:
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    # Replies
+
+    def begin_reply(self, fields: Fields, fin: bool) -> None:
+        exchange, writer = self._exchange, self._writer
+        assert exchange is not None
+        assert writer is not None
+        frontend = self._frontend
+        close = frontend.is_stopping or self._has_eof or bool(exchange.head.upgrade)
+        head = writer.head(fields, fin=fin, date=frontend.date, close=close)
+        exchange.status = writer.status
+        if fin:
+            self._write(head + writer.end())
+        elif exchange.worker is not None:
+            # The body's first piece mostly comes in the same read of the link: one write for both.
+            self._held = head
+            exchange.worker.link.after_batch(self._write_held)
+
+    def send_body(self, data: bytes, fin: bool) -> None:
+        assert self._writer is not None
+        if self._is_tunnel:
+            framed = data
+        else:
+            framed = self._writer.data(data)
+            if fin:
+                framed += self._writer.end()
+        if self._held:
+            framed = self._held + framed
+            self._held = b""
+        if framed:
+            self._write(framed)
+        if fin and self._is_tunnel:
+            self._transport.write_eof()
+
+    def send_trailers(self, trailers: Fields) -> None:
+        assert self._writer is not None
+        self._write_held()
+        self._write(self._writer.end(trailers))
+
+    def open_tunnel(self) -> None:
+        self._is_tunnel = True
+        self.deadline = math.inf
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if hasattr(socket, "TCP_KEEPIDLE"):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, TUNNEL_KEEPALIVE_IDLE_S)
+
+    def want_body(self) -> None:
+        exchange = self._exchange
+        if exchange is not None and exchange.head.expects_continue and self._is_receiving and not self._has_eof:
+            self._transport.write(CONTINUE)
+
+    def pause_body(self) -> None:
+        self._pause()
+
+    def resume_body(self) -> None:
+        if not self._ahead:
+            self._resume()
+
+    def unsent_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def end_exchange(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        assert self._writer is not None
+        self._frontend.note(self.address, exchange, self._bytes_out)
+        if self._writer.must_close or self._is_tunnel:
+            self._linger()
+        else:
+            self._advance()
+
+    def fail(self, error: HttpError) -> None:
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        must_close = self._write_error(error, exchange.head, exchange.request_id)
+        exchange.status = error.status
+        self._frontend.note(self.address, exchange, self._bytes_out)
+        if must_close:
+            self._linger()
+        else:
+            self._advance()
+
+    def cut(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            self._frontend.note(self.address, exchange, self._bytes_out)
+        self._write_held()
+        self._is_closing = True
+        if self._writer is not None and self._writer.is_close_delimited:
+            # The end of the connection is the end of the body: only a reset says that this was not it.
+            sock = self._transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
+        else:
+            self._transport.close()
+            self.expect(LINGER_S)
+
+    def close(self) -> None:
+        """Close an idle connection."""
+        self._is_closing = True
+        self._transport.close()
+
+    def close_if_idle(self) -> None:
+        if self._exchange is None and not self._is_closing:
+            self.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _write_held(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._write(held)
+
+    def _write(self, data: bytes) -> None:
+        self._bytes_out += len(data)
+        self._transport.write(data)
+
+    def _write_error(self, error: HttpError, head: RequestHead | None, request_id: bytes) -> bool:
+        """Send an error reply. True if the connection has to be closed after it."""
+        frontend = self._frontend
+        frontend.counters.count_error(error.code)
+        fields, body = error_reply(error, head, request_id or frontend.new_request_id())
+        writer = ReplyWriter(head or NO_REQUEST)
+        is_clients_fault = error.status in (400, 408, 413, 414, 426, 431, 501, 505)
+        close = frontend.is_stopping or self._has_eof or is_clients_fault or head is None or bool(head.upgrade)
+        self._write(writer.head(fields, fin=False, date=frontend.date, close=close) + writer.data(body) + writer.end())
+        return writer.must_close
+
+    def _linger(self) -> None:
+        """Close, but let the client read what it was sent: drop what it still sends, for a while."""
+        self._is_closing = True
+        if self._has_eof or self._exchange is not None or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._transport.write_eof()
+        self._is_paused = False
+        self._transport.resume_reading()
+        self.deadline = self._loop.time() + LINGER_S

@@ -1,0 +1,147 @@
+"""Pools: the workers of one route, whose turn it is, and who waits for one of them.
+
+**Picking.** Of the workers with room, the one with the least in flight over its weight; among equals, the one whose turn
+comes first. A turn is a virtual time, as in start-time fair queueing: each pick moves the worker's turn on by 1/weight
+from the pool's clock, so equals alternate, a weight of 200 comes twice as often as 100, and who was away or has just
+joined starts at the clock and gets no burst.
+
+The workers are in a heap by (load, turn). An entry is never updated: a worker whose key changed is pushed again, and an
+entry whose key is no longer its worker's is dropped when it comes up. So a pick costs O(log n), and so does a release.
+"""
+
+from collections import OrderedDict
+from collections.abc import Container
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
+
+from zerogate.router.routes import Route
+from zerogate.router.workers import Worker
+
+if TYPE_CHECKING:
+    from zerogate.router.exchange import Exchange
+
+# Outdated heap entries are swept out when they are more than this many times the workers.
+SLACK = 4
+MIN_SLACK = 64
+
+Entry = tuple[float, float, int, Worker]
+
+
+class Pool:
+    """The workers of one route and its queue."""
+
+    __slots__ = ("_heap", "clock", "queue", "route", "workers")
+
+    def __init__(self, route: Route, queue: "Queue") -> None:
+        self.route = route
+        self.workers: dict[int, Worker] = {}
+        self.queue = queue
+        self.clock = 0.0
+        self._heap: list[Entry] = []
+
+    def __repr__(self) -> str:
+        return f"<Pool {self.route} workers={len(self.workers)} waiting={len(self.queue)}>"
+
+    def add(self, worker: Worker) -> None:
+        self.workers[worker.serial] = worker
+        if worker.turn < self.clock:
+            worker.turn = self.clock
+        self.offer(worker)
+
+    def remove(self, worker: Worker) -> None:
+        del self.workers[worker.serial]
+
+    def offer(self, worker: Worker) -> None:
+        """The worker's load or standing has changed and it has room: it may be picked again."""
+        if worker.has_room:
+            heap = self._heap
+            heappush(heap, (worker.load, worker.turn, worker.serial, worker))
+            if len(heap) > MIN_SLACK and len(heap) > SLACK * len(self.workers):
+                self._sweep()
+
+    def pick(self, avoid: Container[int] = ()) -> Worker | None:
+        """Whose turn it is, or None if nobody has room. Workers whose serial is in `avoid` only if nobody else has."""
+        heap = self._heap
+        avoided: list[Entry] = []
+        chosen: Worker | None = None
+        while heap:
+            entry = heap[0]
+            load, turn, serial, worker = entry
+            if not worker.has_room or load != worker.load or turn != worker.turn or serial not in self.workers:
+                heappop(heap)
+            elif serial in avoid:
+                avoided.append(heappop(heap))
+            else:
+                chosen = worker
+                break
+        if avoided:
+            chosen = chosen or avoided[0][3]
+            for entry in avoided:
+                heappush(heap, entry)
+        return chosen
+
+    def take(self, worker: Worker) -> None:
+        """Give the worker an exchange, and move its turn on."""
+        if worker.turn > self.clock:
+            self.clock = worker.turn
+        worker.turn = self.clock + worker.share
+        worker.take()
+        for pool in worker.pools:
+            pool.offer(worker)
+
+    def _sweep(self) -> None:
+        self._heap = [(w.load, w.turn, w.serial, w) for w in self.workers.values() if w.has_room]
+        heapify(self._heap)
+
+
+class Queue:
+    """Exchanges waiting for a worker: first come, first served; bounded in count and bytes, not in age.
+
+    Its owner sees to the age: each exchange has a deadline of its own.
+    """
+
+    __slots__ = ("_max_bytes", "_max_count", "_waiting", "n_bytes")
+
+    def __init__(self, max_count: int, max_bytes: int) -> None:
+        self._max_count = max_count
+        self._max_bytes = max_bytes
+        self._waiting: OrderedDict[Exchange, int] = OrderedDict()
+        self.n_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def push(self, exchange: "Exchange", *, first: bool = False) -> bool:
+        """Wait in line, or `first` after a retry. False if the queue is full."""
+        size = exchange.size_bytes
+        if len(self._waiting) >= self._max_count or self.n_bytes + size > self._max_bytes:
+            return False
+        self._waiting[exchange] = size
+        self.n_bytes += size
+        if first:
+            self._waiting.move_to_end(exchange, last=False)
+        return True
+
+    def grow(self, exchange: "Exchange", n_bytes: int) -> None:
+        """The waiting exchange keeps `n_bytes` more of its body. It keeps its place, though the queue be full."""
+        self._waiting[exchange] += n_bytes
+        self.n_bytes += n_bytes
+
+    def remove(self, exchange: "Exchange") -> None:
+        self.n_bytes -= self._waiting.pop(exchange)
+
+    def first_arrival(self) -> float:
+        """When the one that is next came. Only of a queue that is not empty."""
+        return next(iter(self._waiting)).arrived
+
+    def pop(self) -> "Exchange":
+        exchange, size = self._waiting.popitem(last=False)
+        self.n_bytes -= size
+        return exchange
+
+    def drain(self) -> "list[Exchange]":
+        """Everybody, in order; the queue is empty after it."""
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        self.n_bytes = 0
+        return waiting

@@ -1,0 +1,183 @@
+"""The router: binds its ports, lets workers join, and stops without losing anything."""
+
+import asyncio
+import logging
+from typing import Any
+
+from zerogate.errors import UsageError
+from zerogate.link.endpoint import parse_address, parse_endpoint
+from zerogate.link.link import Fields, Link
+from zerogate.link.listen import Listener, bind_endpoint, bind_tcp, inherited_listeners
+from zerogate.router.admin import AdminClient
+from zerogate.router.counters import Counters
+from zerogate.router.dispatcher import Dispatcher
+from zerogate.router.frontend import Frontend
+from zerogate.router.join import JoinError, accepted, parse_join, refused
+from zerogate.router.status import status_of
+from zerogate.router.workers import DEFAULT_CAPACITY, Away, Worker
+from zerogate.settings import RouterSettings
+from zerogate.wire.spdy.streams import Stream
+
+logger = logging.getLogger("zerogate.router")
+
+# How often a stopping router looks whether it is done.
+STOP_POLL_S = 0.02
+
+
+class Router:
+    """`start`, then `stop`. Runs in the running event loop."""
+
+    def __init__(self, settings: RouterSettings) -> None:
+        self.settings = settings
+        self.counters = Counters()
+        self.dispatcher = Dispatcher(settings, self.counters)
+        self.frontend = Frontend(settings, self.dispatcher, self.counters)
+        self.links: dict[Link, Worker | None] = {}
+        self.http_listeners: list[Listener] = []
+        self.link_listeners: list[Listener] = []
+        self._admin_listeners: list[Listener] = []
+        self._loop = asyncio.get_running_loop()
+        self.started_at = self._loop.time()
+
+    async def start(self) -> None:
+        """Bind every port. Raises UsageError or StartError, with nothing left open."""
+        try:
+            self._bind()
+            for listener in self.http_listeners:
+                await listener.start(self.frontend.make_client)
+            for listener in self.link_listeners:
+                await listener.start(self._make_link)
+            for listener in self._admin_listeners:
+                await listener.start(lambda: AdminClient(self._status))
+        except BaseException:
+            self._close_listeners()
+            self.frontend.close()
+            self.dispatcher.close()
+            raise
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what is in flight within `grace`, send the workers away."""
+        self._close_listeners()
+        self.frontend.stop()
+        for link in list(self.links):
+            link.goaway()
+        self.dispatcher.stop()
+        give_up = self._loop.time() + self.settings.grace
+        while self.frontend.clients and self._loop.time() < give_up:
+            await asyncio.sleep(STOP_POLL_S)
+        self.close()
+        while self.links and self._loop.time() < give_up + 1.0:
+            await asyncio.sleep(STOP_POLL_S)
+
+    def close(self) -> None:
+        """End at once, whatever is in flight."""
+        self._close_listeners()
+        self.frontend.close()
+        self.dispatcher.close()
+        for link in list(self.links):
+            link.close("the router stops")
+
+    # Links (LinkOwner)
+
+    def on_ready(self, link: Link) -> None:
+        self._loop.call_later(self.settings.handshake_timeout, self._expect_join, link)
+
+    def on_stream(self, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
+        try:
+            join = parse_join(fields, self.settings.max_routes)
+        except JoinError as error:
+            logger.warning("%s cannot join: %s", link.peer, error.reason)
+            link.send_reply(stream, refused(error), True)
+            return
+        worker = self.links.get(link)
+        if worker is None:
+            capacity = link.peer_max_concurrent
+            worker = Worker(link, DEFAULT_CAPACITY if capacity is None else capacity, self._loop.time())
+            self.links[link] = worker
+            self.counters.joined += 1
+        worker.name = join.name
+        worker.software = join.software
+        worker.set_weight(join.weight)
+        routes = ", ".join(str(route) for route in join.routes)
+        logger.info("worker %s joined from %s: serves %s, capacity %d", join.name, link.peer, routes, worker.capacity)
+        link.send_reply(stream, accepted(self.settings.name, self.settings.advertise), True)
+        self.dispatcher.join(worker, join.routes)
+
+    def on_settings(self, link: Link, max_concurrent: int) -> None:
+        worker = self.links.get(link)
+        if worker is not None:
+            worker.set_capacity(max_concurrent)
+            self.dispatcher.has_room_again(worker)
+
+    def on_goaway(self, link: Link, last_stream_id: int) -> None:
+        worker = self.links.get(link)
+        if worker is not None and Away.DRAINING not in worker.away:
+            self.counters.drained += 1
+            logger.info("worker %s is leaving, %d in flight", worker.name, worker.in_flight)
+            self.dispatcher.leave(worker)
+
+    def on_suspect(self, link: Link, is_suspect: bool) -> None:
+        worker = self.links.get(link)
+        if worker is not None:
+            logger.warning("worker %s %s", worker.name, "is silent" if is_suspect else "has spoken again")
+            worker.set_away(Away.SUSPECT, is_suspect)
+            self.dispatcher.has_changed(worker)
+
+    def on_closed(self, link: Link, reason: str) -> None:
+        worker = self.links.pop(link, None)
+        if worker is not None:
+            if Away.DRAINING in worker.away:
+                logger.info("worker %s has left", worker.name)
+            else:
+                self.counters.lost += 1
+                logger.warning("worker %s lost: %s (%d in flight)", worker.name, reason, worker.in_flight)
+            self.dispatcher.leave(worker)
+
+    # Inside
+
+    def _bind(self) -> None:
+        settings = self.settings
+        inherited = inherited_listeners()
+        self.http_listeners = inherited.http
+        self.link_listeners = inherited.bind
+        if not self.http_listeners:
+            for address in settings.http:
+                self.http_listeners += bind_tcp(*parse_address(address), f"--http {address}")
+        if not self.link_listeners:
+            for text in settings.bind:
+                endpoint = parse_endpoint(text)
+                if not endpoint.is_local and not settings.insecure:
+                    raise UsageError(
+                        f"--bind {text}: anybody who reaches this address could become a worker. Bind a loopback "
+                        "address or ipc://, or say --insecure if the network is yours alone"
+                    )
+                self.link_listeners += bind_endpoint(endpoint, f"--bind {text}")
+        if settings.admin != "off":
+            self._admin_listeners = bind_tcp(*parse_address(settings.admin), f"--admin {settings.admin}")
+
+    def _make_link(self) -> asyncio.Protocol:
+        if len(self.links) >= self.settings.max_links:
+            logger.warning("a link was turned away: there are %d already (--max-links)", len(self.links))
+            return _TurnedAway()
+        self.counters.links += 1
+        link = Link(self, self.settings, is_router=True)
+        self.links[link] = None
+        return link
+
+    def _expect_join(self, link: Link) -> None:
+        if self.links.get(link, ...) is None:
+            self.counters.links_failed += 1
+            link.abort("no JOIN in time")
+
+    def _status(self) -> dict[str, Any]:
+        return status_of(self)
+
+    def _close_listeners(self) -> None:
+        for listener in (*self.http_listeners, *self.link_listeners, *self._admin_listeners):
+            listener.close()
+        self.http_listeners, self.link_listeners, self._admin_listeners = [], [], []
+
+
+class _TurnedAway(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()

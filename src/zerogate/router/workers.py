@@ -1,0 +1,106 @@
+"""A worker as the router knows it: what it serves, what it has, what it can take."""
+
+import enum
+import itertools
+from typing import TYPE_CHECKING
+
+from zerogate.link.link import Link
+
+if TYPE_CHECKING:
+    from zerogate.router.pool import Pool
+
+# For a worker that never sends SETTINGS_MAX_CONCURRENT_STREAMS: the draft sets no limit, but a queue here is fairer.
+DEFAULT_CAPACITY = 100
+DEFAULT_WEIGHT = 100
+
+_serials = itertools.count()
+
+
+class Away(enum.Flag):
+    """Why a worker gets nothing new."""
+
+    DRAINING = enum.auto()
+    SUSPECT = enum.auto()
+    RESTING = enum.auto()
+    REFUSING = enum.auto()
+
+
+class Worker:
+    """One joined worker, on one link.
+
+    Pools order workers by `load`, in-flight exchanges over weight, and among equals by `turn`, a virtual time.
+    """
+
+    __slots__ = (
+        "away",
+        "capacity",
+        "failures",
+        "has_room",
+        "in_flight",
+        "joined_at",
+        "link",
+        "load",
+        "name",
+        "pools",
+        "rests",
+        "serial",
+        "served",
+        "share",
+        "software",
+        "turn",
+        "weight",
+    )
+
+    def __init__(self, link: Link, capacity: int, now: float) -> None:
+        self.link = link
+        self.name = "?"
+        self.software = ""
+        self.weight = DEFAULT_WEIGHT
+        self.share = 1.0
+        self.pools: list[Pool] = []
+        self.capacity = capacity
+        self.in_flight = 0
+        self.served = 0
+        self.load = 0.0
+        self.turn = 0.0
+        self.serial = next(_serials)
+        self.joined_at = now
+        self.failures = 0
+        self.rests = 0
+        self.away = Away(0)
+        self.has_room = capacity > 0
+
+    def __repr__(self) -> str:
+        return f"<Worker {self.name} {self.state} {self.in_flight}/{self.capacity}>"
+
+    @property
+    def state(self) -> str:
+        """One word for people."""
+        return next((reason.name.lower() for reason in Away if reason in self.away and reason.name), "up")
+
+    def set_weight(self, weight: int) -> None:
+        self.weight = weight
+        self.share = DEFAULT_WEIGHT / weight
+        self.load = self.in_flight * self.share
+
+    def set_capacity(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.has_room = not self.away and self.in_flight < capacity
+
+    def set_away(self, reason: Away, is_away: bool) -> None:
+        self.away = self.away | reason if is_away else self.away & ~reason
+        self.has_room = not self.away and self.in_flight < self.capacity
+
+    def take(self) -> None:
+        """One more exchange in flight."""
+        self.in_flight += 1
+        self.load = self.in_flight * self.share
+        if self.in_flight >= self.capacity:
+            self.has_room = False
+
+    def give_back(self) -> None:
+        """One exchange less in flight."""
+        self.in_flight -= 1
+        self.load = self.in_flight * self.share
+        if not self.has_room:
+            self.has_room = not self.away and self.in_flight < self.capacity

@@ -1,0 +1,114 @@
+"""Running a service in a process of its own: the event loop, signals, logging and exit codes."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from zerogate.errors import UsageError
+
+# Set for children: a pipe whose other end the parent holds. When the parent is gone, however it went, the child stops.
+PARENT_FD_VARIABLE = "ZEROGATE_PARENT_FD"
+
+LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+
+
+class Service(Protocol):
+    """Something that runs until it is told to stop."""
+
+    async def start(self) -> None:
+        """Raises ZerogateError if it cannot."""
+
+    async def stop(self) -> None:
+        """Finish what is in flight, and end."""
+
+
+def run_service(
+    make_service: Callable[[], Service],
+    *,
+    loop: str,
+    log_level: str,
+    on_started: Callable[[Service], None] = lambda service: None,
+    on_hangup: Callable[[Service], None] | None = None,
+) -> None:
+    """Run until SIGTERM or SIGINT; a second signal ends the process at once, with exit code 1."""
+    set_up_logging(log_level)
+    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+        runner.run(_serve(make_service, on_started, on_hangup))
+
+
+def set_up_logging(level: str) -> None:
+    logging.basicConfig(level=level.upper(), format=LOG_FORMAT, stream=sys.stderr, force=True)
+
+
+def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """How to make the event loop. None for asyncio's own. Raises UsageError if uvloop is asked for and missing."""
+    if name == "asyncio":
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        if name == "uvloop":
+            raise UsageError("--loop uvloop: it is not installed (pip install uvloop)") from None
+        return None
+    return uvloop.new_event_loop
+
+
+def when_stopped(stop: Callable[[], object]) -> None:
+    """Call `stop` on the first SIGTERM or SIGINT, or when the parent process is gone; end at once on the second."""
+    loop = asyncio.get_running_loop()
+    is_stopping = False
+
+    def on_signal() -> None:
+        nonlocal is_stopping
+        if is_stopping:
+            logging.getLogger("zerogate").warning("stopped at once")
+            os._exit(1)
+        is_stopping = True
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    parent = os.environ.get(PARENT_FD_VARIABLE)
+    if parent is not None:
+
+        def on_orphaned() -> None:
+            loop.remove_reader(int(parent))
+            if not is_stopping:
+                on_signal()
+
+        loop.add_reader(int(parent), on_orphaned)
+
+
+async def _serve(
+    make_service: Callable[[], Service],
+    on_started: Callable[[Service], None],
+    on_hangup: Callable[[Service], None] | None,
+) -> None:
+    stopping = asyncio.Event()
+    when_stopped(stopping.set)
+    service = make_service()
+    if on_hangup is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup, service)
+    await _unless(stopping, service.start())
+    if not stopping.is_set():
+        on_started(service)
+        await stopping.wait()
+    logging.getLogger("zerogate").info("stopping: finishing what is in flight (a second signal ends at once)")
+    await service.stop()
+
+
+async def _unless(stopping: asyncio.Event, start: Awaitable[None]) -> None:
+    """Start, but not longer than until the process is told to stop."""
+    task = asyncio.ensure_future(start)
+    waiter = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait((task, waiter), return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+    if task.done():
+        task.result()
+    else:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,8 @@
+"""The server's side of HTTP/1 (RFC 9112), sans-I/O: requests read, replies written."""
+
+from zerogate.wire.http1.events import RequestEnd, RequestHead
+from zerogate.wire.http1.limits import HttpLimits
+from zerogate.wire.http1.reply import ReplyWriter
+from zerogate.wire.http1.request import RequestReader
+
+__all__ = ["HttpLimits", "ReplyWriter", "RequestEnd", "RequestHead", "RequestReader"]

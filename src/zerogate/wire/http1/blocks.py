@@ -1,0 +1,63 @@
+"""Heads and trailer sections as blocks of octets: where they end, and what may not be inside.
+
+Blocks are cut out before they are parsed. Thus sizes are exact, limits and errors are the same however the input was
+cut, and no field is ever put together from pieces.
+"""
+
+import re
+
+from zerogate.errors import HttpError
+
+END_OF_BLOCK = b"\r\n\r\n"
+
+# Control characters, a CR without its LF, a LF without its CR (RFC 9112, 2.2; RFC 9110, 5.5). A CR at the very end
+# may still get its LF.
+_find_offence = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?![\n]|\Z)|(?<!\r)\n").search
+
+
+def refuse_offence(block: bytes | bytearray, start: int = 0) -> None:
+    """Raises HttpError 400 if the block, from `start` on, holds an octet that no head may hold."""
+    if _find_offence(block, start):
+        raise HttpError(400, "bad_request", "bare CR, bare LF or another control character among the fields")
+
+
+class BlockCollector:
+    """Puts together a block that did not come in one piece. What cannot become valid any more is refused at once."""
+
+    __slots__ = ("_block", "_limit_bytes")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._block = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._block)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit is reached and the end is still not in sight."""
+        return len(self._block) >= self._limit_bytes
+
+    @property
+    def first_line(self) -> bytes:
+        """The first line, or as much of it as has come."""
+        return bytes(self._block.partition(b"\r\n")[0])
+
+    def receive(self, data: bytes, position: int) -> tuple[bytes | None, int]:
+        """Takes what belongs to the block from `data`. Returns the block once it is whole, and the position after it.
+
+        Raises HttpError 400.
+        """
+        block = self._block
+        before = len(block)
+        block += data[position : position + self._limit_bytes - before]
+        # The end may have begun in the piece before; so may a CR that now turns out to be bare.
+        end = block.find(END_OF_BLOCK, max(0, before - 3))
+        if end >= 0:
+            end += len(END_OF_BLOCK)
+            whole = bytes(block[:end])
+            refuse_offence(whole, max(0, before - 1))
+            self._block = bytearray()
+            return whole, position + end - before
+        refuse_offence(block, max(0, before - 1))
+        return None, position + len(block) - before

@@ -1,0 +1,66 @@
+"""What a session makes of the bytes that come in."""
+
+from typing import NamedTuple
+
+from zerogate.wire.spdy.streams import Stream
+
+
+class StreamOpened(NamedTuple):
+    """SYN_STREAM: the peer opened a stream."""
+
+    stream: Stream
+    fields: dict[bytes, bytes]
+    fin: bool
+
+
+class Reply(NamedTuple):
+    """SYN_REPLY to a stream of ours."""
+
+    stream: Stream
+    fields: dict[bytes, bytes]
+    fin: bool
+
+
+class Headers(NamedTuple):
+    """HEADERS: trailers, with `fin`."""
+
+    stream: Stream
+    fields: dict[bytes, bytes]
+    fin: bool
+
+
+class Data(NamedTuple):
+    """A DATA frame or a part of one; `fin` comes with the last part only. Empty only with `fin`."""
+
+    stream: Stream
+    data: bytes
+    fin: bool
+
+
+class Reset(NamedTuple):
+    """The stream is gone: the peer reset it (status is its), it broke its rules (ours), or it never took it (GOAWAY)."""
+
+    stream: Stream
+    status: int
+
+
+class Writable(NamedTuple):
+    """All bytes of the stream that waited have been framed."""
+
+    stream: Stream
+
+
+class Settings(NamedTuple):
+    """SETTINGS; `max_concurrent` is None if the frame did not speak of it."""
+
+    max_concurrent: int | None
+
+
+class GoAway(NamedTuple):
+    """The peer takes no new streams. Those above `last_stream_id` follow, each with its Reset."""
+
+    last_stream_id: int
+    status: int
+
+
+Event = StreamOpened | Reply | Headers | Data | Reset | Writable | Settings | GoAway

@@ -1,0 +1,212 @@
+"""Name/value blocks: how fields are written into one, compressed, inflated again and judged (draft 3.1, 2.6.10)."""
+
+import struct
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from zerogate.errors import SpdyError, WireError, ZerogateError
+from zerogate.wire.spdy.dictionary import DICTIONARY
+from zerogate.wire.spdy.frames import GoAwayStatus
+
+# Before compression. The largest head that the common HTTP servers take; ours too.
+MAX_BLOCK_BYTES: Final = 64 * 1024
+
+_WORD: Final = struct.Struct(">I")
+_STORED: Final = struct.Struct("<BHH")
+_MAX_STORED_BYTES: Final = 0xFFFF  # RFC 1951, 3.2.4
+_SYNC_FLUSH: Final = b"\x00\x00\x00\xff\xff"
+# RFC 1950, 2.2: deflate with a 32 KiB window, fastest level, a dictionary follows; then the dictionary's checksum.
+_ZLIB_HEADER: Final = b"\x78\x20" + _WORD.pack(zlib.adler32(DICTIONARY))
+
+_TOKEN_OCTETS: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"  # RFC 9110, 5.6.2, lower case only
+_VALUE_OCTETS: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])  # RFC 9110, 5.5
+
+# Names that proved good, by their bytes in a block (length and name): looked up rather than checked again. Bounded, as
+# names come from peers; what is met first stays, and the ones that everybody uses are met first.
+_KNOWN_NAMES: Final[dict[bytes, bytes]] = {}
+_MAX_KNOWN_NAMES: Final = 1024
+_MAX_KNOWN_NAME_BYTES: Final = 64
+_COMMON_NAMES: Final = (
+    b":method :path :version :host :scheme :status accept accept-encoding accept-language authorization cache-control "
+    b"connection content-encoding content-length content-type cookie date etag expires host if-modified-since "
+    b"if-none-match last-modified location origin range referer server set-cookie transfer-encoding user-agent vary "
+    b"x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip x-request-id"
+).split()
+
+
+class HeaderBlockError(SpdyError):
+    """A block that cannot be inflated or taken apart: the session ends, as what follows could not be read."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, GoAwayStatus.PROTOCOL_ERROR)
+
+
+class HeaderFieldError(WireError):
+    """A block in good order with a name or value that is not: its stream ends (RST_STREAM PROTOCOL_ERROR)."""
+
+
+class BlockTooLargeError(ZerogateError):
+    """We were asked to send more fields than a peer would take: sending them would cost the whole session."""
+
+
+def encode_pair(name: bytes, value: bytes) -> bytes:
+    """One name/value pair as it stands in a block."""
+    return b"%b%b%b%b" % (_WORD.pack(len(name)), name, _WORD.pack(len(value)), value)
+
+
+def encode_block(fields: Mapping[bytes, bytes]) -> bytes:
+    """A raw block. Names must be lower-case tokens; several values of a name are joined with NUL (`merge_fields`)."""
+    word = _WORD.pack
+    parts = [word(len(fields))]
+    for name, value in fields.items():
+        parts += (word(len(name)), name, word(len(value)), value)
+    return b"".join(parts)
+
+
+def merge_fields(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Fields by name, the values of repeated ones joined with NUL in their order.
+
+    Empty values are left out beside others: "multiple, NUL-separated values, each with length greater than zero".
+    """
+    fields: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        before = fields.get(name)
+        fields[name] = before + b"\0" + value if before and value else before or value
+    return fields
+
+
+class BlockWriter:
+    """Wraps the blocks of one direction of a session into its one zlib stream, without compressing them.
+
+    Stored blocks (RFC 1951, 3.2.4) written by hand are what zlib makes at level 0: here in 0.2 µs for 300 bytes, with
+    zlib in 0.5 µs. They say nothing of their content's likeness to a secret (no CRIME), and every peer can read them.
+    """
+
+    __slots__ = ("_prefix",)
+
+    def __init__(self) -> None:
+        self._prefix = _ZLIB_HEADER
+
+    def __repr__(self) -> str:
+        return f"<BlockWriter {'fresh' if self._prefix else 'begun'}>"
+
+    def wrap(self, block: bytes) -> bytes:
+        """The block as it goes into a frame. Raises BlockTooLargeError over MAX_BLOCK_BYTES, and nothing is changed."""
+        size = len(block)
+        if size > _MAX_STORED_BYTES:
+            return self._wrap_large(block)
+        prefix = self._prefix
+        self._prefix = b""
+        return b"%b%b%b%b" % (prefix, _STORED.pack(0, size, size ^ 0xFFFF), block, _SYNC_FLUSH)
+
+    def _wrap_large(self, block: bytes) -> bytes:
+        if len(block) > MAX_BLOCK_BYTES:
+            raise BlockTooLargeError(f"{len(block)} bytes of fields, over the limit of {MAX_BLOCK_BYTES}")
+        parts = [self._prefix]
+        self._prefix = b""
+        for at in range(0, len(block), _MAX_STORED_BYTES):
+            piece = block[at : at + _MAX_STORED_BYTES]
+            parts += (_STORED.pack(0, len(piece), len(piece) ^ 0xFFFF), piece)
+        parts.append(_SYNC_FLUSH)
+        return b"".join(parts)
+
+
+class BlockReader:
+    """Inflates the blocks of the other direction; every block must pass through here, also those nobody wants."""
+
+    __slots__ = ("_inflater",)
+
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj(zdict=DICTIONARY)
+
+    def __repr__(self) -> str:
+        return f"<BlockReader {'ended' if self._inflater.eof else 'open'}>"
+
+    def unwrap(self, data: bytes) -> bytes:
+        """The raw block, whatever level made it. Raises HeaderBlockError: not zlib, after its end, or too large.
+
+        Inflating stops at the limit: a small frame that inflates to gigabytes costs no more than a full one.
+        """
+        inflater = self._inflater
+        try:
+            raw = inflater.decompress(data, MAX_BLOCK_BYTES + 1)
+        except zlib.error as error:
+            raise HeaderBlockError(f"name/value block: {error}") from None
+        if len(raw) > MAX_BLOCK_BYTES:
+            raise HeaderBlockError(f"name/value block of more than {MAX_BLOCK_BYTES} bytes")
+        if inflater.unused_data:
+            raise HeaderBlockError("name/value block after the end of its zlib stream")
+        return raw
+
+
+def decode_block(raw: bytes) -> dict[bytes, bytes]:
+    """The fields of a raw block, in order; several values of a name are still joined with NUL.
+
+    Raises HeaderBlockError when counts and lengths do not add up, HeaderFieldError when they do, but a name is not a
+    lower-case token or comes twice, or a value has an octet or a NUL where none may be.
+    """
+    size = len(raw)
+    if size < 4:
+        raise HeaderBlockError(f"name/value block of {size} bytes")
+    word = _WORD.unpack_from
+    (count,) = word(raw, 0)
+    if count > (size - 4) >> 3:  # A pair has 8 bytes at least: checked before the count is believed.
+        raise HeaderBlockError(f"{count} pairs counted in a name/value block of {size} bytes")
+    known_name = _KNOWN_NAMES.get
+    fields: dict[bytes, bytes] = {}
+    fault = ""
+    at = 4
+    try:
+        for _ in range(count):
+            # What: takes the last byte of the length for the length, and looks up length and name as one.
+            # Why: a longer name is not among the known ones, and is then read with its whole length.
+            # Benchmark: 10 fields in 2.9 µs, with a second unpack and a set of names 3.5 µs.
+            end = at + 4 + raw[at + 3]
+            name = known_name(raw[at:end])
+            if name is None:
+                name, end = _read_name(raw, at)
+                if not name:
+                    fault = "a name that is empty or no lower-case token"
+            (length,) = word(raw, end)
+            at = end + 4 + length
+            fields[name] = raw[end + 4 : at]
+    except (IndexError, struct.error):
+        raise HeaderBlockError("name/value block is cut short") from None
+    if at != size:
+        raise HeaderBlockError(f"name/value block of {size} bytes, of which its pairs take {at}")
+    if fault or len(fields) != count:
+        raise HeaderFieldError(fault or "a name comes twice")
+    # All values at once: what is left are NULs, which are rare, and octets that may not be there.
+    if b"".join(fields.values()).translate(None, _VALUE_OCTETS):
+        _check_values(fields)
+    return fields
+
+
+def _read_name(raw: bytes, at: int) -> tuple[bytes, int]:
+    """A name not met before and where it ends; empty if it is not a good one. Raises struct.error past the end."""
+    (length,) = _WORD.unpack_from(raw, at)
+    end = at + 4 + length
+    name = raw[at + 4 : end]
+    token = name[1:] if name.startswith(b":") else name
+    if not token or token.translate(None, _TOKEN_OCTETS):
+        return b"", end
+    _remember_name(name)
+    return name, end
+
+
+def _remember_name(name: bytes) -> None:
+    if len(name) <= _MAX_KNOWN_NAME_BYTES and len(_KNOWN_NAMES) < _MAX_KNOWN_NAMES:
+        _KNOWN_NAMES[_WORD.pack(len(name)) + name] = name
+
+
+def _check_values(fields: Mapping[bytes, bytes]) -> None:
+    for name, joined in fields.items():
+        if joined.translate(None, _VALUE_OCTETS):
+            for value in joined.split(b"\0"):
+                if not value or value.translate(None, _VALUE_OCTETS):
+                    raise HeaderFieldError(f"a value of {name.decode()!r} that is empty or has a control character")
+
+
+for _name in _COMMON_NAMES:
+    _remember_name(_name)

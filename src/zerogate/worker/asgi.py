@@ -1,0 +1,326 @@
+"""The ASGI host: one call of the application for each stream (ASGI 3, HTTP connection scope 2.4).
+
+The request's body waits here, within the stream's window, until the application asks for it: that is what slows the
+client down. The reply goes out as the application sends it; `await send()` returns late if the client reads slowly.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+from zerogate.errors import ZerogateError
+from zerogate.link.link import Fields, Link
+from zerogate.wire.spdy.frames import RstStatus
+from zerogate.wire.spdy.headers import encode_block, encode_pair, merge_fields
+from zerogate.wire.spdy.streams import Stream
+
+if TYPE_CHECKING:
+    from zerogate.worker.service import WorkerService
+
+logger = logging.getLogger("zerogate.worker")
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# `await send()` waits while more of the reply than this has no credit yet.
+MAX_PENDING_BYTES = 64 * 1024
+
+ASGI_VERSION = {"version": "3.0", "spec_version": "2.4"}
+EXTENSIONS: dict[str, dict[str, Any]] = {"http.response.trailers": {}}
+
+# RFC 9110, 5.5 and 5.6.2.
+_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+
+_REPLY_PREFIX = {status: encode_pair(b":status", b"%d" % status) for status in range(200, 600)}
+_VERSION_PAIR = encode_pair(b":version", b"HTTP/1.1")
+_BODY_ENDED = b""
+
+
+class AsgiError(ZerogateError):
+    """The application broke the ASGI specification."""
+
+
+def http_scope(fields: Fields, root_path: str) -> Scope:
+    """The HTTP connection scope of a request. `fields` are the name/value block's. Raises KeyError if one is missing."""
+    target = fields[b":path"]
+    raw_path, _, query = target.partition(b"?")
+    path = (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode("utf-8", "replace")
+    host = fields.get(b":host", b"")
+    headers: list[tuple[bytes, bytes]] = [(b"host", host)] if host else []
+    for name, value in fields.items():
+        if name[0] != 0x3A:
+            if 0 in value:
+                headers.extend((name, part) for part in value.split(b"\0"))
+            else:
+                headers.append((name, value))
+    client = fields.get(b"x-real-ip")
+    return {
+        "type": "http",
+        "asgi": ASGI_VERSION,
+        "http_version": "1.0" if fields.get(b":version") == b"HTTP/1.0" else "1.1",
+        "method": fields[b":method"].decode("latin-1"),
+        "scheme": fields.get(b"x-forwarded-proto", b"http").decode("latin-1"),
+        "path": root_path + path if root_path else path,
+        "raw_path": root_path.encode() + raw_path if root_path else raw_path,
+        "query_string": query,
+        "root_path": root_path,
+        "headers": headers,
+        "client": (client.decode("latin-1"), 0) if client else None,
+        "server": _server(host),
+        "extensions": EXTENSIONS,
+    }
+
+
+def _server(host: bytes) -> tuple[str, int | None]:
+    name, _, port = host.decode("latin-1").rpartition(":")
+    if name and port.isdigit():
+        return name, int(port)
+    return host.decode("latin-1"), 80
+
+
+class AsgiCall:
+    """One exchange at the worker: the handler of its stream, and the application's `receive` and `send`."""
+
+    __slots__ = (
+        "_body",
+        "_has_begun",
+        "_has_body_ended",
+        "_head",
+        "_is_body_told",
+        "_is_complete",
+        "_link",
+        "_service",
+        "_stream",
+        "_timer",
+        "_waiters",
+        "_wants_continue",
+        "_wants_trailers",
+        "is_gone",
+        "scope",
+        "task",
+    )
+
+    def __init__(self, service: "WorkerService", link: Link, stream: Stream, scope: Scope, fields: Fields, fin: bool):
+        self._service = service
+        self._link = link
+        self._stream = stream
+        self._body: list[bytes] = []
+        self._has_body_ended = fin or b"upgrade" in fields
+        self._is_body_told = False
+        self._head = b""
+        self._has_begun = False
+        self._is_complete = False
+        self._wants_continue = not fin and fields.get(b"expect", b"").lower() == b"100-continue"
+        self._wants_trailers = False
+        self._waiters: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self.is_gone = False
+        self.scope = scope
+        self.task: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        state = "gone" if self.is_gone else "complete" if self._is_complete else "begun" if self._has_begun else "new"
+        return f"<AsgiCall {self.scope['method']} {self.scope['path']} {state}>"
+
+    async def run(self, application: Application) -> None:
+        """Call the application and see the reply through, whatever it does."""
+        try:
+            await application(self.scope, self.receive, self.send)
+            if not self._is_complete and not self.is_gone:
+                raise AsgiError("the application returned without a complete reply")
+        except asyncio.CancelledError:
+            if not self.is_gone:
+                self._fail()
+        except Exception:
+            if not self.is_gone:
+                logger.exception("%s %s failed", self.scope["method"], self.scope["path"])
+                self._fail()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._service.forget(self)
+
+    # The application's side
+
+    async def receive(self) -> Message:
+        """ASGI receive: the body's next piece, then `http.disconnect` when the client leaves or the reply is complete."""
+        while True:
+            if self.is_gone or self._is_complete:
+                return {"type": "http.disconnect"}
+            if self._body or (self._has_body_ended and not self._is_body_told):
+                return self._next_piece()
+            if self._wants_continue:
+                self._wants_continue = False
+                if not self._has_begun:
+                    self._link.send_headers(self._stream, CONTINUE_BLOCK, False)
+            await self._wait()
+
+    async def send(self, message: Message) -> None:
+        """ASGI send. Raises AsgiError for a message that the specification does not allow here."""
+        if self.is_gone:
+            return
+        kind = message["type"]
+        if kind == "http.response.body":
+            self._send_body(message.get("body", b""), message.get("more_body", False))
+            stream = self._stream
+            while stream.pending_bytes > MAX_PENDING_BYTES and not self.is_gone:
+                await self._wait()
+        elif kind == "http.response.start":
+            if self._head or self._has_begun:
+                raise AsgiError("http.response.start sent twice")
+            self._head = reply_block(message["status"], message.get("headers", ()))
+            self._wants_trailers = bool(message.get("trailers", False))
+        elif kind == "http.response.trailers":
+            self._send_trailers(message.get("headers", ()), message.get("more_trailers", False))
+        else:
+            raise AsgiError(f"unexpected message {kind!r}")
+
+    # The link's side (StreamHandler)
+
+    def on_reply(self, fields: Fields, fin: bool) -> None:
+        self._link.reset(self._stream, RstStatus.PROTOCOL_ERROR)
+
+    def on_headers(self, fields: Fields, fin: bool) -> None:
+        # Trailers: ASGI has no place for a request's trailers.
+        if fin:
+            self._end_body()
+
+    def on_data(self, data: bytes, fin: bool) -> None:
+        if self._has_body_ended or self._is_complete:
+            self._link.consumed(self._stream, len(data))
+            return
+        if data:
+            self._body.append(data)
+        if fin:
+            self._end_body()
+        else:
+            self._wake()
+
+    def on_writable(self) -> None:
+        self._wake()
+
+    def on_reset(self, status: int) -> None:
+        self._leave()
+
+    def on_lost(self, reason: str) -> None:
+        self._leave()
+
+    # Inside
+
+    def _next_piece(self) -> Message:
+        body, self._body = self._body, []
+        data = body[0] if len(body) == 1 else b"".join(body)
+        if not self._has_body_ended:
+            self._link.consumed(self._stream, len(data))
+        self._is_body_told = self._has_body_ended
+        return {"type": "http.request", "body": data, "more_body": not self._has_body_ended}
+
+    def _send_body(self, data: bytes, more: bool) -> None:
+        if self._is_complete:
+            # As other servers do: what comes after the end is dropped, once for all and without harm.
+            logger.warning("%s %s: body sent after the end", self.scope["method"], self.scope["path"])
+            return
+        stream = self._stream
+        fin = not more and not self._wants_trailers
+        if not self._has_begun:
+            if not self._head:
+                raise AsgiError("http.response.body before http.response.start")
+            self._has_begun = True
+            head_only = fin and not data
+            self._link.send_reply(stream, self._head, head_only)
+            if not head_only and (data or not more):
+                self._link.send_data(stream, data, fin)
+        elif data or fin:
+            self._link.send_data(stream, data, fin)
+        if fin:
+            self._complete()
+
+    def _send_trailers(self, headers: Iterable[tuple[bytes, bytes]], more: bool) -> None:
+        if not self._has_begun or not self._wants_trailers or self._is_complete:
+            raise AsgiError("http.response.trailers where none are due")
+        self._link.send_headers(self._stream, encode_block(merge_fields(_checked(headers))), not more)
+        if not more:
+            self._complete()
+
+    def _complete(self) -> None:
+        self._is_complete = True
+        self._service.release(self._link)
+        if self._waiters:
+            self._wake()
+
+    def _fail(self) -> None:
+        """The application failed: 500 if nothing has been said, else the stream breaks."""
+        if self._is_complete:
+            return
+        if self._has_begun:
+            self._link.reset(self._stream, RstStatus.INTERNAL_ERROR)
+        else:
+            self._has_begun = True
+            self._link.send_reply(self._stream, FAILURE_BLOCK, False)
+            self._link.send_data(self._stream, FAILURE_BODY, True)
+        self._complete()
+
+    def _leave(self) -> None:
+        """The client has left, or the link has: let the application hear of it, then end it."""
+        if self.is_gone:
+            return
+        self.is_gone = True
+        self._body.clear()
+        if not self._is_complete:
+            self._service.release(self._link)
+            if self.task is not None:
+                self._timer = self._service.cancel_later(self.task)
+        self._wake()
+
+    def _end_body(self) -> None:
+        self._has_body_ended = True
+        self._wake()
+
+    async def _wait(self) -> None:
+        """Until something has happened to the stream."""
+        waiter: asyncio.Future[None] = self._service.loop.create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def reply_block(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The raw name/value block of a reply. Raises AsgiError if the status or a header is not what ASGI allows."""
+    prefix = _REPLY_PREFIX.get(status)
+    if prefix is None:
+        raise AsgiError(f"status {status!r} is not one of 200 to 599")
+    fields = merge_fields(_checked(headers))
+    parts = [(len(fields) + 2).to_bytes(4, "big"), prefix, _VERSION_PAIR]
+    parts.extend(encode_pair(name, value) for name, value in fields.items())
+    return b"".join(parts)
+
+
+def _checked(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    checked = []
+    for name, value in headers:
+        if not isinstance(name, bytes) or not isinstance(value, bytes):
+            raise AsgiError(f"header {name!r}: names and values are bytes")
+        name = name.lower()
+        if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
+            raise AsgiError(f"header {name!r} has a name or value that HTTP does not allow")
+        checked.append((name, value.strip(b" \t")))
+    return checked
+
+
+FAILURE_BODY = b"Internal Server Error\n"
+FAILURE_BLOCK = reply_block(
+    500, [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(FAILURE_BODY))]
+)
+CONTINUE_BLOCK = encode_block({b":status": b"100", b":version": b"HTTP/1.1"})

@@ -1,0 +1,77 @@
+"""One capacity, several routers: how many requests each of them may send at once.
+
+Each router is granted what it has in flight and a share of what is free, by need: who has lately used more of its grant,
+or was refused, gets more. Everybody keeps at least one, so that a router's first request finds an open door; what comes
+over is refused, which costs nothing. With one router the grant is simply the capacity.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+# How fast need is forgotten: halved with each round of sharing.
+DECAY = 0.5
+
+
+@dataclass(slots=True)
+class _Router:
+    in_flight: int = 0
+    peak: int = 0
+    need: float = 0.0
+    granted: int = 0
+
+
+class CapacityShare:
+    """Counts what is in flight for each router, and shares out the rest."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.in_flight = 0
+        self._routers: dict[Hashable, _Router] = {}
+
+    def add(self, router: Hashable) -> None:
+        self._routers[router] = _Router()
+
+    def remove(self, router: Hashable) -> None:
+        """The router is gone. What it had in flight is free."""
+        gone = self._routers.pop(router, None)
+        if gone is not None:
+            self.in_flight -= gone.in_flight
+
+    def take(self, router: Hashable) -> bool:
+        """A request came. False if there is no room for it: refuse it."""
+        state = self._routers[router]
+        if self.in_flight >= self.capacity:
+            state.need += 1
+            return False
+        self.in_flight += 1
+        state.in_flight += 1
+        if state.in_flight > state.peak:
+            state.peak = state.in_flight
+        return True
+
+    def release(self, router: Hashable) -> None:
+        """A request of the router's is over."""
+        state = self._routers.get(router)
+        if state is not None:
+            self.in_flight -= 1
+            state.in_flight -= 1
+
+    def share(self) -> dict[Hashable, int]:
+        """Share out anew. Returns the grants that have changed."""
+        routers = self._routers
+        if len(routers) == 1:
+            grants = dict.fromkeys(routers, self.capacity)
+        else:
+            for state in routers.values():
+                state.need = state.need * DECAY + state.peak
+                state.peak = state.in_flight
+            free = max(0, self.capacity - self.in_flight)
+            total = sum(state.need + 1 for state in routers.values())
+            grants = {
+                router: max(1, state.in_flight + round(free * (state.need + 1) / total))
+                for router, state in routers.items()
+            }
+        changed = {router: grant for router, grant in grants.items() if routers[router].granted != grant}
+        for router, grant in changed.items():
+            routers[router].granted = grant
+        return changed
