@@ -29,7 +29,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
-class Parsed(click.ParamType):
+class Parsed(click.ParamType[Any]):
     """An option whose text is read by one of the parse functions of `settings`."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
@@ -182,7 +182,7 @@ def hello(name: str, **options: Any) -> None:
 @click.argument("app")
 @settings_options(RouterSettings, WorkerSettings, without=("connect", "name"))
 @click.pass_context
-def run(ctx: click.Context, app: str, **options: Any) -> None:
+def run(ctx: click.Context, /, app: str, **options: Any) -> None:
     """Run a router and workers for APP in one go. More workers may dial in."""
     if ctx.get_parameter_source("processes") is click.core.ParameterSource.DEFAULT:
         options["processes"] = os.cpu_count() or 1

@@ -81,7 +81,9 @@ class LinkSettings:
     handshake_timeout: float = duration(5.0, "Time for the ZMTP handshake and the join.")
     stream_window: int = size(256 * KIB, "Bytes of one stream that may be under way unread.")
     session_window: int = size(16 * MIB, "Bytes of one link that may be under way unread.")
-    loop: str = option("auto", "Event loop: auto (uvloop if installed), uvloop or asyncio.", choices=("auto", "uvloop", "asyncio"))
+    loop: str = option(
+        "auto", "Event loop: auto (uvloop if installed), uvloop or asyncio.", choices=("auto", "uvloop", "asyncio")
+    )
     log_level: str = option("info", "What is logged, to standard error.", choices=("debug", "info", "warning", "error"))
     last_stream_id: int = count(2**31 - 1, "Stream ids end here; a new link takes over.", hidden=True)
 

@@ -53,6 +53,9 @@ class StreamHandler(Protocol):
 class LinkOwner(Protocol):
     """Who runs links: the router or the worker."""
 
+    def on_connected(self, link: "Link") -> None:
+        """The transport is there. A link that never gets so far is never heard of."""
+
     def on_ready(self, link: "Link") -> None:
         """The ZMTP handshake is done."""
 
@@ -187,6 +190,7 @@ class Link(asyncio.Protocol):
         peername = transport.get_extra_info("peername")
         self.peer = f"{peername[0]}:{peername[1]}" if isinstance(peername, tuple) else "ipc"
         self._heard = self._loop.time()
+        self._owner.on_connected(self)
         self._write_zmtp()
         self._timer = self._loop.call_later(self._settings.handshake_timeout, self._check_handshake)
 

@@ -58,7 +58,7 @@ def bind_tcp(host: str, port: int, label: str) -> list[Listener]:
         )
     except OSError as error:
         raise StartError(f"{label}: cannot resolve {host!r}: {error.strerror or error}") from error
-    listeners = []
+    listeners: list[Listener] = []
     for family, _, _, _, address in sorted(set(found), key=lambda item: item[0]):
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:

@@ -53,4 +53,9 @@ class AdminClient(asyncio.Protocol):
 
 
 def _fields(content_type: bytes) -> Fields:
-    return {b":status": b"200 OK", b":version": b"HTTP/1.1", b"content-type": content_type, b"cache-control": b"no-store"}
+    return {
+        b":status": b"200 OK",
+        b":version": b"HTTP/1.1",
+        b"content-type": content_type,
+        b"cache-control": b"no-store",
+    }

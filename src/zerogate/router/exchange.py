@@ -42,9 +42,6 @@ class Client(Protocol):
     def begin_reply(self, fields: Fields, fin: bool) -> None:
         """Send the reply's head. Raises ReplyError, having sent nothing."""
 
-    def send_interim(self, fields: Fields) -> None:
-        """Send an interim (1xx) reply."""
-
     def send_body(self, data: bytes, fin: bool) -> None:
         """Send a piece of the reply's body. Raises ReplyError."""
 
@@ -290,8 +287,8 @@ class Exchange:
                 if fin:
                     self._client.send_trailers(fields)
                     self._finish()
-            elif fields.get(b":status", b"").startswith(b"1"):
-                self._client.send_interim(fields)
+            elif fields.get(b":status", b"").startswith(b"100"):
+                self._client.want_body()
             else:
                 raise ReplyError("HEADERS before the reply")
         except ReplyError as error:
@@ -312,6 +309,7 @@ class Exchange:
             return
         if client.is_writable:
             assert self._stream is not None
+            assert self.worker is not None
             self.worker.link.consumed(self._stream, len(data))
         else:
             self._owed_bytes += len(data)

@@ -14,7 +14,6 @@ from zerogate.router.request_block import Forwarding, parse_networks
 from zerogate.settings import RouterSettings
 from zerogate.wire.http1 import HttpLimits, RequestHead
 
-
 STOP_IDLE_S = 1.0
 
 
@@ -39,6 +38,7 @@ class Frontend:
         self._access_log = None if settings.access_log == "off" else AccessLog(settings.access_log)
         self._id_prefix = secrets.token_hex(8).encode()
         self._n_ids = 0
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._tick()
 
     def make_client(self) -> Http1Client:
@@ -86,8 +86,7 @@ class Frontend:
         so it gets the time to send it, and hears `connection: close` with the reply.
         """
         self.is_stopping = True
-        self._timer.cancel()
-        self._timer = self.loop.call_later(STOP_IDLE_S, self._close_idle)
+        self._idle_timer = self.loop.call_later(STOP_IDLE_S, self._close_idle)
 
     def _close_idle(self) -> None:
         for client in list(self.clients):
@@ -97,14 +96,16 @@ class Frontend:
         """Drop whoever is left."""
         for client in list(self.clients):
             client.abort()
-        self._timer.cancel()
+        self._date_timer.cancel()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         self.deadlines.close()
         if self._access_log is not None:
             self._access_log.close()
 
     def _tick(self) -> None:
         self.date = formatdate(usegmt=True).encode()
-        self._timer = self.loop.call_later(1.0, self._tick)
+        self._date_timer = self.loop.call_later(1.0, self._tick)
 
 
 def _shortest_timeout(settings: RouterSettings) -> float:

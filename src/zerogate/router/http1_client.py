@@ -15,7 +15,6 @@ from zerogate.errors import HttpError
 from zerogate.link.link import Fields
 from zerogate.router.error_replies import NO_REQUEST, error_reply
 from zerogate.router.exchange import Exchange, State
-from zerogate.router.request_block import Forwarding
 from zerogate.wire.http1 import ReplyWriter, RequestEnd, RequestHead, RequestReader
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ class Http1Client(asyncio.Protocol):
                 self._begin(piece)
             else:
                 ahead.popleft()
-                self._take(piece)
+                self._take(cast("RequestEnd | bytes", piece))
         self._is_advancing = False
         if self._is_closing:
             ahead.clear()

@@ -79,6 +79,10 @@ class Router:
 
     # Links (LinkOwner)
 
+    def on_connected(self, link: Link) -> None:
+        self.counters.links += 1
+        self.links[link] = None
+
     def on_ready(self, link: Link) -> None:
         self._loop.call_later(self.settings.handshake_timeout, self._expect_join, link)
 
@@ -126,7 +130,7 @@ class Router:
     def on_closed(self, link: Link, reason: str) -> None:
         worker = self.links.pop(link, None)
         if worker is not None:
-            if Away.DRAINING in worker.away:
+            if Away.DRAINING in worker.away or self.frontend.is_stopping:
                 logger.info("worker %s has left", worker.name)
             else:
                 self.counters.lost += 1
@@ -159,10 +163,7 @@ class Router:
         if len(self.links) >= self.settings.max_links:
             logger.warning("a link was turned away: there are %d already (--max-links)", len(self.links))
             return _TurnedAway()
-        self.counters.links += 1
-        link = Link(self, self.settings, is_router=True)
-        self.links[link] = None
-        return link
+        return Link(self, self.settings, is_router=True)
 
     def _expect_join(self, link: Link) -> None:
         if self.links.get(link, ...) is None:

@@ -1,12 +1,13 @@
 """One capacity, several routers: how many requests each of them may send at once.
 
-Each router is granted what it has in flight and a share of what is free, by need: who has lately used more of its grant,
-or was refused, gets more. Everybody keeps at least one, so that a router's first request finds an open door; what comes
+Each router is granted what it has in flight and a share of what is free, by need: who has lately used more of its
+grant, or was refused, gets more. Everybody keeps at least one, so that a router's first request finds an open door; what comes
 over is refused, which costs nothing. With one router the grant is simply the capacity.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
+
+from zerogate.link.link import Link
 
 # How fast need is forgotten: halved with each round of sharing.
 DECAY = 0.5
@@ -26,18 +27,18 @@ class CapacityShare:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.in_flight = 0
-        self._routers: dict[Hashable, _Router] = {}
+        self._routers: dict[Link, _Router] = {}
 
-    def add(self, router: Hashable) -> None:
+    def add(self, router: Link) -> None:
         self._routers[router] = _Router()
 
-    def remove(self, router: Hashable) -> None:
+    def remove(self, router: Link) -> None:
         """The router is gone. What it had in flight is free."""
         gone = self._routers.pop(router, None)
         if gone is not None:
             self.in_flight -= gone.in_flight
 
-    def take(self, router: Hashable) -> bool:
+    def take(self, router: Link) -> bool:
         """A request came. False if there is no room for it: refuse it."""
         state = self._routers[router]
         if self.in_flight >= self.capacity:
@@ -49,14 +50,14 @@ class CapacityShare:
             state.peak = state.in_flight
         return True
 
-    def release(self, router: Hashable) -> None:
+    def release(self, router: Link) -> None:
         """A request of the router's is over."""
         state = self._routers.get(router)
         if state is not None:
             self.in_flight -= 1
             state.in_flight -= 1
 
-    def share(self) -> dict[Hashable, int]:
+    def share(self) -> dict[Link, int]:
         """Share out anew. Returns the grants that have changed."""
         routers = self._routers
         if len(routers) == 1:

@@ -22,7 +22,8 @@ _match_size_line = re.compile(
     + rb'|"(?:[\t !#-\[\]-~\x80-\xff]'
     rb'|\\[\t -~\x80-\xff])*"))?)*)'
 ).fullmatch
-_find_offence = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+# In a line whose end has not come: only at the very end may a CR stand.
+_find_offence = re.compile(rb"[\x00-\x08\x0a-\x0c\x0e-\x1f\x7f]|\r(?!\Z)").search
 
 
 class _State(Enum):
@@ -102,10 +103,7 @@ class ChunkedReader:
             self._line = bytearray()
             self._begin_chunk(bytes(line[:end]))
             return position + end + 2 - before
-        # The last octet may be the CR of the line's end.
-        if len(line) == MAX_CHUNK_LINE_BYTES + 2 or _find_offence(line, max(0, before - 1), len(line) - 1):
-            raise _bad_size_line()
-        if line.endswith(b"\n"):
+        if len(line) == MAX_CHUNK_LINE_BYTES + 2 or _find_offence(line, max(0, before - 1)):
             raise _bad_size_line()
         return position + len(line) - before
 

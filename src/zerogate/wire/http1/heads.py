@@ -11,7 +11,6 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 
 from zerogate.errors import HttpError
 from zerogate.wire.fields import HOP_BY_HOP, is_forbidden_trailer, is_token, is_valid_host, list_elements
-from zerogate.wire.http1.blocks import refuse_offence
 from zerogate.wire.http1.events import RequestHead
 from zerogate.wire.http1.limits import MAX_CONTENT_LENGTH, MAX_METHOD_BYTES, HttpLimits
 
@@ -25,6 +24,8 @@ _is_method = re.compile(rb"[A-Z][A-Z0-9_-]*").fullmatch
 _PARSER_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
 # A tunnel to anywhere, and an echo of credentials (RFC 9110, 9.3.6 and 9.3.8).
 _REFUSED_METHODS = {b"CONNECT": 501, b"TRACE": 405}
+
+_HASH = 0x23  # looked up as a number: `b"#" in target` costs 0.16 µs, this 0.02
 
 _split_absolute = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?]*)(.*)").fullmatch
 
@@ -40,7 +41,17 @@ _HARMLESS_OPTIONS = HOP_BY_HOP | {b"close"}
 _FRAMING = frozenset({b"content-length"})
 
 # Fields that decide on framing, routing or the connection.
-_SPECIAL = frozenset({b"connection", b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade"})
+_SPECIAL = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"host",
+        b"proxy-connection",  # means nothing (RFC 9112, C.2.2), but llhttp obeys it
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
 _FORWARDED_SPECIAL = frozenset({b"content-length", b"expect"})
 
 # Plain field names as they are sent, and lower-cased: `bytes.lower` and two look-ups saved for each field. Clients
@@ -92,26 +103,17 @@ class HeadParser:
 
     def __init__(self, limits: HttpLimits) -> None:
         self._limits = limits
-        # A field line takes four octets at least, so that a small head need not be counted.
-        self._small_bytes = 4 * limits.max_fields
+        # A field line takes four octets at least: a smaller head is within every limit.
+        self._small_bytes = min(4 * limits.max_fields, limits.max_target_bytes)
         self._sink = _FieldSink()
         self._renew()
 
     def _renew(self) -> None:
-        # llhttp is left wherever the last head led it: amid a body that we read ourselves, or closed.
         self._feed = HttpRequestParser(self._sink).feed_data
 
     def parse_head(self, head: bytes) -> RequestHead:
         """The request that a head, empty line included, makes. Raises HttpError."""
-        try:
-            return self._parse_head(head)
-        except HttpError:
-            # So that a head that came in pieces, whose octets were looked at as they came, ends in the same error.
-            refuse_offence(head)
-            raise
-
-    def _parse_head(self, head: bytes) -> RequestHead:
-        request_line = head[: head.find(b"\r\n")].split(b" ")
+        request_line = head.split(b"\r\n", 1)[0].split(b" ")
         if len(request_line) != 3:
             raise _bad_request("malformed request line")
         method, target, version = request_line
@@ -120,11 +122,13 @@ class HeadParser:
             raise _version_error(version)
         if method not in _PARSER_METHODS:
             _check_method(method)
-        if len(target) > self._limits.max_target_bytes:
-            raise HttpError(414, "too_large", "the request target is too long")
         size_bytes = len(head)
-        if size_bytes > self._small_bytes and head.count(b"\n") - 2 > self._limits.max_fields:
-            raise HttpError(431, "too_large", "too many fields")
+        if size_bytes > self._small_bytes:
+            if len(target) > self._limits.max_target_bytes:
+                raise HttpError(414, "too_large", "the request target is too long")
+            # Less the request line and the empty line.
+            if head.count(b"\n") - 2 > self._limits.max_fields:
+                raise HttpError(431, "too_large", "too many fields")
 
         sink = self._sink
         fields: list[tuple[bytes, bytes]] = []
@@ -133,7 +137,7 @@ class HeadParser:
         sink.special = special
         self._feed_block(head if method in _PARSER_METHODS else b"GET" + head[len(method) :])
 
-        host = special.get(b"host")
+        host = special.pop(b"host", None)
         if host is None:
             if minor_version:
                 raise _bad_request("no Host field")
@@ -142,12 +146,12 @@ class HeadParser:
             raise _bad_request("bad Host field, or more than one")
         if target[:1] != b"/":
             target, host = _split_target(method, target, host)
-        if b"#" in target:
+        if _HASH in target:
             raise _bad_request("a fragment in the request target")
         query = target.find(b"?")
         path = target if query < 0 else target[:query]
         request = RequestHead(method, target, path, host, minor_version, fields, size_bytes, minor_version == 1)
-        if len(special) > 1 or not minor_version:
+        if special:
             self._apply_special(request, special)
         return request
 
@@ -157,18 +161,13 @@ class HeadParser:
         Those that RFC 9110, 6.5.1 forbids are left out.
         """
         if block.count(b"\n") - 2 > self._limits.max_fields:
-            refuse_offence(block)
             raise HttpError(431, "too_large", "too many trailer fields")
         sink = self._sink
         fields: list[tuple[bytes, bytes]] = []
         sink.fields = fields
         sink.special = {}
-        try:
-            # llhttp wants a request line before fields, whoever's.
-            self._feed_block(b"GET / HTTP/1.1" + block)
-        except HttpError:
-            refuse_offence(block)
-            raise
+        # llhttp wants a request line before fields, whoever's.
+        self._feed_block(b"GET / HTTP/1.1" + block)
         self._renew()
         return [field for field in fields if not is_forbidden_trailer(field[0])]
 
@@ -186,16 +185,18 @@ class HeadParser:
     def _apply_special(self, request: RequestHead, special: dict[bytes, bytes]) -> None:
         """Framing, and what the Connection, Expect and Upgrade fields ask for."""
         options = _NO_OPTIONS
-        text = special.get(b"connection")
-        if text is not None:
-            options = _CONNECTION_OPTIONS.get(text) or _connection_options(text)
+        connection = special.pop(b"connection", None)
+        if connection is not None:
+            known_options = _CONNECTION_OPTIONS.get(connection)
+            options = known_options or _connection_options(connection)
+            # RFC 9112, 9.3.
             request.keep_alive = b"close" not in options and (request.minor_version == 1 or b"keep-alive" in options)
             if not options <= _HARMLESS_OPTIONS:
                 request.fields = [field for field in request.fields if field[0] not in options or field[0] in _FRAMING]
-            if len(special) == 2:
+            if known_options and not special:
                 return
-        else:
-            request.keep_alive = request.minor_version == 1
+        # llhttp is now amid a body that is read elsewhere, or may take the connection for closed where we don't.
+        self._renew()
         self._apply_framing(request, special.get(b"content-length"), special.get(b"transfer-encoding"))
         expect = special.get(b"expect")
         if expect is not None:
@@ -226,7 +227,6 @@ class HeadParser:
             if coding.lower() != b"chunked":
                 raise _coding_error(coding)
             request.is_chunked = True
-            self._renew()
         elif length is not None:
             # The digits that MAX_CONTENT_LENGTH has; int() of a longer text may refuse it in its own way.
             if not length.isdigit() or len(length) > 19 or int(length) > MAX_CONTENT_LENGTH:
@@ -235,7 +235,6 @@ class HeadParser:
             max_body_bytes = self._limits.max_body_bytes
             if max_body_bytes is not None and request.content_length > max_body_bytes:
                 raise HttpError(413, "too_large", "the body is too large")
-            self._renew()
 
 
 def _bad_request(reason: str) -> HttpError:

@@ -13,7 +13,7 @@ any  -> FAILED          `error` says why
 from enum import Enum
 
 from zerogate.errors import HttpError
-from zerogate.wire.http1.blocks import END_OF_BLOCK, BlockCollector
+from zerogate.wire.http1.blocks import END_OF_BLOCK, BlockCollector, refuse_offence
 from zerogate.wire.http1.chunks import ChunkedReader
 from zerogate.wire.http1.events import RequestEnd, RequestHead
 from zerogate.wire.http1.heads import HeadParser
@@ -128,7 +128,12 @@ class RequestReader:
         return self._receive_head_piece(data, position, events)
 
     def _begin_request(self, block: bytes, events: list[Event]) -> None:
-        head = self._parser.parse_head(block)
+        try:
+            head = self._parser.parse_head(block)
+        except HttpError:
+            # A head in pieces is looked at for these as it comes; so they go first when it comes whole.
+            refuse_offence(block)
+            raise
         self._has_skipped_line = False
         after = _HEAD if head.keep_alive else _CLOSED
         if head.is_chunked:

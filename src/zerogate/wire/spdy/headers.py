@@ -13,6 +13,7 @@ from zerogate.wire.spdy.frames import GoAwayStatus
 MAX_BLOCK_BYTES: Final = 64 * 1024
 
 _WORD: Final = struct.Struct(">I")
+_TWO_WORDS: Final = struct.Struct(">II")
 _STORED: Final = struct.Struct("<BHH")
 _MAX_STORED_BYTES: Final = 0xFFFF  # RFC 1951, 3.2.4
 _SYNC_FLUSH: Final = b"\x00\x00\x00\xff\xff"
@@ -22,8 +23,8 @@ _ZLIB_HEADER: Final = b"\x78\x20" + _WORD.pack(zlib.adler32(DICTIONARY))
 _TOKEN_OCTETS: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"  # RFC 9110, 5.6.2, lower case only
 _VALUE_OCTETS: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])  # RFC 9110, 5.5
 
-# Names that proved good, by their bytes in a block (length and name): looked up rather than checked again. Bounded, as
-# names come from peers; what is met first stays, and the ones that everybody uses are met first.
+# Names that proved good: looked up rather than checked again. Bounded, as names come from peers; what is met first stays,
+# and the ones that everybody uses are there from the start.
 _KNOWN_NAMES: Final[dict[bytes, bytes]] = {}
 _MAX_KNOWN_NAMES: Final = 1024
 _MAX_KNOWN_NAME_BYTES: Final = 64
@@ -33,6 +34,10 @@ _COMMON_NAMES: Final = (
     b"if-none-match last-modified location origin range referer server set-cookie transfer-encoding user-agent vary "
     b"x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip x-request-id"
 ).split()
+
+# For a name or value of n bytes: reads it and the length of the next one in one go.
+_SHORT_BYTES: Final = 256
+_STRING_AND_LENGTH: Final = tuple(struct.Struct(f">{n}sI").unpack_from for n in range(_SHORT_BYTES))
 
 
 class HeaderBlockError(SpdyError):
@@ -97,8 +102,10 @@ class BlockWriter:
         if size > _MAX_STORED_BYTES:
             return self._wrap_large(block)
         prefix = self._prefix
-        self._prefix = b""
-        return b"%b%b%b%b" % (prefix, _STORED.pack(0, size, size ^ 0xFFFF), block, _SYNC_FLUSH)
+        if prefix:
+            self._prefix = b""
+            return prefix + _STORED.pack(0, size, size ^ 0xFFFF) + block + _SYNC_FLUSH
+        return _STORED.pack(0, size, size ^ 0xFFFF) + block + _SYNC_FLUSH
 
     def _wrap_large(self, block: bytes) -> bytes:
         if len(block) > MAX_BLOCK_BYTES:
@@ -146,67 +153,86 @@ def decode_block(raw: bytes) -> dict[bytes, bytes]:
     Raises HeaderBlockError when counts and lengths do not add up, HeaderFieldError when they do, but a name is not a
     lower-case token or comes twice, or a value has an octet or a NUL where none may be.
     """
-    size = len(raw)
-    if size < 4:
-        raise HeaderBlockError(f"name/value block of {size} bytes")
-    word = _WORD.unpack_from
-    (count,) = word(raw, 0)
-    if count > (size - 4) >> 3:  # A pair has 8 bytes at least: checked before the count is believed.
-        raise HeaderBlockError(f"{count} pairs counted in a name/value block of {size} bytes")
-    known_name = _KNOWN_NAMES.get
+    # What: reads optimistically, known names and short values only; `_decode_carefully` does the rest, and says what is
+    # wrong with a bad block. A count that is too high ends at the end of the block, as each pair takes 8 bytes.
+    # Why, benchmark: 10 fields take 3.2 µs, carefully 5.5 µs (CPython 3.11); it was the dearest part of a request.
+    strings = _STRING_AND_LENGTH
+    known_names = _KNOWN_NAMES
     fields: dict[bytes, bytes] = {}
-    fault = ""
-    at = 4
     try:
+        count, length = _TWO_WORDS.unpack_from(raw)
+        padded = raw + b"\0\0\0\0"  # The last value has no length behind it.
+        at = 8
         for _ in range(count):
-            # What: takes the last byte of the length for the length, and looks up length and name as one.
-            # Why: a longer name is not among the known ones, and is then read with its whole length.
-            # Benchmark: 10 fields in 2.9 µs, with a second unpack and a set of names 3.5 µs.
-            end = at + 4 + raw[at + 3]
-            name = known_name(raw[at:end])
-            if name is None:
-                name, end = _read_name(raw, at)
-                if not name:
-                    fault = "a name that is empty or no lower-case token"
-            (length,) = word(raw, end)
-            at = end + 4 + length
-            fields[name] = raw[end + 4 : at]
-    except (IndexError, struct.error):
-        raise HeaderBlockError("name/value block is cut short") from None
-    if at != size:
-        raise HeaderBlockError(f"name/value block of {size} bytes, of which its pairs take {at}")
-    if fault or len(fields) != count:
-        raise HeaderFieldError(fault or "a name comes twice")
-    # All values at once: what is left are NULs, which are rare, and octets that may not be there.
-    if b"".join(fields.values()).translate(None, _VALUE_OCTETS):
-        _check_values(fields)
+            name, value_length = strings[length](padded, at)
+            at += length + 4
+            if value_length < _SHORT_BYTES:
+                value, length = strings[value_length](padded, at)
+            else:
+                value = padded[at : at + value_length]
+                (length,) = _WORD.unpack_from(padded, at + value_length)
+            at += value_length + 4
+            fields[known_names[name]] = value
+    except (IndexError, KeyError, struct.error):
+        return _decode_carefully(raw)
+    if at != len(padded) or len(fields) != count or b"".join([*fields.values()]).translate(None, _VALUE_OCTETS):
+        return _decode_carefully(raw)
     return fields
 
 
-def _read_name(raw: bytes, at: int) -> tuple[bytes, int]:
-    """A name not met before and where it ends; empty if it is not a good one. Raises struct.error past the end."""
+def _decode_carefully(raw: bytes) -> dict[bytes, bytes]:
+    size = len(raw)
+    if size < 4:
+        raise HeaderBlockError(f"name/value block of {size} bytes")
+    (count,) = _WORD.unpack_from(raw)
+    if count > (size - 4) // 8:
+        raise HeaderBlockError(f"{count} pairs counted in a name/value block of {size} bytes")
+    pairs: list[tuple[bytes, bytes]] = []
+    at = 4
+    for _ in range(count):
+        name, at = _read_string(raw, at)
+        value, at = _read_string(raw, at)
+        pairs.append((name, value))
+    if at != size:
+        raise HeaderBlockError(f"name/value block of {size} bytes, of which its pairs take {at}")
+    # All lengths are right: what is wrong from here on is the stream's matter.
+    for name, value in pairs:
+        _check_name(name)
+        if value.translate(None, _VALUE_OCTETS):
+            _check_values(name, value)
+    fields = dict(pairs)
+    if len(fields) != count:
+        raise HeaderFieldError("a name comes twice")
+    return fields
+
+
+def _read_string(raw: bytes, at: int) -> tuple[bytes, int]:
+    """A string with its length before it, and where it ends."""
+    if at + 4 > len(raw):
+        raise HeaderBlockError("name/value block ends before a length")
     (length,) = _WORD.unpack_from(raw, at)
     end = at + 4 + length
-    name = raw[at + 4 : end]
+    if end > len(raw):
+        raise HeaderBlockError(f"name/value block ends before a string of {length} bytes does")
+    return raw[at + 4 : end], end
+
+
+def _check_name(name: bytes) -> None:
+    if name in _KNOWN_NAMES:
+        return
     token = name[1:] if name.startswith(b":") else name
     if not token or token.translate(None, _TOKEN_OCTETS):
-        return b"", end
-    _remember_name(name)
-    return name, end
-
-
-def _remember_name(name: bytes) -> None:
+        raise HeaderFieldError(f"a name that is empty or no lower-case token: {name[:_MAX_KNOWN_NAME_BYTES]!r}")
     if len(name) <= _MAX_KNOWN_NAME_BYTES and len(_KNOWN_NAMES) < _MAX_KNOWN_NAMES:
-        _KNOWN_NAMES[_WORD.pack(len(name)) + name] = name
+        _KNOWN_NAMES[name] = name
 
 
-def _check_values(fields: Mapping[bytes, bytes]) -> None:
-    for name, joined in fields.items():
-        if joined.translate(None, _VALUE_OCTETS):
-            for value in joined.split(b"\0"):
-                if not value or value.translate(None, _VALUE_OCTETS):
-                    raise HeaderFieldError(f"a value of {name.decode()!r} that is empty or has a control character")
+def _check_values(name: bytes, joined: bytes) -> None:
+    """NULs may stand between values, none of which is empty then; nothing else may be there that is not text."""
+    for value in joined.split(b"\0"):
+        if not value or value.translate(None, _VALUE_OCTETS):
+            raise HeaderFieldError(f"a value of {name.decode()} that is empty or has a control character")
 
 
 for _name in _COMMON_NAMES:
-    _remember_name(_name)
+    _check_name(_name)

@@ -43,7 +43,7 @@ class ReceiveWindow:
     __slots__ = ("_half", "available", "owed")
 
     def __init__(self, limit: int) -> None:
-        self.available = limit if limit > DEFAULT_WINDOW_BYTES else DEFAULT_WINDOW_BYTES
+        self.available = max(DEFAULT_WINDOW_BYTES, limit)
         self.owed = 0
         self._half = limit >> 1
 

@@ -1,0 +1,95 @@
+"""The streams of a session: which ids are whose, which are open, and how many (draft 3.1, 2.3.2)."""
+
+from collections.abc import Iterator
+
+from zerogate.wire.spdy.frames import MAX_STREAM_ID
+from zerogate.wire.spdy.streams import DONE, OPEN, REPLY_DUE, Stream
+from zerogate.wire.spdy.windows import (
+    DEFAULT_WINDOW_BYTES,
+    NO_RECEIVE_WINDOW,
+    NO_SEND_WINDOW,
+    ReceiveWindow,
+    SendWindow,
+)
+
+
+class StreamTable:
+    """Makes streams, and forgets them when they are gone."""
+
+    __slots__ = (
+        "_receive_window_bytes",
+        "_send_window_bytes",
+        "next_id",
+        "parity",
+        "peer_count",
+        "peer_id",
+        "streams",
+        "top_id",
+    )
+
+    def __init__(self, *, opens_odd: bool, receive_window_bytes: int, top_id: int = MAX_STREAM_ID) -> None:
+        self.streams: dict[int, Stream] = {}
+        self.parity = 1 if opens_odd else 0  # Of our ids, and of our pings.
+        self.next_id = 1 if opens_odd else 2
+        self.top_id = top_id  # The highest that we may use: 0 after the peer's GOAWAY.
+        self.peer_id = 0  # The highest that the peer has used.
+        self.peer_count = 0  # How many of the peer's streams are open.
+        self._receive_window_bytes = receive_window_bytes
+        self._send_window_bytes = DEFAULT_WINDOW_BYTES
+
+    def __repr__(self) -> str:
+        return f"<StreamTable {len(self.streams)} open, next is {self.next_id}, peer's last was {self.peer_id}>"
+
+    @property
+    def ids_left(self) -> int:
+        return max(0, (self.top_id - self.next_id) // 2 + 1)
+
+    def open(self, fin: bool) -> Stream:
+        """A stream of ours, with the next id: there must be one left."""
+        stream_id = self.next_id
+        self.next_id = stream_id + 2
+        receive_window = ReceiveWindow(self._receive_window_bytes)
+        if fin:
+            stream = Stream(stream_id, DONE, REPLY_DUE, NO_SEND_WINDOW, receive_window)
+        else:
+            stream = Stream(stream_id, OPEN, REPLY_DUE, SendWindow(self._send_window_bytes), receive_window)
+        self.streams[stream_id] = stream
+        return stream
+
+    def admit(self, stream_id: int, fin: int) -> Stream:
+        """A stream of the peer's."""
+        send_window = SendWindow(self._send_window_bytes)
+        if fin:
+            stream = Stream(stream_id, REPLY_DUE, DONE, send_window, NO_RECEIVE_WINDOW)
+        else:
+            stream = Stream(stream_id, REPLY_DUE, OPEN, send_window, ReceiveWindow(self._receive_window_bytes))
+        self.streams[stream_id] = stream
+        self.peer_count += 1
+        return stream
+
+    def remove(self, stream: Stream) -> None:
+        """The stream is gone."""
+        stream_id = stream.id
+        del self.streams[stream_id]
+        if stream_id & 1 != self.parity:
+            self.peer_count -= 1
+
+    def is_idle(self, stream_id: int) -> bool:
+        """Whether there has been no such stream yet. If there has, and it is not in `streams`, it is gone."""
+        if stream_id & 1 == self.parity:
+            return stream_id >= self.next_id
+        return stream_id > self.peer_id
+
+    def unanswered_above(self, last_id: int) -> list[Stream]:
+        """Our streams above the id which had no reply yet."""
+        return [
+            stream
+            for stream in self.streams.values()
+            if stream.id > last_id and stream.id & 1 == self.parity and stream.remote == REPLY_DUE
+        ]
+
+    def resize_send_windows(self, window_bytes: int) -> Iterator[Stream]:
+        """The peer's INITIAL_WINDOW_SIZE, which moves the windows of open streams too.
+
+        Yields the streams that can still send; stops short of one whose window would go past 2^31-1.
+        """

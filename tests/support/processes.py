@@ -1,0 +1,204 @@
+"""Real processes of the command line, on free ports, ended whatever happens."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+DEADLINE_S = 20.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_S) -> Any:
+    """Poll until `condition` returns something true, and return it. Raises AssertionError after `seconds`."""
+    give_up = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < give_up, f"not within {seconds} s: {what}"
+        time.sleep(0.01)
+
+
+class Process:
+    """One `zerogate` command. What it prints is in `output()`."""
+
+    def __init__(self, *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+        self._log = tempfile.NamedTemporaryFile(prefix="zerogate-test-", suffix=".log", delete=False)
+        self.arguments = arguments
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("ZEROGATE_")}
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "zerogate", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env={**clean, "PYTHONUNBUFFERED": "1", **(env or {})},
+        )
+
+    def __repr__(self) -> str:
+        return f"<Process {' '.join(self.arguments)}>"
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def output(self) -> str:
+        return Path(self._log.name).read_text(errors="replace")
+
+    def wait_output(self, text: str, seconds: float = DEADLINE_S) -> None:
+        """Wait until the process has printed `text`."""
+
+        def has_printed() -> bool:
+            if text in self.output():
+                return True
+            assert self.popen.poll() is None, f"{self} ended with {self.popen.returncode}:\n{self.output()}"
+            return False
+
+        wait_for(has_printed, f"{text!r} from {self}", seconds)
+
+    def send_signal(self, number: int) -> None:
+        self.popen.send_signal(number)
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
+    def terminate(self, seconds: float = DEADLINE_S) -> int:
+        """SIGTERM, and the exit code."""
+        self.popen.send_signal(signal.SIGTERM)
+        return self.popen.wait(seconds)
+
+    def rss_kib(self, *, peak: bool = False) -> int:
+        """Resident memory, or its peak."""
+        key = "VmHWM" if peak else "VmRSS"
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(key))
+
+    def n_fds(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def close(self) -> None:
+        if self.popen.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.popen.send_signal(signal.SIGCONT)
+                self.popen.send_signal(signal.SIGTERM)
+            try:
+                self.popen.wait(5)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        self._log.close()
+        os.unlink(self._log.name)
+
+
+class Site:
+    """A router's ports and the processes of one test."""
+
+    def __init__(self) -> None:
+        self.http_port = free_port()
+        self.link_port = free_port()
+        self.admin_port = free_port()
+        self.processes: list[Process] = []
+
+    @property
+    def endpoint(self) -> str:
+        return f"tcp://127.0.0.1:{self.link_port}"
+
+    def start(self, *arguments: str, **keywords: Any) -> Process:
+        """Any command."""
+        process = Process(*arguments, **keywords)
+        self.processes.append(process)
+        return process
+
+    def router(self, *options: str, wait: bool = True, **keywords: Any) -> Process:
+        """A router on this site's ports; returns when it listens."""
+        process = self.start(
+            "router",
+            *("--http", f"127.0.0.1:{self.http_port}"),
+            *("--bind", self.endpoint),
+            *("--admin", f"127.0.0.1:{self.admin_port}"),
+            *options,
+            **keywords,
+        )
+        if wait:
+            process.wait_output("Ctrl-C stops")
+        return process
+
+    def hello(self, name: str, *options: str, wait: bool = True, **keywords: Any) -> Process:
+        """An example worker; returns when it has joined."""
+        process = self.start("hello", name, "--connect", self.endpoint, *options, **keywords)
+        if wait:
+            process.wait_output("joined router")
+        return process
+
+    def worker(self, app: str, name: str, *options: str, wait: bool = True, **keywords: Any) -> Process:
+        """A worker for an application; returns when it has joined."""
+        process = self.start("worker", app, "--connect", self.endpoint, "--name", name, *options, **keywords)
+        if wait:
+            process.wait_output("joined router")
+        return process
+
+    def get(
+        self,
+        path: str = "/",
+        *,
+        method: str = "GET",
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = DEADLINE_S,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One request on a connection of its own: status, fields with lower-case names, body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            reply = connection.getresponse()
+            return reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read()
+        finally:
+            connection.close()
+
+    def connect(self, timeout: float = DEADLINE_S) -> socket.socket:
+        """A raw connection to the HTTP port."""
+        return socket.create_connection(("127.0.0.1", self.http_port), timeout=timeout)
+
+    def status(self) -> dict[str, Any]:
+        """The router's status, from its admin port."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=5)
+        try:
+            connection.request("GET", "/status")
+            found: dict[str, Any] = json.loads(connection.getresponse().read())
+            return found
+        finally:
+            connection.close()
+
+    def wait_workers(self, n: int, seconds: float = DEADLINE_S) -> None:
+        """Wait until `n` workers are up."""
+        wait_for(
+            lambda: sum(worker["state"] == "up" for worker in self.status()["workers"]) == n, f"{n} workers up", seconds
+        )
+
+    def close(self) -> None:
+        for process in reversed(self.processes):
+            process.close()
+
+
+@contextlib.contextmanager
+def make_site() -> Iterator[Site]:
+    site = Site()
+    try:
+        yield site
+    finally:
+        site.close()
