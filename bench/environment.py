@@ -16,7 +16,7 @@ def describe(script: str, arguments: Iterable[str], used: Iterable[parts.Part]) 
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(("python", script, *arguments)),
         "cpu": _cpu_model(),
-        "cores": str(os.cpu_count()),
+        "cores in use": f"{len(os.sched_getaffinity(0))} of {os.cpu_count()}",
         "kernel": f"{platform.system()} {platform.release()}",
         "load average at the start": f"{os.getloadavg()[0]:.2f}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",

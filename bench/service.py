@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,10 +106,8 @@ class Service:
             except subprocess.TimeoutExpired:
                 print(f"{self.name}: {name} did not stop within {STOP_TIMEOUT_S:.0f} s: killed", file=sys.stderr)
             for pid in usage.session_members(process.pid):
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
             process.wait()
 
     def _log(self, name: str) -> Path:

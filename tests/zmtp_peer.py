@@ -39,6 +39,29 @@ def exchange(one: Connection, other: Connection) -> None:
         one.receive(b)
 
 
+def ready_router(**options: object) -> Connection:
+    """A ROUTER end in traffic, its output taken."""
+    connection = router_end(**options)
+    assert connection.receive(GREETING + READY_DEALER) == []
+    assert connection.is_ready
+    connection.take_output()
+    return connection
+
+
+def assert_fails(connection: Connection, data: bytes, reason: str) -> None:
+    """`data` is refused for `reason`, typed, and nothing is read after it."""
+    assert b"".join(connection.receive(data)) == b""
+    assert isinstance(connection.error, ZmtpError)
+    assert reason in connection.error.reason
+    assert connection.error.__traceback__ is None
+    assert not connection.is_ready
+    assert "FAILED" in repr(connection)
+    first_error = connection.error
+    assert connection.receive(frame(0, b"late")) == []
+    assert connection.receive(GREETING + READY_DEALER + frame(0, b"late")) == []
+    assert connection.error is first_error
+
+
 class RotCipher:
     """A payload's flag and octets, each plus 128, under the name MESSAGE: shaped as CURVE's traffic, and no secret."""
 

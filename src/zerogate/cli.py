@@ -10,8 +10,17 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 import zerogate
-from zerogate.errors import UsageError, ZerogateError
-from zerogate.runner import Service, run_service
+from zerogate.errors import StartError, UsageError, ZerogateError
+from zerogate.runner import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    PARENT_FD_VARIABLE,
+    REPORT_FD_VARIABLE,
+    Service,
+    inherited_fd,
+    report,
+    run_service,
+)
 from zerogate.settings import (
     LinkSettings,
     RouterSettings,
@@ -25,8 +34,21 @@ from zerogate.supervisor import Child, supervise
 S = TypeVar("S", bound=LinkSettings)
 Command = Callable[..., None]
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
+DEFAULTS = RouterSettings()
+
+# What stands for an option's value in the help, where its type does not say it.
+METAVARS = {
+    "http": "HOST:PORT",
+    "admin": "HOST:PORT",
+    "bind": "ENDPOINT",
+    "connect": "ENDPOINT",
+    "advertise": "ENDPOINT",
+    "access_log": "PATH",
+    "trust": "NETWORK",
+    "route": "ROUTE",
+    "name": "NAME",
+    "root_path": "PREFIX",
+}
 
 
 class Parsed(click.ParamType[Any]):
@@ -67,27 +89,28 @@ def _option(name: str, field: "dataclasses.Field[Any]") -> Callable[[Command], C
         kind = click.Choice(field.metadata["choices"])
     elif (parse := field.metadata["parse"]) is not None:
         kind = Parsed(parse.__name__.removeprefix("parse_"), parse)
-    flag = name.replace("_", "-")
     is_flag = isinstance(default, bool)
+    shown = _shown(default, field)
     return click.option(
-        f"--{flag}",
+        f"--{name.replace('_', '-')}",
         name,
         type=kind,
+        metavar=METAVARS.get(name),
         multiple=isinstance(default, tuple),
         is_flag=is_flag,
         default=default,
-        show_default=_shown(default, field),
         envvar=environment_name(name),
-        help=field.metadata["help"],
+        help=field.metadata["help"] + (f"  [default: {shown}]" if shown else ""),
         hidden=field.metadata["hidden"],
     )
 
 
-def _shown(default: Any, field: "dataclasses.Field[Any]") -> str | bool:
+def _shown(default: Any, field: "dataclasses.Field[Any]") -> str:
+    """The default as one would write it."""
     if isinstance(default, tuple):
-        return ", ".join(default) or False
+        return ", ".join(default)
     if default is None or isinstance(default, bool):
-        return False
+        return ""
     match getattr(field.metadata["parse"], "__name__", ""):
         case "parse_duration":
             return f"{default:g}s"

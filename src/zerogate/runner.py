@@ -1,6 +1,8 @@
 """Running a service in a process of its own: the event loop, signals, logging and exit codes."""
 
 import asyncio
+import contextlib
+import functools
 import logging
 import os
 import signal
@@ -12,6 +14,12 @@ from zerogate.errors import UsageError
 
 # Set for children: a pipe whose other end the parent holds. When the parent is gone, however it went, the child stops.
 PARENT_FD_VARIABLE = "ZEROGATE_PARENT_FD"
+# Set for children of a supervisor: a pipe on which they say that they have started, or why not, instead of printing it.
+REPORT_FD_VARIABLE = "ZEROGATE_REPORT_FD"
+STARTED = b"started\n"
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
 
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
@@ -57,30 +65,60 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def when_stopped(stop: Callable[[], object]) -> None:
-    """Call `stop` on the first SIGTERM or SIGINT, or when the parent process is gone; end at once on the second."""
+def _exit_at_once() -> None:
+    logging.getLogger("zerogate").warning("stopped at once")
+    os._exit(EXIT_FAILED)
+
+
+def when_stopped(stop: Callable[[], object], stop_at_once: Callable[[], object] = _exit_at_once) -> None:
+    """Call `stop` on the first SIGTERM or SIGINT, or when the parent process is gone; `stop_at_once` on the second."""
     loop = asyncio.get_running_loop()
     is_stopping = False
 
     def on_signal() -> None:
         nonlocal is_stopping
         if is_stopping:
-            logging.getLogger("zerogate").warning("stopped at once")
-            os._exit(1)
+            stop_at_once()
+            return
         is_stopping = True
         stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    parent = os.environ.get(PARENT_FD_VARIABLE)
-    if parent is not None:
+    parent_fd = inherited_fd(PARENT_FD_VARIABLE)
+    if parent_fd is not None:
 
         def on_orphaned() -> None:
-            loop.remove_reader(int(parent))
+            loop.remove_reader(parent_fd)
             if not is_stopping:
                 on_signal()
 
-        loop.add_reader(int(parent), on_orphaned)
+        loop.add_reader(parent_fd, on_orphaned)
+
+
+def report(message: bytes) -> bool:
+    """Tell the supervisor, if there is one."""
+    fd = inherited_fd(REPORT_FD_VARIABLE)
+    if fd is None:
+        return False
+    with contextlib.suppress(OSError):
+        os.write(fd, message)
+    return True
+
+
+@functools.cache
+def inherited_fd(variable: str) -> int | None:
+    """A pipe of our parent's, if there is one.
+
+    It is for this process alone: what an application starts must find neither the pipe nor the variable. So this is
+    called before the application is imported.
+    """
+    try:
+        fd = int(os.environ.pop(variable))
+        os.set_inheritable(fd, False)
+    except (KeyError, ValueError, OSError):
+        return None
+    return fd
 
 
 async def _serve(
@@ -95,7 +133,8 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup, service)
     await _unless(stopping, service.start())
     if not stopping.is_set():
-        on_started(service)
+        if not report(STARTED):
+            on_started(service)
         await stopping.wait()
     logging.getLogger("zerogate").info("stopping: finishing what is in flight (a second signal ends at once)")
     await service.stop()

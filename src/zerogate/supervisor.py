@@ -1,4 +1,4 @@
-"""Several processes as one command: starts them, restarts workers that die, passes signals on, leaves none behind."""
+"""Several processes as one command: starts them, restarts those that die, stops them in order, leaves none behind."""
 
 import asyncio
 import contextlib
@@ -6,109 +6,183 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from zerogate.errors import StartError
-from zerogate.runner import PARENT_FD_VARIABLE, loop_factory, set_up_logging, when_stopped
+from zerogate.errors import StartError, UsageError
+from zerogate.runner import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    PARENT_FD_VARIABLE,
+    REPORT_FD_VARIABLE,
+    STARTED,
+    loop_factory,
+    set_up_logging,
+    when_stopped,
+)
 
 logger = logging.getLogger("zerogate")
 
-# Who dies sooner than this after its start has not come up.
-START_S = 2.0
+# Who lives so long has got over what its predecessor died of.
+STEADY_S = 10.0
 RESTART_MIN_S = 0.1
 RESTART_MAX_S = 5.0
 
+MAX_REPORT_BYTES = 64 * 1024
 
-@dataclass
+
+@dataclass(eq=False)
 class Child:
-    """A process to keep running: the command after `zerogate`, and its environment beyond our own."""
+    """A process to keep running: the command after `zerogate`, and its environment beyond our own.
+
+    Children stop stage by stage: the next stage is told when the last of the one before it has ended.
+    """
 
     label: str
     arguments: list[str]
     environment: dict[str, str]
+    stage: int = 0
+    takes_hangup: bool = False
+    has_started: bool = False
     failures: int = 0
+    report: bytes = b""
     process: asyncio.subprocess.Process | None = field(default=None, repr=False)
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
 
-def supervise(children: list[Child], *, loop: str, log_level: str) -> None:
-    """Run the children until a signal comes. Raises StartError if one of them fails to come up."""
+    def send_signal(self, number: int) -> None:
+        if self.process is not None and self.is_running:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(number)
+
+
+def supervise(children: list[Child], *, loop: str, log_level: str, on_started: Callable[[], None]) -> None:
+    """Run the children until a signal comes; `on_started` is called when all of them have come up.
+
+    Raises StartError or UsageError, with the child's own reason, if one of them fails to come up.
+    """
     set_up_logging(log_level)
+    supervisor = _Supervisor(children, on_started)
     with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
-        runner.run(_Supervisor(children).run())
+        runner.run(supervisor.run())
+    if supervisor.is_hurried:
+        sys.exit(EXIT_FAILED)
 
 
 class _Supervisor:
-    def __init__(self, children: list[Child]) -> None:
+    def __init__(self, children: list[Child], on_started: Callable[[], None]) -> None:
         self._children = children
+        self._on_started = on_started
         self._stopping = asyncio.Event()
-        self._has_come_up = False
-        self._n_signals = 0
+        self.is_hurried = False
         # Nobody writes to this pipe. Children see its end close when this process is gone, even by SIGKILL.
         self._read_fd, self._write_fd = os.pipe()
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        when_stopped(self._stop)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
+        when_stopped(self._stopping.set, self._stop_at_once)
+        if any(child.takes_hangup for child in self._children):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._pass_hangup_on)
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._stop_in_order())
                 for child in self._children:
                     group.create_task(self._keep(child))
-        except* StartError as errors:
+        except* (StartError, UsageError) as errors:
             raise errors.exceptions[0] from None
         finally:
             os.close(self._write_fd)
             os.close(self._read_fd)
 
-    def _stop(self) -> None:
-        self._stopping.set()
-        self._n_signals += 1
+    async def _stop_in_order(self) -> None:
+        await self._stopping.wait()
+        for stage in sorted({child.stage for child in self._children}):
+            waiting = [child for child in self._children if child.stage == stage and child.process is not None]
+            for child in waiting:
+                child.send_signal(signal.SIGTERM)
+            for child in waiting:
+                assert child.process is not None
+                await child.process.wait()
+
+    def _stop_at_once(self) -> None:
+        logger.warning("stopped at once")
+        self.is_hurried = True
         for child in self._children:
-            if child.process is not None and child.process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    child.process.send_signal(signal.SIGTERM)
+            child.send_signal(signal.SIGKILL)
+
+    def _pass_hangup_on(self) -> None:
+        for child in self._children:
+            if child.takes_hangup:
+                child.send_signal(signal.SIGHUP)
 
     async def _keep(self, child: Child) -> None:
         loop = asyncio.get_running_loop()
         try:
             while not self._stopping.is_set():
-                started_at = loop.time()
+                began_at = loop.time()
                 code = await self._run_once(child)
                 if self._stopping.is_set():
                     break
-                if loop.time() - started_at < START_S:
-                    child.failures += 1
-                    if not self._has_come_up:
-                        raise StartError(f"{child.label} did not start (exit code {code})")
-                else:
-                    child.failures = 0
-                delay = min(RESTART_MAX_S, RESTART_MIN_S * 2**child.failures)
-                logger.error("%s ended (exit code %s): starting it again in %.1f s", child.label, code, delay)
+                if not child.has_started:
+                    raise _explain(child, code)
+                child.failures = 0 if loop.time() - began_at >= STEADY_S else child.failures + 1
+                delay = min(RESTART_MAX_S, RESTART_MIN_S * 2.0 ** min(child.failures, 30))
+                reason = child.report.decode("utf-8", "replace") or f"exit code {code}"
+                logger.error("%s ended (%s): starting it again in %.1f s", child.label, reason, delay)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), delay)
         finally:
-            if child.process is not None and child.process.returncode is None:
-                child.process.terminate()
+            if child.process is not None and child.is_running:
+                child.send_signal(signal.SIGTERM)
                 await child.process.wait()
 
     async def _run_once(self, child: Child) -> int:
-        environment = {**os.environ, **child.environment, PARENT_FD_VARIABLE: str(self._read_fd)}
-        # A session of its own: Ctrl-C reaches this process alone, which passes it on once.
-        child.process = process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "zerogate",
-            *child.arguments,
-            env=environment,
-            pass_fds=(self._read_fd,),
-            start_new_session=True,
-        )
-        timer = asyncio.get_running_loop().call_later(START_S, self._note_start)
+        """Start the child and wait for its end. Returns its exit code; `child.report` is what it had to say."""
+        loop = asyncio.get_running_loop()
+        report_fd, child_fd = os.pipe()
+        os.set_blocking(report_fd, False)
+        child.report = b""
+        environment = {
+            **os.environ,
+            **child.environment,
+            PARENT_FD_VARIABLE: str(self._read_fd),
+            REPORT_FD_VARIABLE: str(child_fd),
+        }
         try:
-            return await process.wait()
+            # A session of its own: Ctrl-C reaches this process alone, which passes it on once.
+            child.process = process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "zerogate",
+                *child.arguments,
+                env=environment,
+                pass_fds=(self._read_fd, child_fd),
+                start_new_session=True,
+            )
+            loop.add_reader(report_fd, self._read_report, child, report_fd)
+            code = await process.wait()
+            loop.remove_reader(report_fd)
+            self._read_report(child, report_fd)
+            return code
         finally:
-            timer.cancel()
+            loop.remove_reader(report_fd)
+            os.close(report_fd)
+            os.close(child_fd)
 
-    def _note_start(self) -> None:
-        self._has_come_up = True
+    def _read_report(self, child: Child, report_fd: int) -> None:
+        # Our own copy of the child's end is open: there is no end of file, only nothing to read.
+        with contextlib.suppress(BlockingIOError):
+            child.report += os.read(report_fd, MAX_REPORT_BYTES)
+        if child.report.startswith(STARTED):
+            child.report = child.report.removeprefix(STARTED)
+            is_first_time = not child.has_started
+            child.has_started = True
+            if is_first_time and all(each.has_started for each in self._children):
+                self._on_started()
+
+
+def _explain(child: Child, code: int) -> StartError | UsageError:
+    """Why a child did not come up, in its own words if it has said so."""
+    reason = child.report.decode("utf-8", "replace") or f"{child.label} did not start (exit code {code})"
+    return UsageError(reason) if code == EXIT_USAGE else StartError(reason)

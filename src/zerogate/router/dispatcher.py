@@ -64,7 +64,7 @@ class Dispatcher:
         if worker is None:
             self._enqueue(exchange, pool.queue)
         else:
-            self._assign(exchange, pool, worker)
+            self._assign(exchange, worker)
 
     def retry(self, exchange: Exchange) -> None:
         """Send it elsewhere at once, or before all others that wait."""
@@ -81,7 +81,14 @@ class Dispatcher:
         """One of the worker's exchanges is over."""
         worker.give_back()
         if worker.has_room:
-            self._offer(worker)
+            pools = worker.pools
+            for pool in pools:
+                if pool.queue:
+                    self._serve_waiting(worker)
+                    break
+            if worker.has_room:
+                for pool in pools:
+                    pool.offer(worker)
 
     # Workers
 
@@ -112,7 +119,10 @@ class Dispatcher:
     def has_changed(self, worker: Worker) -> None:
         """The worker's capacity or standing has changed."""
         if worker.has_room:
-            self._offer(worker)
+            self._serve_waiting(worker)
+            if worker.has_room:
+                for pool in worker.pools:
+                    pool.offer(worker)
         elif worker.away:
             for pool in worker.pools:
                 self._keep_one_awake(pool)
@@ -146,18 +156,18 @@ class Dispatcher:
 
     # Inside
 
-    def _assign(self, exchange: Exchange, pool: Pool, worker: Worker) -> None:
-        pool.take(worker)
+    def _assign(self, exchange: Exchange, worker: Worker) -> None:
+        """Send it to the worker whose it has just become."""
         exchange.send(worker)
         worker.served += 1
-        if worker.link.session.ids_left < MIN_STREAM_IDS and Away.DRAINING not in worker.away:
+        if worker.link.session.ids_left < MIN_STREAM_IDS and not worker.away:
             logger.info("link to worker %s has run out of stream ids: asking for a new one", worker.name)
             worker.set_away(Away.DRAINING, True)
             worker.link.goaway()
             self.has_changed(worker)
 
-    def _offer(self, worker: Worker) -> None:
-        """The worker has room: the oldest that waits for it goes first, then it may be picked."""
+    def _serve_waiting(self, worker: Worker) -> None:
+        """The worker has room: the oldest that waits for it goes first."""
         while worker.has_room:
             waiting = [pool for pool in worker.pools if pool.queue]
             if not waiting:
@@ -165,9 +175,8 @@ class Dispatcher:
             pool = min(waiting, key=lambda p: p.queue.first_arrival())
             exchange = pool.queue.pop()
             exchange.queue = None
-            self._assign(exchange, pool, worker)
-        for pool in worker.pools:
-            pool.offer(worker)
+            pool.take(worker)
+            self._assign(exchange, worker)
 
     def _enqueue(self, exchange: Exchange, queue: Queue) -> None:
         if self._is_stopping and not self.workers:

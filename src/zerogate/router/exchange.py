@@ -84,30 +84,24 @@ class State(enum.IntEnum):
 
 
 class Exchange:
-    """See the module. `worker` is who has it now; `tried` are the serials of those who lost or refused it."""
+    """See the module. `worker` is who has it now; `tried` are the serials of those who lost or refused it.
 
-    __slots__ = (
-        "_client",
-        "_dispatcher",
-        "_forwarding",
-        "_kept",
-        "_kept_bytes",
-        "_link",
-        "_owed_bytes",
-        "_request_ended",
-        "_stream",
-        "_trailers",
-        "_unsent_bytes",
-        "arrived",
-        "head",
-        "queue",
-        "request_id",
-        "retries",
-        "state",
-        "status",
-        "tried",
-        "worker",
-    )
+    Most exchanges need few of these: the rest are defaults of the class, which cost a new exchange nothing.
+    """
+
+    state = State.QUEUED
+    status = 0
+    retries = 0
+    worker: "Worker | None" = None
+    queue: "Queue | None" = None
+    tried: frozenset[int] = frozenset()
+    _stream: Stream | None = None
+    _kept: list[bytes] | None = None
+    _kept_bytes = 0
+    _owed_bytes = 0
+    _unsent_bytes = 0
+    _request_ended = True
+    _trailers: Fields | None = None
 
     def __init__(
         self,
@@ -121,23 +115,14 @@ class Exchange:
         self._dispatcher = dispatcher
         self._client = client
         self._forwarding = forwarding
-        self._kept: list[bytes] | None = [] if head.has_body else None
-        self._kept_bytes = 0
-        self._link: Link | None = None
-        self._stream: Stream | None = None
-        self._owed_bytes = 0
-        self._unsent_bytes = 0
-        self._request_ended = not head.has_body and not head.upgrade
-        self._trailers: Fields | None = None
-        self.arrived = now
         self.head = head
-        self.queue: Queue | None = None
         self.request_id = request_id
-        self.retries = 0
-        self.state = State.QUEUED
-        self.status = 0
-        self.tried: frozenset[int] = frozenset()
-        self.worker: Worker | None = None
+        self.arrived = now
+        if head.has_body:
+            self._kept = []
+            self._request_ended = False
+        elif head.upgrade:
+            self._request_ended = False
 
     def __repr__(self) -> str:
         name = self.worker.name if self.worker else "nobody"
@@ -162,7 +147,6 @@ class Exchange:
         fin = self._request_ended and not kept and not self._trailers
         block = request_block(head, self._forwarding, self.request_id)
         self._stream = stream = link.open_stream(block, fin, self)
-        self._link = link
         self.worker = worker
         self.state = State.SENT
         if not fin:
@@ -199,8 +183,8 @@ class Exchange:
             if self._kept_bytes >= settings.retry_bytes:
                 self._client.pause_body()
             return
-        assert self._link is not None
-        self._link.send_data(stream, data, False)
+        link = self._worker_link()
+        link.send_data(stream, data, False)
         if stream.pending_bytes > MAX_PENDING_BYTES:
             self._client.pause_body()
         if self.state is State.SENT:
@@ -214,19 +198,19 @@ class Exchange:
         stream = self._stream
         if stream is None:
             return
-        assert self._link is not None
+        link = self._worker_link()
         if self._trailers:
-            self._link.send_headers(stream, encode_block(self._trailers), True)
+            link.send_headers(stream, encode_block(self._trailers), True)
         else:
-            self._link.send_data(stream, b"", True)
+            link.send_data(stream, b"", True)
         if self.state is State.SENT:
             self._client.expect(self._dispatcher.settings.timeout)
 
     def client_writable(self) -> None:
         """The client has taken what was sent to it: the worker may go on."""
-        if self._owed_bytes and self._stream is not None and self._link is not None:
+        if self._owed_bytes and self._stream is not None:
             owed, self._owed_bytes = self._owed_bytes, 0
-            self._link.consumed(self._stream, owed)
+            self._worker_link().consumed(self._stream, owed)
         if self.state is State.REPLYING:
             self._client.expect(self._dispatcher.settings.idle_timeout)
 
@@ -309,8 +293,7 @@ class Exchange:
             return
         if client.is_writable:
             assert self._stream is not None
-            assert self.worker is not None
-            self.worker.link.consumed(self._stream, len(data))
+            self._worker_link().consumed(self._stream, len(data))
         else:
             self._owed_bytes += len(data)
         client.expect(self._dispatcher.settings.idle_timeout)
@@ -343,6 +326,10 @@ class Exchange:
         self._try_again("worker_lost", is_refusal=False)
 
     # Inside
+
+    def _worker_link(self) -> Link:
+        assert self.worker is not None
+        return self.worker.link
 
     def _try_again(self, code: str, *, is_refusal: bool) -> None:
         """Send it to another worker if that is safe: never begun there, or idempotent; and the body still at hand."""
@@ -378,8 +365,8 @@ class Exchange:
         stream, self._stream = self._stream, None
         worker = self.worker
         self.state = State.DONE
-        if not self._request_ended and stream is not None and self._link is not None:
-            self._link.reset(stream, RstStatus.CANCEL)
+        if not self._request_ended and stream is not None:
+            self._worker_link().reset(stream, RstStatus.CANCEL)
         self._client.end_exchange()
         if worker is not None:
             worker.failures = 0

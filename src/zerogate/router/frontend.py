@@ -12,7 +12,7 @@ from zerogate.router.exchange import Client, Exchange
 from zerogate.router.http1_client import LINGER_S, Http1Client
 from zerogate.router.request_block import Forwarding, parse_networks
 from zerogate.settings import RouterSettings
-from zerogate.wire.http1 import HttpLimits, RequestHead
+from zerogate.wire.http1 import HttpLimits, KnownHeads, RequestHead
 
 STOP_IDLE_S = 1.0
 
@@ -31,6 +31,7 @@ class Frontend:
             max_target_bytes=settings.max_target,
             max_body_bytes=settings.max_body,
         )
+        self.known_heads = KnownHeads()
         self.is_stopping = False
         self.clients: set[Http1Client] = set()
         self.deadlines = Deadlines(_shortest_timeout(settings))

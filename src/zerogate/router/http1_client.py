@@ -61,7 +61,7 @@ class Http1Client(asyncio.Protocol):
     def __init__(self, frontend: "Frontend") -> None:
         self._frontend = frontend
         self._loop = frontend.loop
-        self._reader = RequestReader(frontend.limits)
+        self._reader = RequestReader(frontend.limits, frontend.known_heads)
         self._exchange: Exchange | None = None
         self._writer: ReplyWriter | None = None
         self._ahead: deque[Piece] = deque()
@@ -105,7 +105,15 @@ class Http1Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_closing:
             return
-        self._ahead.extend(self._reader.receive(data))
+        pieces = self._reader.receive(data)
+        if len(pieces) == 1 and self._exchange is None and not self._ahead and type(pieces[0]) is RequestHead:
+            self._is_advancing = True
+            self._begin(pieces[0])
+            self._is_advancing = False
+            if self._exchange is not None:
+                return
+        else:
+            self._ahead.extend(pieces)
         self._advance()
 
     def eof_received(self) -> bool:

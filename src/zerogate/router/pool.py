@@ -10,7 +10,7 @@ entry whose key is no longer its worker's is dropped when it comes up. So a pick
 """
 
 from collections import OrderedDict
-from collections.abc import Container
+from collections.abc import Collection
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -28,9 +28,9 @@ Entry = tuple[float, float, int, Worker]
 
 
 class Pool:
-    """The workers of one route and its queue."""
+    """The workers of one route and its queue. Offer a worker only while it has room."""
 
-    __slots__ = ("_heap", "clock", "queue", "route", "workers")
+    __slots__ = ("_heap", "_max_entries", "clock", "queue", "route", "workers")
 
     def __init__(self, route: Route, queue: "Queue") -> None:
         self.route = route
@@ -38,6 +38,7 @@ class Pool:
         self.queue = queue
         self.clock = 0.0
         self._heap: list[Entry] = []
+        self._max_entries = MIN_SLACK
 
     def __repr__(self) -> str:
         return f"<Pool {self.route} workers={len(self.workers)} waiting={len(self.queue)}>"
@@ -46,52 +47,62 @@ class Pool:
         self.workers[worker.serial] = worker
         if worker.turn < self.clock:
             worker.turn = self.clock
-        self.offer(worker)
+        if worker.has_room:
+            self.offer(worker)
 
     def remove(self, worker: Worker) -> None:
         del self.workers[worker.serial]
+        # No entry has its key any more, here or in the worker's other pools: there it has to be offered again.
+        worker.turn += worker.share
 
     def offer(self, worker: Worker) -> None:
         """The worker's load or standing has changed and it has room: it may be picked again."""
-        if worker.has_room:
-            heap = self._heap
-            heappush(heap, (worker.load, worker.turn, worker.serial, worker))
-            if len(heap) > MIN_SLACK and len(heap) > SLACK * len(self.workers):
-                self._sweep()
-
-    def pick(self, avoid: Container[int] = ()) -> Worker | None:
-        """Whose turn it is, or None if nobody has room. Workers whose serial is in `avoid` only if nobody else has."""
         heap = self._heap
-        avoided: list[Entry] = []
-        chosen: Worker | None = None
+        heappush(heap, (worker.load, worker.turn, worker.serial, worker))
+        if len(heap) > self._max_entries:
+            self._sweep()
+
+    def pick(self, avoid: Collection[int] = ()) -> Worker | None:
+        """Whose turn it is, or None if nobody has room. Workers whose serial is in `avoid` only if nobody else has.
+
+        The exchange is counted as the worker's.
+        """
+        heap = self._heap
         while heap:
-            entry = heap[0]
-            load, turn, serial, worker = entry
-            if not worker.has_room or load != worker.load or turn != worker.turn or serial not in self.workers:
+            load, turn, _, worker = heap[0]
+            if load != worker.load or turn != worker.turn or not worker.has_room:
                 heappop(heap)
-            elif serial in avoid:
-                avoided.append(heappop(heap))
+            elif avoid and worker.serial in avoid:
+                return self._pick_other(avoid)
             else:
-                chosen = worker
-                break
-        if avoided:
-            chosen = chosen or avoided[0][3]
-            for entry in avoided:
-                heappush(heap, entry)
-        return chosen
+                self.take(worker)
+                return worker
+        return None
 
     def take(self, worker: Worker) -> None:
-        """Give the worker an exchange, and move its turn on."""
+        """Count an exchange as the worker's, and move its turn on."""
         if worker.turn > self.clock:
             self.clock = worker.turn
         worker.turn = self.clock + worker.share
         worker.take()
-        for pool in worker.pools:
-            pool.offer(worker)
+        if worker.has_room:
+            for pool in worker.pools:
+                pool.offer(worker)
+
+    def _pick_other(self, avoid: Collection[int]) -> Worker | None:
+        heap = self._heap
+        avoided: list[Entry] = []
+        while heap and heap[0][3].serial in avoid:
+            avoided.append(heappop(heap))
+        worker = self.pick()
+        for entry in avoided:
+            heappush(heap, entry)
+        return worker or self.pick()
 
     def _sweep(self) -> None:
         self._heap = [(w.load, w.turn, w.serial, w) for w in self.workers.values() if w.has_room]
         heapify(self._heap)
+        self._max_entries = MIN_SLACK + SLACK * len(self.workers)
 
 
 class Queue:

@@ -4,7 +4,9 @@ Who the client is, is settled once a connection (`Forwarding`), unless a trusted
 """
 
 import ipaddress
+import struct
 from collections.abc import Sequence
+from typing import cast
 
 from zerogate.errors import UsageError
 from zerogate.wire.http1 import RequestHead
@@ -30,11 +32,29 @@ CLAIMS = frozenset(
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_length = struct.Struct(">I").pack
+
 _VERSIONS = (encode_pair(b":version", b"HTTP/1.0"), encode_pair(b":version", b"HTTP/1.1"))
-_METHODS = {
-    method: encode_pair(b":method", method)
-    for method in (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
-}
+
+
+def _name_prefix(name: bytes) -> bytes:
+    """What comes before a value in a block: the name, with its length."""
+    return _length(len(name)) + name
+
+
+_METHOD = _name_prefix(b":method")
+_PATH = _name_prefix(b":path")
+_HOST = _name_prefix(b":host")
+_FORWARDED_HOST = _name_prefix(b"x-forwarded-host")
+_REQUEST_ID = _name_prefix(b"x-request-id")
+
+# The prefix of each field name met so far; empty for those that don't cross. Bounded, as names come from clients.
+_prefixes = dict.fromkeys(CLAIMS, b"")
+_MAX_PREFIXES = 1024
+_MAX_NAME_BYTES = 64
+
+# :method :path :version :host :scheme x-forwarded-for -proto -host x-real-ip x-request-id
+_N_OWN_PAIRS = 10
 
 
 def parse_networks(texts: Sequence[str]) -> list[Network]:
@@ -65,16 +85,16 @@ class Forwarding:
                     return value
         return b""
 
-    def pairs(self, head: RequestHead) -> tuple[int, bytes]:
-        """How many pairs, and the pairs, that say where the request comes from."""
+    def pairs(self, head: RequestHead) -> bytes:
+        """`:scheme`, `x-forwarded-for`, `x-forwarded-proto` and `x-real-ip`, encoded."""
         if not self.is_trusted:
-            return 4, self._pairs
+            return self._pairs
         claims = {name: value for name, value in head.fields if name in CLAIMS}
         address = self._peel(claims.get(b"x-forwarded-for", b""))
         scheme = claims.get(b"x-forwarded-proto", self.scheme)
         if scheme not in (b"http", b"https"):
             scheme = self.scheme
-        return 4, encode_pair(b":scheme", self.scheme) + self._client_pairs(address, scheme)
+        return encode_pair(b":scheme", self.scheme) + self._client_pairs(address, scheme)
 
     def host(self, head: RequestHead) -> bytes:
         """The host that the client asked for, by a trusted proxy's word or its own."""
@@ -116,30 +136,71 @@ def is_trusted(address: str, networks: Sequence[Network]) -> bool:
 
 
 def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) -> bytes:
-    """The raw name/value block of a request."""
+    """The raw name/value block of a request.
+
+    What follows from the head alone comes first and is kept in the head's note; x-request-id, the one pair that is
+    never the same, comes last, so that a worker can recognise all that is before it.
+    """
+    if forwarding.is_trusted:
+        begin = _head_pairs(head, forwarding.host(head))
+    elif head.note is None:
+        head.note = begin = _head_pairs(head, head.host)
+    else:
+        begin = cast(bytes, head.note)
+    return b"%b%b%b%b%b" % (begin, forwarding.pairs(head), _REQUEST_ID, _length(len(request_id)), request_id)
+
+
+def _head_pairs(head: RequestHead, forwarded_host: bytes) -> bytes:
+    """The count of all pairs, and those that follow from the head."""
     method = head.method
-    n_pairs, origin = forwarding.pairs(head)
-    fields: dict[bytes, bytes] = {}
-    for name, value in head.fields:
-        if name in CLAIMS:
-            continue
-        if name in fields:
-            # A joined value must not have empty elements (SPDY/3.1, 2.6.10).
-            if value:
-                fields[name] = fields[name] + b"\0" + value if fields[name] else value
-        else:
-            fields[name] = value
+    target = head.target
     host = head.host
     parts = [
-        (n_pairs + 6 + len(fields)).to_bytes(4, "big"),
-        _METHODS.get(method) or encode_pair(b":method", method),
-        encode_pair(b":path", head.target),
+        b"",
+        _METHOD,
+        _length(len(method)),
+        method,
+        _PATH,
+        _length(len(target)),
+        target,
         _VERSIONS[head.minor_version],
-        encode_pair(b":host", host),
-        origin,
-        encode_pair(b"x-forwarded-host", forwarding.host(head)),
-        encode_pair(b"x-request-id", request_id),
+        _HOST,
+        _length(len(host)),
+        host,
+        _FORWARDED_HOST,
+        _length(len(forwarded_host)),
+        forwarded_host,
     ]
-    for name, value in fields.items():
-        parts.append(encode_pair(name, value))
+    parts[0] = _length(_N_OWN_PAIRS + _add_fields(head.fields, parts))
     return b"".join(parts)
+
+
+def _add_fields(fields: list[tuple[bytes, bytes]], parts: list[bytes]) -> int:
+    """Encode the fields that cross. Returns how many pairs they make: the values of a repeated name make one."""
+    positions: dict[bytes, int] = {}
+    append = parts.append
+    for name, value in fields:
+        prefix = _prefixes.get(name)
+        if prefix is None:
+            prefix = _learn_prefix(name)
+        if not prefix:
+            continue
+        if name in positions:
+            # A joined value must not have empty elements (SPDY/3.1, 2.6.10).
+            if value:
+                at = positions[name]
+                joined = parts[at] + b"\0" + value if parts[at] else value
+                parts[at - 1 : at + 1] = _length(len(joined)), joined
+            continue
+        append(prefix)
+        append(_length(len(value)))
+        positions[name] = len(parts)
+        append(value)
+    return len(positions)
+
+
+def _learn_prefix(name: bytes) -> bytes:
+    prefix = _name_prefix(name)
+    if len(_prefixes) < _MAX_PREFIXES and len(name) <= _MAX_NAME_BYTES:
+        _prefixes[name] = prefix
+    return prefix

@@ -3,6 +3,6 @@
 from zerogate.wire.http1.events import RequestEnd, RequestHead
 from zerogate.wire.http1.limits import HttpLimits
 from zerogate.wire.http1.reply import ReplyWriter
-from zerogate.wire.http1.request import RequestReader
+from zerogate.wire.http1.request import KnownHeads, RequestReader
 
-__all__ = ["HttpLimits", "ReplyWriter", "RequestEnd", "RequestHead", "RequestReader"]
+__all__ = ["HttpLimits", "KnownHeads", "ReplyWriter", "RequestEnd", "RequestHead", "RequestReader"]

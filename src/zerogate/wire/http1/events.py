@@ -18,6 +18,9 @@ class RequestHead:
     expects_continue: whether it waits for a `100 Continue` before the body
     upgrade: `websocket`, or empty
     size_bytes: length of the head on the wire
+    note: free for whoever uses the head, to keep what follows from it alone
+
+    A head may be shared by several equal requests: it is not to be changed, but for the note.
 
     One without arguments stands in for a head that could not be read, when that is answered.
     """
@@ -31,6 +34,7 @@ class RequestHead:
         "keep_alive",
         "method",
         "minor_version",
+        "note",
         "path",
         "size_bytes",
         "target",
@@ -64,6 +68,7 @@ class RequestHead:
         self.is_chunked = is_chunked
         self.expects_continue = expects_continue
         self.upgrade = upgrade
+        self.note: object = None
 
     @property
     def has_body(self) -> bool:

@@ -65,7 +65,7 @@ class ReplyWriter:
     def head(self, fields: dict[bytes, bytes], *, fin: bool, date: bytes, close: bool) -> bytes:
         """The head, for fields as they come off SPDY: lower-case names, `:status`, values joined with NUL.
 
-        fin: no body follows. date: for the Date field, if the worker sent none (RFC 9110, 6.6.1).
+        fin: no body follows. date: for the Date field, if the worker sent none (RFC 9110, 6.6.1); empty for no such field.
         close: the connection ends after this reply, whatever the client asked for.
         Raises ReplyError for what is not valid HTTP.
         """
@@ -96,7 +96,7 @@ class ReplyWriter:
             else:
                 append(prefix)
                 append(value)
-        if b"date" not in fields:
+        if date and b"date" not in fields:
             append(_DATE_PREFIX)
             append(date)
         text = b"".join(lines)

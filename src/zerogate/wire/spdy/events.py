@@ -38,7 +38,7 @@ class Data(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """The stream is gone: the peer reset it (status is its), it broke its rules (ours), or it never took it (GOAWAY)."""
+    """The stream is gone: the peer reset it, or broke its rules (then we did), or never took it (GOAWAY)."""
 
     stream: Stream
     status: int

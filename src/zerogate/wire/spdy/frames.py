@@ -1,4 +1,4 @@
-"""SPDY/3.1 frames: their numbers, how they are written, and a reader that cuts a byte stream into them (draft 3.1, 2.2).
+"""SPDY/3.1 frames: their numbers, how they are written, and a reader that cuts bytes into them (draft 3.1, 2.2).
 
 A control frame is handed on whole, so its size is bounded. A DATA frame is handed on piece by piece, as it comes in:
 nothing of a body is ever collected here.
@@ -62,7 +62,7 @@ FLAG_COMPRESSED: Final = 0x02  # on DATA
 FLAG_UNIDIRECTIONAL: Final = 0x02  # on SYN_STREAM
 FLAG_SETTING_PERSISTED: Final = 0x02  # on an entry of SETTINGS
 
-# Plain integers beside the enums where each frame passes: in CPython 3.11 `FrameType.SYN_REPLY` costs a descriptor call.
+# Plain integers where every frame passes: in CPython 3.11 each look at `FrameType.SYN_REPLY` is a descriptor's call.
 DATA: Final = 0
 DATA_MORE: Final = -1
 

@@ -5,8 +5,8 @@ from collections import deque
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.events import Event, Writable
 from zerogate.wire.spdy.frames import MAX_DATA_BYTES
-from zerogate.wire.spdy.headers import BlockWriter
-from zerogate.wire.spdy.streams import DONE, ENDING, HeldBlock, Pending, Stream
+from zerogate.wire.spdy.headers import BlockWriter, check_block_size
+from zerogate.wire.spdy.streams import ENDING, HeldBlock, Pending, Stream
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, SendWindow
 
 
@@ -49,8 +49,9 @@ class SendQueue:
         stream.pending_bytes += size
         return False
 
-    def send_block(self, stream: Stream, block: bytes) -> None:
-        """Keeps a block (of trailers) behind the stream's pending data."""
+    def keep_block(self, stream: Stream, block: bytes) -> None:
+        """Keeps a block (of trailers) behind the stream's pending data. Raises BlockTooLargeError."""
+        check_block_size(block)
         self._keep(stream, HeldBlock(block))
 
     def wake(self, stream: Stream) -> None:
@@ -81,7 +82,6 @@ class SendQueue:
             else:
                 stream.pending = None
                 if stream.local == ENDING:
-                    stream.local = DONE
                     ended.append(stream)
         return ended
 
@@ -98,7 +98,7 @@ class SendQueue:
         self._output.append(frames.headers(stream.id, self._writer.wrap(held.block), fin))
 
     def _frame_data(self, stream: Stream, pending: Pending, events: list[Event]) -> None:
-        """Puts as many of the stream's pieces into one DATA frame as fit: many small ones must not become many frames."""
+        """Puts as many of the stream's pieces into one DATA frame as fit: many small ones make one frame."""
         room = max(0, min(stream.send_window.available, self.window.available, MAX_DATA_BYTES))
         pieces: list[bytes] = []
         size = 0

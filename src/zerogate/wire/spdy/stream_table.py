@@ -1,11 +1,11 @@
 """The streams of a session: which ids are whose, which are open, and how many (draft 3.1, 2.3.2)."""
 
-from collections.abc import Iterator
-
-from zerogate.wire.spdy.frames import MAX_STREAM_ID
+from zerogate.errors import SpdyError
+from zerogate.wire.spdy.frames import MAX_STREAM_ID, GoAwayStatus
 from zerogate.wire.spdy.streams import DONE, OPEN, REPLY_DUE, Stream
 from zerogate.wire.spdy.windows import (
     DEFAULT_WINDOW_BYTES,
+    MAX_WINDOW_BYTES,
     NO_RECEIVE_WINDOW,
     NO_SEND_WINDOW,
     ReceiveWindow,
@@ -88,8 +88,14 @@ class StreamTable:
             if stream.id > last_id and stream.id & 1 == self.parity and stream.remote == REPLY_DUE
         ]
 
-    def resize_send_windows(self, window_bytes: int) -> Iterator[Stream]:
-        """The peer's INITIAL_WINDOW_SIZE, which moves the windows of open streams too.
-
-        Yields the streams that can still send; stops short of one whose window would go past 2^31-1.
-        """
+    def resize_send_windows(self, window_bytes: int) -> list[Stream]:
+        """The peer's INITIAL_WINDOW_SIZE, for open streams too. Returns those that can still send; raises SpdyError."""
+        delta = window_bytes - self._send_window_bytes
+        if window_bytes > MAX_WINDOW_BYTES:
+            raise SpdyError(f"initial window of {window_bytes} bytes", GoAwayStatus.FLOW_CONTROL_ERROR)
+        self._send_window_bytes = window_bytes
+        sending = [stream for stream in self.streams.values() if stream.local != DONE]
+        for stream in sending:
+            if not stream.send_window.widen(delta):
+                raise SpdyError(f"the window of {stream} is over 2^31-1 bytes", GoAwayStatus.FLOW_CONTROL_ERROR)
+        return sending

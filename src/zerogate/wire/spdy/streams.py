@@ -39,10 +39,10 @@ _CLOSED: Final = -RstStatus.STREAM_ALREADY_CLOSED.value
 # fmt: off
 TRANSITIONS: Final[tuple[tuple[int, ...], ...]] = (
     #  SYN_REPLY  +FIN      HEADERS     +FIN        DATA        +FIN
-    (  OPEN,      DONE,     _TOO_EARLY, _TOO_EARLY, _TOO_EARLY, _TOO_EARLY),  # REPLY_DUE: 2.2.2 "before receiving a SYN_REPLY"
+    (  OPEN,      DONE,     _TOO_EARLY, _TOO_EARLY, _TOO_EARLY, _TOO_EARLY),  # REPLY_DUE: 2.2.2 "before receiving"
     (  _IN_USE,   _IN_USE,  OPEN,       DONE,       OPEN,       DONE),        # OPEN: 2.6.2 "multiple SYN_REPLY frames"
     (  _CLOSED,   _CLOSED,  _CLOSED,    _CLOSED,    _CLOSED,    _CLOSED),     # ENDING: 2.3.6, as DONE
-    (  _CLOSED,   _CLOSED,  _CLOSED,    _CLOSED,    _CLOSED,    _CLOSED),     # DONE: 2.3.6 "MUST NOT send further frames"
+    (  _CLOSED,   _CLOSED,  _CLOSED,    _CLOSED,    _CLOSED,    _CLOSED),     # DONE: 2.3.6 "MUST NOT send"
     (  RESET,     RESET,    RESET,      RESET,      RESET,      RESET),       # RESET: 2.3.7, frames cross on the way
 )
 # fmt: on

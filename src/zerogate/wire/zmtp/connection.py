@@ -164,7 +164,7 @@ class Connection:
         Never raises for what a peer sent: see `error`. There may be something in `take_output` afterwards.
         """
         # Nearly every input is one whole frame with nothing before it, or lies within a long one; neither needs the
-        # state machine, which would cost three times as much.
+        # state machine, which would cost twice as much.
         if self._is_between_frames:
             size = len(data)
             if size > LONG_HEADER_BYTES and data[0] == LONG:
@@ -246,7 +246,7 @@ class Connection:
 
     def _read_frame(self, data: bytes, pos: int, pieces: list[bytes]) -> int:
         # Messages in clear that have come whole are taken in this loop, as several come in one input under load: a turn
-        # through `_receive` for each would cost a quarter more.
+        # through the machine for each would cost a fifth more.
         end = len(data)
         while end - pos >= SHORT_HEADER_BYTES:
             flags = data[pos]

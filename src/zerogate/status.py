@@ -1,0 +1,141 @@
+"""`zerogate status`: a router's workers, routes and counters, fetched from its admin port and laid out for people.
+
+Plain columns rather than a table library: a dependency would buy borders.
+"""
+
+import http.client
+import json
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from zerogate.errors import StartError
+from zerogate.link.endpoint import parse_address
+
+FETCH_TIMEOUT_S = 5.0
+
+GAP = "  "
+
+
+def show_status(admin: str, *, as_json: bool) -> None:
+    """Print the status of the router whose admin port is `admin` (HOST:PORT). Raises StartError, UsageError."""
+    status = fetch_status(admin)
+    if as_json:
+        print(json.dumps(status, indent=1))
+        return
+    # A pipe gets whole lines: only a terminal would break them.
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print("\n".join(line[:width] for line in render(status)))
+
+
+def fetch_status(admin: str) -> dict[str, Any]:
+    """What `/status` of an admin port says. Raises StartError if no router answers there, UsageError for a bad address."""
+    host, port = parse_address(admin)
+    connection = http.client.HTTPConnection(host or "127.0.0.1", port, timeout=FETCH_TIMEOUT_S)
+    try:
+        connection.request("GET", "/status")
+        status = json.loads(connection.getresponse().read())
+    except OSError as error:
+        reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        raise StartError(
+            f"no router answers at {admin} ({reason}): start one, or say where its --admin port is"
+        ) from error
+    except (http.client.HTTPException, ValueError) as error:
+        raise StartError(f"what answers at {admin} is no router's admin port") from error
+    finally:
+        connection.close()
+    if not isinstance(status, dict) or "workers" not in status:
+        raise StartError(f"what answers at {admin} is no router's admin port")
+    return status
+
+
+def render(status: dict[str, Any]) -> list[str]:
+    """The status in lines."""
+    stopping = ", stopping" if status["is_stopping"] else ""
+    lines = [
+        f"router {status['router']}, up {duration(status['uptime_s'])}{stopping}: "
+        f"{_count(len(status['workers']), 'worker')}, {_count(status['clients'], 'client')}, "
+        f"{_count(status['waiting'], 'request')} waiting",
+        "",
+    ]
+    if status["workers"]:
+        header = ("WORKER", "STATE", "IN FLIGHT", "SERVED", "WEIGHT", "HERE FOR", "FROM", "SERVES")
+        workers = sorted(status["workers"], key=lambda worker: _natural(worker["name"]))
+        lines += table([header, *map(_worker_row, workers)], right=("IN FLIGHT", "SERVED", "WEIGHT", "HERE FOR"))
+    else:
+        lines.append("No worker has joined. `zerogate hello worker-1` is one.")
+    if status["routes"]:
+        rows = sorted((route["route"], str(route["workers"]), str(route["waiting"])) for route in status["routes"])
+        lines += ["", *table([("ROUTE", "WORKERS", "WAITING"), *rows], right=("WORKERS", "WAITING"))]
+    return [*lines, "", *_counters(status["counters"])]
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
+    """Rows as aligned columns; the first row is the heading, and `right` names the columns with numbers."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    is_right = [title in right for title in rows[0]]
+    return [
+        GAP.join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, is_right, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Its two largest units: `0.4s`, `12s`, `3m 20s`, `5h 2m`, `9d 4h`."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    minutes, whole_s = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours}h"
+    if hours:
+        return f"{hours}h {minutes}m"
+    return f"{minutes}m {whole_s}s" if minutes else f"{whole_s}s"
+
+
+def _worker_row(worker: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        worker["name"],
+        worker["state"],
+        f"{worker['in_flight']}/{worker['capacity']}",
+        str(worker["served"]),
+        str(worker["weight"]),
+        duration(worker["joined_s"]),
+        worker["peer"],
+        ", ".join(worker["routes"]),
+    )
+
+
+def _counters(counters: dict[str, Any]) -> list[str]:
+    """Requests and replies, then whatever else has been counted; what never happened is not worth a line."""
+    replies = [f"{n} {kind}xx" for kind, n in counters["replies"].items() if n]
+    errors = [f"{n} {code}" for code, n in counters["errors"].items()]
+    rest = [
+        f"{n} {name.replace('_', ' ')}"
+        for name, n in counters.items()
+        if isinstance(n, int) and n and name not in ("requests", "connections")
+    ]
+    lines = [
+        f"since its start: {_count(counters['requests'], 'request')} on "
+        f"{_count(counters['connections'], 'connection')}" + (f", replies {', '.join(replies)}" if replies else "")
+    ]
+    if errors:
+        lines.append(f"error replies:   {', '.join(errors)}")
+    if rest:
+        lines.append(f"also:            {', '.join(rest)}")
+    return lines
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts worker-2 before worker-10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,186 @@
+"""The sending half of a session: calls in, frames out."""
+
+from zerogate.errors import ZerogateError
+from zerogate.wire.spdy import frames
+from zerogate.wire.spdy.events import Event
+from zerogate.wire.spdy.frames import MAX_STREAM_ID, GoAwayStatus, SettingId
+from zerogate.wire.spdy.headers import BlockWriter
+from zerogate.wire.spdy.send_queue import SendQueue
+from zerogate.wire.spdy.stream_table import StreamTable
+from zerogate.wire.spdy.streams import (
+    DATA,
+    DONE,
+    ENDING,
+    HEADERS,
+    MOVE_NAMES,
+    OPEN,
+    REPLY,
+    RESET,
+    TRANSITIONS,
+    Stream,
+    StreamStateError,
+)
+from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES
+
+
+class StreamIdsExhausted(ZerogateError):  # noqa: N818 - it is no error: every session comes to this in time
+    """No stream can be opened in this session any more: its ids have run out, or the peer said GOAWAY."""
+
+
+class Sender:
+    """Everything that a session is asked to say.
+
+    What is sent on a stream that is gone is dropped, as the peer's reset and our frames may cross. What the state of a
+    stream forbids raises StreamStateError, and a block over 64 KiB BlockTooLargeError: nothing is sent then.
+    """
+
+    __slots__ = ("_ping_id", "_queue", "_table", "_wrap", "is_going_away", "last_good_id", "output", "streams")
+
+    def __init__(
+        self,
+        *,
+        opens_odd: bool,
+        stream_window: int,
+        session_window: int,
+        max_concurrent: int | None,
+        last_stream_id: int,
+    ) -> None:
+        if not 0 < stream_window <= MAX_WINDOW_BYTES or not DEFAULT_WINDOW_BYTES <= session_window <= MAX_WINDOW_BYTES:
+            raise ValueError(f"windows of {stream_window} and {session_window} bytes")
+        if not 0 <= last_stream_id <= MAX_STREAM_ID:
+            raise ValueError(f"last stream id {last_stream_id}")
+        self._table = StreamTable(opens_odd=opens_odd, receive_window_bytes=stream_window, top_id=last_stream_id)
+        self._ping_id = self._table.next_id
+        self.streams = self._table.streams
+        self.output: list[bytes] = []
+        self.is_going_away = False
+        self.last_good_id = 0  # The peer's last stream that we take, once we are going away.
+        writer = BlockWriter()
+        self._wrap = writer.wrap
+        self._queue = SendQueue(self.output, writer)
+        pairs = [] if max_concurrent is None else [(SettingId.MAX_CONCURRENT_STREAMS.value, max_concurrent)]
+        pairs.append((SettingId.INITIAL_WINDOW_SIZE.value, stream_window))
+        self.output.append(frames.settings(pairs))
+        if session_window > DEFAULT_WINDOW_BYTES:
+            self.output.append(frames.window_update(0, session_window - DEFAULT_WINDOW_BYTES))
+
+    @property
+    def ids_left(self) -> int:
+        """How many more streams can be opened here; 0 after the peer's GOAWAY."""
+        return self._table.ids_left
+
+    def take_output(self) -> list[bytes]:
+        """What is to be written now: whole frames, in order, in pieces that are to be joined."""
+        output = self.output[:]
+        self.output.clear()
+        return output
+
+    def open_stream(self, block: bytes, fin: bool) -> Stream:
+        """SYN_STREAM with a raw block. Raises StreamIdsExhausted, BlockTooLargeError."""
+        table = self._table
+        if table.next_id > table.top_id:
+            raise StreamIdsExhausted("no stream ids are left in this session, or the peer is going away")
+        block = self._wrap(block)
+        stream = table.open(fin)
+        self.output.append(frames.syn_stream(stream.id, block, fin))
+        return stream
+
+    def send_reply(self, stream: Stream, block: bytes, fin: bool) -> None:
+        """SYN_REPLY with a raw block. Raises StreamStateError, BlockTooLargeError."""
+        after = TRANSITIONS[stream.local][REPLY + fin]
+        if after < 0:
+            raise _misuse(stream, REPLY + fin)
+        if after == RESET:
+            return
+        self.output.append(frames.syn_reply(stream.id, self._wrap(block), fin))
+        self._move(stream, after)
+
+    def send_headers(self, stream: Stream, block: bytes, fin: bool) -> None:
+        """HEADERS with a raw block, behind pending data. Raises StreamStateError, BlockTooLargeError."""
+        after = TRANSITIONS[stream.local][HEADERS + fin]
+        if after < 0:
+            raise _misuse(stream, HEADERS + fin)
+        if after == RESET:
+            return
+        if stream.pending is None:
+            self.output.append(frames.headers(stream.id, self._wrap(block), fin))
+            self._move(stream, after)
+        else:
+            self._queue.keep_block(stream, block)
+            stream.local = ENDING if fin else after
+
+    def send_data(self, stream: Stream, data: bytes, fin: bool) -> None:
+        """DATA, as far as windows and `hold` allow; the rest is pending. Raises StreamStateError."""
+        after = TRANSITIONS[stream.local][DATA + fin]
+        if after < 0:
+            raise _misuse(stream, DATA + fin)
+        if after == RESET:
+            return
+        if self._queue.send_data(stream, data, fin):
+            if after == DONE:
+                self._move(stream, after)
+        else:
+            stream.local = ENDING if fin else after
+            # Events would be lost here, but there are none: whoever else can send now would have done so before.
+            self._pump([])
+
+    def reset(self, stream: Stream, status: int) -> None:
+        """RST_STREAM: the stream is gone, and what was pending on it."""
+        if not stream.is_gone:
+            self.output.append(frames.rst_stream(stream.id, status))
+            self._drop(stream)
+
+    def consumed(self, stream: Stream, size: int) -> None:
+        """`size` bytes of the stream's data have gone on: the peer may send as many again."""
+        if stream.remote == OPEN:  # "After [...] FLAG_FIN [...] it should not send WINDOW_UPDATE frames" (2.6.8)
+            credit = stream.receive_window.give(size)
+            if credit:
+                self.output.append(frames.window_update(stream.id, credit))
+
+    def hold(self) -> None:
+        """The transport is full: no DATA is framed until `release`. Everything else is."""
+        self._queue.is_held = True
+
+    def release(self) -> list[Event]:
+        """The transport takes data again: frames what waited. Returns Writable events."""
+        events: list[Event] = []
+        self._queue.is_held = False
+        self._pump(events)
+        return events
+
+    def set_max_concurrent(self, max_concurrent: int) -> None:
+        """SETTINGS: how many streams the peer should have open from now on."""
+        self.output.append(frames.settings([(SettingId.MAX_CONCURRENT_STREAMS.value, max_concurrent)]))
+
+    def ping(self) -> None:
+        """PING, with an id of ours; its echo is ignored."""
+        self.output.append(frames.ping(self._ping_id))
+        self._ping_id = self._ping_id + 2 & 0xFFFFFFFF
+
+    def goaway(self, status: int = GoAwayStatus.OK) -> None:
+        """GOAWAY: the peer's streams up to now are its last ones, newer ones are refused."""
+        if not self.is_going_away:
+            self.is_going_away = True
+            self.last_good_id = self._table.peer_id
+        self.output.append(frames.goaway(self.last_good_id, status))
+
+    def _move(self, stream: Stream, after: int) -> None:
+        """Our half goes on; with its FIN out and the peer's in, the stream is gone."""
+        stream.local = after
+        if after == DONE and stream.remote == DONE:
+            self._table.remove(stream)
+
+    def _drop(self, stream: Stream) -> None:
+        """Either end gave the stream up."""
+        stream.local = stream.remote = RESET
+        stream.pending = None
+        stream.pending_bytes = 0
+        self._table.remove(stream)
+
+    def _pump(self, events: list[Event]) -> None:
+        for stream in self._queue.pump(events):
+            self._move(stream, DONE)
+
+
+def _misuse(stream: Stream, move: int) -> StreamStateError:
+    return StreamStateError(f"{MOVE_NAMES[move]} on {stream}")
