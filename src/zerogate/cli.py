@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 import zerogate
-from zerogate.errors import StartError, UsageError, ZerogateError
+from zerogate.errors import UsageError, ZerogateError
 from zerogate.runner import (
     EXIT_FAILED,
     EXIT_USAGE,
@@ -152,13 +153,11 @@ def router(**options: Any) -> None:
     settings = make_settings(RouterSettings, options)
 
     def greet(service: Service) -> None:
-        lines = [f"zerogate {zerogate.__version__} router {settings.name}"]
-        lines += [f"  http    http://{address}/" for address in settings.http]
-        lines += [f"  workers {endpoint}" for endpoint in settings.bind]
-        if settings.admin != "off":
-            lines.append(f"  status  http://{settings.admin}/status")
-        lines.append("Workers may come and go: `zerogate hello worker-1` is one. Ctrl-C stops.")
-        click.echo("\n".join(lines), err=True)
+        _say(
+            f"router {settings.name}",
+            *_addresses(settings),
+            "Workers may come and go: `zerogate hello worker-1` is one. Ctrl-C stops.",
+        )
 
     def reopen(service: Service) -> None:
         assert isinstance(service, Router)
@@ -169,7 +168,7 @@ def router(**options: Any) -> None:
         loop=settings.loop,
         log_level=settings.log_level,
         on_started=greet,
-        on_hangup=reopen,
+        on_hangup=reopen if _logs_to_file(settings) else None,
     )
 
 
@@ -178,13 +177,9 @@ def router(**options: Any) -> None:
 @settings_options(WorkerSettings)
 def worker(app: str, **options: Any) -> None:
     """Host the ASGI application APP, written MODULE:ATTRIBUTE."""
-    settings = make_settings(WorkerSettings, options)
-    if settings.processes > 1:
-        supervise(worker_children(["worker", app], settings), loop=settings.loop, log_level=settings.log_level)
-        return
     from zerogate.worker.loader import load_application
 
-    _run_worker(settings, lambda: load_application(app), app)
+    _run_worker(make_settings(WorkerSettings, options), lambda: load_application(app), ["worker", app], app)
 
 
 @commands.command()
@@ -192,13 +187,10 @@ def worker(app: str, **options: Any) -> None:
 @settings_options(WorkerSettings, without=("name",))
 def hello(name: str, **options: Any) -> None:
     """Be an example worker: answer `Hello from NAME`."""
-    settings = make_settings(WorkerSettings, {**options, "name": name})
-    if settings.processes > 1:
-        supervise(worker_children(["hello"], settings), loop=settings.loop, log_level=settings.log_level)
-        return
     from zerogate.worker.hello import hello as make_application
 
-    _run_worker(settings, lambda: make_application(name), "hello")
+    settings = make_settings(WorkerSettings, {**options, "name": name})
+    _run_worker(settings, lambda: make_application(name), ["hello"], "hello")
 
 
 @commands.command()
@@ -206,35 +198,72 @@ def hello(name: str, **options: Any) -> None:
 @settings_options(RouterSettings, WorkerSettings, without=("connect", "name"))
 @click.pass_context
 def run(ctx: click.Context, /, app: str, **options: Any) -> None:
-    """Run a router and workers for APP in one go. More workers may dial in."""
+    """Run a router and workers for APP in one go: a worker for each core. More workers may dial in."""
     if ctx.get_parameter_source("processes") is click.core.ParameterSource.DEFAULT:
         options["processes"] = os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="zerogate-") as directory:
         endpoint = f"ipc://{directory}/link"
         router_settings = make_settings(RouterSettings, {**options, "bind": (endpoint, *options["bind"])})
-        name = app.partition(":")[0].rpartition(".")[2]
+        module = app.partition(":")[0].rpartition(".")[2]
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", module)[:100] or "worker"
         worker_settings = make_settings(WorkerSettings, {**options, "connect": (endpoint,), "name": name})
         children = [
-            Child("the router", ["router"], to_environment(router_settings)),
-            *worker_children(["worker", app], worker_settings),
+            Child("the router", ["router"], to_environment(router_settings), takes_hangup=_logs_to_file(router_settings)),
+            # After the router, which needs them for what is in flight.
+            *worker_children(["worker", app], worker_settings, stage=1),
         ]
-        supervise(children, loop=router_settings.loop, log_level=router_settings.log_level)
+        n_workers = worker_settings.processes
+        supervise(
+            children,
+            loop=router_settings.loop,
+            log_level=router_settings.log_level,
+            on_started=lambda: _say(
+                f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({app})",
+                *_addresses(dataclasses.replace(router_settings, bind=tuple(options["bind"]))),
+                "More workers may come and go. Ctrl-C stops.",
+            ),
+        )
 
 
 @commands.command()
-@click.option("--http", default="127.0.0.1:9000", show_default=True, help="HOST:PORT to take HTTP on.")
-@click.option("--bind", default="tcp://127.0.0.1:8000", show_default=True, help="Endpoint that workers dial.")
-@click.option("--once", is_flag=True, help="End after the last step instead of waiting for Ctrl-C.")
-def demo(http: str, bind: str, once: bool) -> None:
+@click.option(
+    "--http",
+    metavar="HOST:PORT",
+    default=DEFAULTS.http[0],
+    envvar="ZEROGATE_HTTP",
+    help=f"HOST:PORT to take HTTP on.  [default: {DEFAULTS.http[0]}]",
+)
+@click.option(
+    "--bind",
+    metavar="ENDPOINT",
+    default=DEFAULTS.bind[0],
+    envvar="ZEROGATE_BIND",
+    help=f"Endpoint that workers dial.  [default: {DEFAULTS.bind[0]}]",
+)
+@click.option(
+    "--admin",
+    metavar="HOST:PORT",
+    default=DEFAULTS.admin,
+    envvar="ZEROGATE_ADMIN",
+    help=f"HOST:PORT of the router's status.  [default: {DEFAULTS.admin}]",
+)
+@click.option("--once", is_flag=True, envvar="ZEROGATE_ONCE", help="End after the last step.")
+def demo(http: str, bind: str, admin: str, once: bool) -> None:
     """Play the README's example in this terminal, then stay up for your own curl."""
     from zerogate.demo import Demo
 
-    Demo(http, bind).play(once=once)
+    Demo(http, bind, admin).play(once=once)
 
 
 @commands.command()
-@click.option("--admin", default="127.0.0.1:9001", show_default=True, envvar="ZEROGATE_ADMIN", help="HOST:PORT.")
-@click.option("--json", "as_json", is_flag=True, help="The whole of it, for scripts.")
+@click.option(
+    "--admin",
+    metavar="HOST:PORT",
+    default=DEFAULTS.admin,
+    envvar="ZEROGATE_ADMIN",
+    help=f"HOST:PORT of the router's status.  [default: {DEFAULTS.admin}]",
+)
+@click.option("--json", "as_json", is_flag=True, envvar="ZEROGATE_JSON", help="The whole of it, for scripts.")
 def status(admin: str, as_json: bool) -> None:
     """Show a router's workers, routes and counters."""
     from zerogate.status import show_status
@@ -242,7 +271,7 @@ def status(admin: str, as_json: bool) -> None:
     show_status(admin, as_json=as_json)
 
 
-def worker_children(arguments: list[str], settings: WorkerSettings) -> list[Child]:
+def worker_children(arguments: list[str], settings: WorkerSettings, stage: int = 0) -> list[Child]:
     """A worker process for each of `processes`, named NAME-1, NAME-2, …"""
     children = []
     for number in range(1, settings.processes + 1):
@@ -250,24 +279,63 @@ def worker_children(arguments: list[str], settings: WorkerSettings) -> list[Chil
         own = dataclasses.replace(settings, name=name, processes=1)
         # `hello` takes its name as an argument.
         named = [*arguments, name] if arguments == ["hello"] else arguments
-        children.append(Child(f"worker {name}", named, to_environment(own)))
+        children.append(Child(f"worker {name}", named, to_environment(own), stage))
     return children
 
 
-def _run_worker(settings: WorkerSettings, load: Callable[[], Any], label: str) -> None:
+def _run_worker(settings: WorkerSettings, load: Callable[[], Any], arguments: list[str], label: str) -> None:
+    """Be a worker process, or the supervisor of several."""
     from zerogate.worker.service import WorkerService
 
-    def greet(service: Service) -> None:
-        dialled = ", ".join(settings.connect)
-        click.echo(f"zerogate {zerogate.__version__} worker {settings.name} ({label}) dials {dialled}", err=True)
+    def greet(*_: object) -> None:
+        names = settings.name if settings.processes == 1 else f"{settings.name}-1 to -{settings.processes}"
+        _say(f"worker {names} ({label}) dials {', '.join(settings.connect)}")
 
+    _check_join(settings)
+    if settings.processes > 1:
+        children = worker_children(arguments, settings)
+        supervise(children, loop=settings.loop, log_level=settings.log_level, on_started=greet)
+        return
     run_service(
         lambda: WorkerService(settings, load()), loop=settings.loop, log_level=settings.log_level, on_started=greet
     )
 
 
+def _check_join(settings: WorkerSettings) -> None:
+    """Find out here, not at the router, that no router could take this worker's JOIN. Raises UsageError."""
+    from zerogate.router.join import parse_join
+    from zerogate.wire.spdy.headers import decode_block
+    from zerogate.worker.router_link import join_block
+
+    if settings.processes < 1:
+        raise UsageError("--processes 0: a worker is at least one process")
+    try:
+        parse_join(decode_block(join_block(settings)), max_routes=sys.maxsize)
+    except ZerogateError as error:
+        raise UsageError(f"no router would take this worker: {error.reason}") from error
+
+
+def _say(what: str, *lines: str) -> None:
+    click.echo("\n".join([f"zerogate {zerogate.__version__} {what}", *lines]), err=True)
+
+
+def _addresses(settings: RouterSettings) -> list[str]:
+    lines = [f"  http    http://{address}/" for address in settings.http]
+    lines += [f"  workers {endpoint}" for endpoint in settings.bind]
+    if settings.admin != "off":
+        lines.append(f"  status  http://{settings.admin}/status")
+    return lines
+
+
+def _logs_to_file(settings: RouterSettings) -> bool:
+    """Only then SIGHUP means a log to be opened anew. Else it means what it always does: the terminal is gone."""
+    return settings.access_log not in ("-", "off")
+
+
 def main() -> NoReturn:
     """Entry point. Exits 0 after a clean stop, 1 when something failed, 2 for wrong usage."""
+    for variable in (PARENT_FD_VARIABLE, REPORT_FD_VARIABLE):
+        inherited_fd(variable)
     try:
         commands.main(prog_name="zerogate", standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -277,14 +345,22 @@ def main() -> NoReturn:
         sys.exit(EXIT_USAGE)
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "zerogate"
-        click.echo(f"{command}: {error.format_message()} (see {command} --help)", err=True)
-        sys.exit(EXIT_USAGE)
+        _fail(f"{error.format_message()} (see {command} --help)", EXIT_USAGE, command)
     except UsageError as error:
-        click.echo(f"zerogate: {error.reason}", err=True)
-        sys.exit(EXIT_USAGE)
+        _fail(error.reason, EXIT_USAGE)
     except ZerogateError as error:
-        click.echo(f"zerogate: {error.reason}", err=True)
+        _fail(error.reason, EXIT_FAILED)
+    except BrokenPipeError:
+        # Who reads our output has had enough. What is still buffered must not fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(EXIT_FAILED)
     sys.exit(0)
+
+
+def _fail(reason: str, code: int, command: str = "zerogate") -> NoReturn:
+    """End with one line that says why: said to the supervisor if there is one, who has the last word."""
+    if not report(reason.encode("utf-8", "replace")):
+        click.echo(f"{command}: {reason}", err=True)
+    sys.exit(code)

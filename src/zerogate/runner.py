@@ -127,8 +127,11 @@ async def _serve(
     on_hangup: Callable[[Service], None] | None,
 ) -> None:
     stopping = asyncio.Event()
-    when_stopped(stopping.set)
+    # Until it is made, which may mean importing an application, Ctrl-C interrupts: nobody could stop an import that
+    # hangs otherwise.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     service = make_service()
+    when_stopped(stopping.set)
     if on_hangup is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup, service)
     await _unless(stopping, service.start())

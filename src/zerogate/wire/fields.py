@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
+from typing import Any
 
 # RFC 9110, 5.6.2.
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -121,3 +122,16 @@ def normalise_host(host: bytes) -> bytes:
     name, colon, port = host.rpartition(b":")
     # Without a port the last colon, if any, is inside an IPv6 address: `[::1]`.
     return (name if colon and not port.endswith(b"]") else host).lower()
+
+
+class KnownFields(dict[bytes, bytes]):
+    """The fields of a request or a reply by name, several values joined with NUL. May be shared: not to be changed.
+
+    note: free for whoever uses the fields, to keep what follows from them alone
+    base: the fields without `x-request-id`, shared by all blocks that are otherwise the same; or None
+    """
+
+    __slots__ = ("base", "note")
+
+    base: "KnownFields | None"
+    note: Any

@@ -5,7 +5,7 @@ from enum import Enum
 from http import HTTPStatus
 
 from zerogate.errors import ReplyError
-from zerogate.wire.fields import CONTROLS, HOP_BY_HOP, is_forbidden_trailer, is_lower_token, list_elements
+from zerogate.wire.fields import CONTROLS, HOP_BY_HOP, KnownFields, is_forbidden_trailer, is_lower_token, list_elements
 from zerogate.wire.http1.events import RequestHead
 from zerogate.wire.http1.limits import MAX_CONTENT_LENGTH
 
@@ -69,48 +69,19 @@ class ReplyWriter:
         close: the connection ends after this reply, whatever the client asked for.
         Raises ReplyError for what is not valid HTTP.
         """
-        status_text = fields.get(b":status")
-        status, status_line = _status_lines.get(status_text) or _learn_status(status_text)
-        self.status = status
-        if b"connection" in fields:
-            fields = _without_nominated(fields)
+        lines = fields.note if type(fields) is KnownFields else None
+        if lines is None:
+            lines = _Lines(fields)
+            if type(fields) is KnownFields:
+                fields.note = lines
+        self.status = lines.status
         self.must_close = close or not self._request.keep_alive
-        framing = self._frame(fields, fin)
-        if status == 101 or status == 204:
-            # RFC 9110, 8.6: no Content-Length in these.
-            fields = {name: value for name, value in fields.items() if name != b"content-length"}
+        framing = self._frame(lines.length, fin)
+        return lines.text + (b"" if lines.has_date or not date else _DATE_PREFIX + date) + framing
 
-        lines = [status_line]
-        append = lines.append
-        prefix_of = _prefixes.get
-        for name, value in fields.items():
-            prefix = prefix_of(name)
-            if prefix is None:
-                prefix = _learn_prefix(name)
-            if not prefix:
-                continue
-            if _NUL in value:
-                for part in value.split(b"\0"):
-                    append(prefix)
-                    append(part)
-            else:
-                append(prefix)
-                append(value)
-        if date and b"date" not in fields:
-            append(_DATE_PREFIX)
-            append(date)
-        text = b"".join(lines)
-        # Each field is two items and brings two control characters, CR and LF. One more is one too many. The check is
-        # made once on the whole: 0.2 µs, where a look at each value would take 0.1 µs a field.
-        if len(text) - len(text.translate(None, CONTROLS)) != len(lines) - 1:
-            raise ReplyError("a control character in a field value")
-        return text + framing
-
-    def _frame(self, fields: dict[bytes, bytes], fin: bool) -> bytes:
+    def _frame(self, length: int | None, fin: bool) -> bytes:
         """Decides how the body's end will be known (RFC 9112, 6.3). Returns what follows the fields."""
         request = self._request
-        length_text = fields.get(b"content-length")
-        length = None if length_text is None else _parse_length(length_text)
         field = b""
         if self.status in _BODILESS or request.method == b"HEAD":
             if self.status == 101:
@@ -163,6 +134,42 @@ class ReplyWriter:
         if self._framing is _LENGTH and self._left:
             raise ReplyError(f"the body is {self._left} bytes shorter than its Content-Length")
         return b""
+
+
+class _Lines:
+    """What of a reply's head follows from its fields alone: kept with them, since replies repeat themselves."""
+
+    __slots__ = ("has_date", "length", "status", "text")
+
+    def __init__(self, fields: dict[bytes, bytes]) -> None:
+        """Raises ReplyError for what is not valid HTTP."""
+        status_text = fields.get(b":status")
+        self.status, status_line = _status_lines.get(status_text) or _learn_status(status_text)
+        if b"connection" in fields:
+            fields = _without_nominated(fields)
+        length_text = fields.get(b"content-length")
+        self.length = None if length_text is None else _parse_length(length_text)
+        if self.status == 101 or self.status == 204:
+            # RFC 9110, 8.6: no Content-Length in these.
+            fields = {name: value for name, value in fields.items() if name != b"content-length"}
+        self.has_date = b"date" in fields
+
+        lines = [status_line]
+        append = lines.append
+        for name, value in fields.items():
+            prefix = _prefixes.get(name)
+            if prefix is None:
+                prefix = _learn_prefix(name)
+            if not prefix:
+                continue
+            for part in value.split(b"\0") if b"\0" in value else (value,):
+                append(prefix)
+                append(part)
+        self.text = b"".join(lines)
+        # Each field is two items and brings two control characters, CR and LF. One more is one too many. The check is
+        # made once on the whole: 0.2 µs, where a look at each value would take 0.1 µs a field.
+        if len(self.text) - len(self.text.translate(None, CONTROLS)) != len(lines) - 1:
+            raise ReplyError("a control character in a field value")
 
 
 def _learn_status(text: bytes | None) -> tuple[int, bytes]:

@@ -22,7 +22,8 @@ from zerogate.wire.spdy.frames import (
     RstStatus,
     SettingId,
 )
-from zerogate.wire.spdy.headers import BlockReader, HeaderFieldError, decode_block
+from zerogate.wire.spdy.headers import BlockReader, HeaderFieldError
+from zerogate.wire.spdy.known_blocks import decode_known
 from zerogate.wire.spdy.sender import Sender, StreamIdsExhausted
 from zerogate.wire.spdy.streams import DATA, DONE, HEADERS, OPEN, REPLY, TRANSITIONS, Stream
 from zerogate.wire.spdy.windows import ReceiveWindow
@@ -107,7 +108,7 @@ class Session(Sender):
             return
         table.peer_id = stream_id
         try:
-            fields = decode_block(raw)
+            fields = decode_known(raw)
         except HeaderFieldError:
             self._refuse_id(stream_id, RstStatus.PROTOCOL_ERROR, events)
             return
@@ -138,7 +139,7 @@ class Session(Sender):
             self._refuse(stream, -after, events)
             return
         try:
-            fields = decode_block(raw)
+            fields = decode_known(raw)
         except HeaderFieldError:
             self._refuse(stream, RstStatus.PROTOCOL_ERROR, events)
             return
