@@ -208,7 +208,9 @@ def run(ctx: click.Context, /, app: str, **options: Any) -> None:
         name = re.sub(r"[^A-Za-z0-9._-]", "_", module)[:100] or "worker"
         worker_settings = make_settings(WorkerSettings, {**options, "connect": (endpoint,), "name": name})
         children = [
-            Child("the router", ["router"], to_environment(router_settings), takes_hangup=_logs_to_file(router_settings)),
+            Child(
+                "the router", ["router"], to_environment(router_settings), takes_hangup=_logs_to_file(router_settings)
+            ),
             # After the router, which needs them for what is in flight.
             *worker_children(["worker", app], worker_settings, stage=1),
         ]

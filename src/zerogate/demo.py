@@ -34,6 +34,7 @@ LINE_PAUSE_S = 0.15
 END_TIMEOUT_S = 5.0
 
 N_LATER = 5
+NOTE_COLUMN = 32
 
 
 class DemoError(ZerogateError):
@@ -66,7 +67,7 @@ class Demo:
         try:
             self._play_steps()
             if once:
-                self._print.text("That is all: --once ends here.")
+                self._print.text("\nThat is all: --once ends here.")
             else:
                 self._stay()
         except KeyboardInterrupt:
@@ -92,22 +93,21 @@ class Demo:
         say.step("4. One worker dies the hard way. No request fails, and nobody is told.")
         say.command(f"kill -9 {self._crew.kill('worker-1')}", note="worker-1")
         self._ask(3, {"worker-2"})
-        say.step(f"5. {N_LATER} more workers. Each takes its turn as soon as it is there.")
+        say.step("5. Five more workers. Each takes its turn as soon as it is there.")
         later = {f"worker-{number}" for number in range(3, 3 + N_LATER)}
         for name in sorted(later):
             self._start_worker(name)
         self._await_workers(later)
         self._ask(1 + N_LATER, {"worker-2"} | later)
-        say.text("")
 
     def _stay(self) -> None:
         admin = "" if self._admin == DEFAULTS.admin else f" --admin {shlex.quote(self._admin)}"
         say = self._print
         say.step("It is all still running. Your turn, in another terminal:")
-        say.command(f"curl {self._url}")
+        say.command(f"curl {self._url}", note="whose turn is it?")
         say.command(f"zerogate hello worker-{3 + N_LATER}{self._connect}", note="one more")
         say.command(f"kill -9 {self._crew.pid('worker-2')}", note="one fewer: worker-2")
-        say.command(f"zerogate status{admin}")
+        say.command(f"zerogate status{admin}", note="who is there")
         say.text("\nCtrl-C here ends it all.")
         while True:
             signal.pause()
@@ -131,12 +131,12 @@ class Demo:
 
     def _await_workers(self, names: set[str]) -> None:
         """Wait until they have all joined, and nobody else."""
-        began = time.monotonic()
         arrived: set[str] = set()
         while arrived != names:
-            news = self._await(lambda: (self._joined() & names) - arrived, f"{', '.join(sorted(names - arrived))}")
+            missing = names - arrived
+            news = self._await(lambda: missing & self._joined(), ", ".join(sorted(missing)))  # noqa: B023 (called at once)
             for name in sorted(news):
-                self._print.result(f"{name} joined after {time.monotonic() - began:.1f} s")
+                self._print.result(f"{name} joined")
             arrived |= news
         if strangers := self._joined() - self._crew.names:
             raise StartError(
@@ -220,7 +220,7 @@ class _Crew:
         self._read_fd, self._write_fd = os.pipe()
 
     def start(self, name: str, arguments: list[str]) -> None:
-        log = tempfile.TemporaryFile()
+        log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with its process)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ZEROGATE_")}
         # A session of its own: Ctrl-C is for the demo alone, which ends its children itself.
         process = subprocess.Popen(
@@ -305,7 +305,8 @@ class _Printer:
 
     def command(self, text: str, note: str = "") -> None:
         self._pause(LINE_PAUSE_S)
-        self._line(f"  {self._in('2', '$')} {text}" + (self._in("2", f"    # {note}") if note else ""))
+        gap = " " * max(2, NOTE_COLUMN - len(text))
+        self._line(f"  {self._in('2', '$')} {text}" + (self._in("2", f"{gap}# {note}") if note else ""))
 
     def result(self, text: str, *, is_reply: bool = False) -> None:
         self._line(f"  {self._in('32' if is_reply else '2', text)}")

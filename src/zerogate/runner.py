@@ -1,6 +1,7 @@
 """Running a service in a process of its own: the event loop, signals, logging and exit codes."""
 
 import asyncio
+import gc
 import contextlib
 import functools
 import logging
@@ -17,9 +18,13 @@ PARENT_FD_VARIABLE = "ZEROGATE_PARENT_FD"
 # Set for children of a supervisor: a pipe on which they say that they have started, or why not, instead of printing it.
 REPORT_FD_VARIABLE = "ZEROGATE_REPORT_FD"
 STARTED = b"started\n"
+STOPPING = "stopping: finishing what is in flight (a second signal ends at once)"
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+
+# Objects made more than freed before the collector looks. CPython's default of 700 is a few dozen requests at once.
+GC_THRESHOLD = 20_000
 
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
@@ -136,11 +141,25 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup, service)
     await _unless(stopping, service.start())
     if not stopping.is_set():
+        _tune_collector()
         if not report(STARTED):
             on_started(service)
         await stopping.wait()
-    logging.getLogger("zerogate").info("stopping: finishing what is in flight (a second signal ends at once)")
+    # A supervisor says it once for all.
+    is_supervised = inherited_fd(REPORT_FD_VARIABLE) is not None
+    logging.getLogger("zerogate").log(logging.DEBUG if is_supervised else logging.INFO, STOPPING)
     await service.stop()
+
+
+def _tune_collector() -> None:
+    """What is here now stays: leave it out of every collection; and collect less often.
+
+    Requests leave no cycles behind, so that the collector finds nothing, as often as it looks: 10 % of the CPU at its
+    defaults.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
 async def _unless(stopping: asyncio.Event, start: Awaitable[None]) -> None:

@@ -31,7 +31,7 @@ def show_status(admin: str, *, as_json: bool) -> None:
 
 
 def fetch_status(admin: str) -> dict[str, Any]:
-    """What `/status` of an admin port says. Raises StartError if no router answers there, UsageError for a bad address."""
+    """What `/status` of an admin port says. Raises StartError if no router answers there, or UsageError."""
     host, port = parse_address(admin)
     connection = http.client.HTTPConnection(host or "127.0.0.1", port, timeout=FETCH_TIMEOUT_S)
     try:
@@ -61,9 +61,9 @@ def render(status: dict[str, Any]) -> list[str]:
         "",
     ]
     if status["workers"]:
-        header = ("WORKER", "STATE", "IN FLIGHT", "SERVED", "WEIGHT", "HERE FOR", "FROM", "SERVES")
+        header = ("WORKER", "STATE", "IN FLIGHT", "SERVED", "WEIGHT", "UP FOR", "FROM", "SERVES")
         workers = sorted(status["workers"], key=lambda worker: _natural(worker["name"]))
-        lines += table([header, *map(_worker_row, workers)], right=("IN FLIGHT", "SERVED", "WEIGHT", "HERE FOR"))
+        lines += table([header, *map(_worker_row, workers)], right=("IN FLIGHT", "SERVED", "WEIGHT", "UP FOR"))
     else:
         lines.append("No worker has joined. `zerogate hello worker-1` is one.")
     if status["routes"]:

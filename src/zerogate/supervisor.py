@@ -16,6 +16,7 @@ from zerogate.runner import (
     PARENT_FD_VARIABLE,
     REPORT_FD_VARIABLE,
     STARTED,
+    STOPPING,
     loop_factory,
     set_up_logging,
     when_stopped,
@@ -35,7 +36,8 @@ MAX_REPORT_BYTES = 64 * 1024
 class Child:
     """A process to keep running: the command after `zerogate`, and its environment beyond our own.
 
-    Children stop stage by stage: the next stage is told when the last of the one before it has ended.
+    Children start stage by stage, each when those before it have come up, and stop in the same order: each stage when
+    the one before it has ended.
     """
 
     label: str
@@ -43,7 +45,7 @@ class Child:
     environment: dict[str, str]
     stage: int = 0
     takes_hangup: bool = False
-    has_started: bool = False
+    started: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     failures: int = 0
     report: bytes = b""
     process: asyncio.subprocess.Process | None = field(default=None, repr=False)
@@ -97,6 +99,9 @@ class _Supervisor:
 
     async def _stop_in_order(self) -> None:
         await self._stopping.wait()
+        logger.info(STOPPING)
+        for child in self._children:
+            child.started.set()  # Nobody shall wait for it any more.
         for stage in sorted({child.stage for child in self._children}):
             waiting = [child for child in self._children if child.stage == stage and child.process is not None]
             for child in waiting:
@@ -118,13 +123,16 @@ class _Supervisor:
 
     async def _keep(self, child: Child) -> None:
         loop = asyncio.get_running_loop()
+        for earlier in self._children:
+            if earlier.stage < child.stage:
+                await earlier.started.wait()
         try:
             while not self._stopping.is_set():
                 began_at = loop.time()
                 code = await self._run_once(child)
                 if self._stopping.is_set():
                     break
-                if not child.has_started:
+                if not child.started.is_set():
                     raise _explain(child, code)
                 child.failures = 0 if loop.time() - began_at >= STEADY_S else child.failures + 1
                 delay = min(RESTART_MAX_S, RESTART_MIN_S * 2.0 ** min(child.failures, 30))
@@ -160,6 +168,8 @@ class _Supervisor:
                 pass_fds=(self._read_fd, child_fd),
                 start_new_session=True,
             )
+            if self._stopping.is_set():
+                child.send_signal(signal.SIGTERM)  # It was not there yet when the others were told.
             loop.add_reader(report_fd, self._read_report, child, report_fd)
             code = await process.wait()
             loop.remove_reader(report_fd)
@@ -176,10 +186,10 @@ class _Supervisor:
             child.report += os.read(report_fd, MAX_REPORT_BYTES)
         if child.report.startswith(STARTED):
             child.report = child.report.removeprefix(STARTED)
-            is_first_time = not child.has_started
-            child.has_started = True
-            if is_first_time and all(each.has_started for each in self._children):
-                self._on_started()
+            if not child.started.is_set():
+                child.started.set()
+                if all(each.started.is_set() for each in self._children):
+                    self._on_started()
 
 
 def _explain(child: Child, code: int) -> StartError | UsageError:

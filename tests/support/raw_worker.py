@@ -2,12 +2,13 @@
 
 import socket
 import time
+import zlib
 from collections.abc import Iterable
 from typing import TypeVar
 
 from zerogate.wire import zmtp
-from zerogate.wire.spdy import events
-from zerogate.wire.spdy.headers import encode_block, merge_fields
+from zerogate.wire.spdy import events, frames
+from zerogate.wire.spdy.headers import BlockWriter, encode_block, merge_fields
 from zerogate.wire.spdy.session import Session
 from zerogate.wire.spdy.streams import Stream
 
@@ -35,6 +36,19 @@ def join_block(name: str, routes: Iterable[str] = (), **fields: str) -> bytes:
         pairs["route"] = "\0".join(listed)
     pairs.update((f":{name[1:]}" if name.startswith("_") else name, value) for name, value in fields.items())
     return encode_block({name.encode(): value.encode() for name, value in pairs.items()})
+
+
+def wrapped(raw: bytes) -> bytes:
+    """A raw block as it goes into any frame but the first: stored blocks need nothing of what came before them."""
+    writer = BlockWriter()
+    writer.wrap(b"")
+    return writer.wrap(raw)
+
+
+def deflated(raw: bytes) -> bytes:
+    """The same, compressed as far as it goes."""
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return deflater.compress(raw) + deflater.flush(zlib.Z_SYNC_FLUSH)
 
 
 class LinkEndedError(Exception):
@@ -202,6 +216,21 @@ class RawWorker(RawLink):
     def send_data(self, stream: Stream, data: bytes, fin: bool = False) -> None:
         self.session.send_data(stream, data, fin)
         self.flush()
+
+    def send_frames(self, *written: bytes) -> None:
+        """Frames written by hand, whatever the session would say to them."""
+        self.flush()
+        self.send_message(b"".join(written))
+
+    def send_reply_frame(self, stream: Stream, raw: bytes, fin: bool = False) -> None:
+        """A SYN_REPLY that the session does not hear of."""
+        self.send_frames(frames.syn_reply(stream.id, wrapped(raw), fin))
+
+    def send_headers_frame(self, stream: Stream, raw: bytes, fin: bool = False) -> None:
+        self.send_frames(frames.headers(stream.id, wrapped(raw), fin))
+
+    def send_data_frame(self, stream: Stream, data: bytes, fin: bool = False) -> None:
+        self.send_frames(frames.data_header(stream.id, len(data), fin) + data)
 
     def pump(self, seconds: float) -> None:
         """Read for a while: for what must not happen."""

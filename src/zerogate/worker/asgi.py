@@ -153,6 +153,8 @@ class AsgiCall:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+            # The stream and its handler refer to each other: without this each call would wait for the collector.
+            self._stream.handler = None
             self._service.forget(self)
 
     # The application's side

@@ -117,6 +117,12 @@ class RequestReader:
 
     def receive(self, data: bytes) -> list[Event]:
         """What the next octets from the client mean. Never raises; after an error, or the last request, nothing."""
+        if self._state is _HEAD and self._collector is None:
+            # One whole request, known and simple: nothing about this reader changes but what precedes it.
+            known = self._known.get(data)
+            if known is not None and known.keep_alive and not known.has_body:
+                self._has_skipped_line = False
+                return [known]
         events: list[Event] = []
         position = 0
         size = len(data)
