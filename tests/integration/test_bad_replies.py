@@ -346,25 +346,53 @@ def test_a_worker_that_fails_again_and_again_is_passed_over() -> None:
     try:
         site.router("--settle", "0s", "--max-failures", "5")
         with RawWorker(site.endpoint, "failing") as failing, RawWorker(site.endpoint, "good") as good:
-            for _ in range(5):
+
+            def ask() -> int:
+                """One request, to whoever's turn it is."""
                 with site.open() as client:
                     client.get("/")
-                    while not any(isinstance(event, events.StreamOpened) for event in failing.events):
-                        # Not its turn: the good one answers, and the next is the other's.
-                        failing.pump(0.05)
-                        if not failing.events:
-                            good.pump(0.05)
-                        if any(isinstance(event, events.StreamOpened) for event in good.events):
-                            good.reply(good.next_request().stream)
-                            assert client.read_reply().status == 200
-                            client.get("/")
-                    gives_up(failing, failing.next_request().stream)
-                    assert client.read_reply().status == 502
-            wait_for(lambda: [w["state"] for w in site.status()["workers"]].count("resting") == 1, "one that rests")
-            for _ in range(6):
-                with site.open() as client:
-                    client.get("/")
-                    good.reply(good.next_request().stream)
-                    assert client.read_reply().status == 200
+                    worker = wait_for_request(failing, good)
+                    stream = worker.next_request().stream
+                    if worker is good:
+                        good.reply(stream)
+                    else:
+                        gives_up(failing, stream)
+                    return client.read_reply().status
+
+            replies = [ask() for _ in range(10)]
+            assert replies.count(502) == 5
+            assert [ask() for _ in range(6)] == [200] * 6
+            states = {worker["name"]: worker["state"] for worker in site.status()["workers"]}
+            assert states == {"failing": "resting", "good": "up"}
     finally:
         site.close()
+
+
+def test_the_last_worker_is_never_passed_over() -> None:
+    site = ServedSite()
+    try:
+        site.router("--settle", "0s", "--max-failures", "2")
+        with RawWorker(site.endpoint, "failing") as failing, site.open() as client:
+            for _ in range(6):
+                client.get("/")
+                gives_up(failing, failing.next_request().stream)
+                assert client.read_reply().status == 502
+            client.get("/")
+            failing.reply(failing.next_request().stream)
+            assert client.read_reply().status == 200
+    finally:
+        site.close()
+
+
+def wait_for_request(*workers: RawWorker) -> RawWorker:
+    """The worker that gets a request first; all of them answer PINGs meanwhile."""
+
+    def who() -> RawWorker | None:
+        for worker in workers:
+            worker.pump(0.005)
+            if any(isinstance(event, events.StreamOpened) for event in worker.events):
+                return worker
+        return None
+
+    found: RawWorker = wait_for(who, "a request")
+    return found

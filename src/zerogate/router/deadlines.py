@@ -34,6 +34,8 @@ class Deadlines:
         self._horizon_ticks = max(1, int(horizon / self._tick_s) - 1)
         self._buckets: dict[int, dict[Timed, None]] = {}
         self._next = math.floor(self._loop.time() / self._tick_s)
+        # A clock for setting deadlines with: never behind the time, and ahead by a tick at most.
+        self.now = self._loop.time() + self._tick_s
         self._timer = self._loop.call_later(self._tick_s, self._turn)
 
     def add(self, item: Timed) -> None:
@@ -58,6 +60,7 @@ class Deadlines:
 
     def _turn(self) -> None:
         now = self._loop.time()
+        self.now = now + self._tick_s
         last = math.floor(now / self._tick_s)
         due: list[Timed] = []
         while self._next <= last:

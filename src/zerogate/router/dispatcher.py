@@ -14,6 +14,7 @@ from zerogate.router.routes import Route, RouteTable
 from zerogate.router.workers import Away, Worker
 from zerogate.settings import RouterSettings
 from zerogate.wire.fields import normalise_host
+from zerogate.wire.http1 import KnownHeads, RequestHead
 
 logger = logging.getLogger("zerogate.router")
 
@@ -24,6 +25,10 @@ REFUSAL_PAUSE_S = 0.1
 MIN_STREAM_IDS = 16
 
 
+# Heads whose route is known. A head that nobody else has is not looked up again, but does no harm.
+MAX_MATCHES = 512
+
+
 class Dispatcher:
     """Pools, their queues, and the lobby: the queue of requests that came before anybody could serve their route."""
 
@@ -32,6 +37,7 @@ class Dispatcher:
         self.counters = counters
         self.routes: RouteTable[Pool] = RouteTable()
         self.workers: dict[int, Worker] = {}
+        self._matches: dict[RequestHead, Pool] = {}
         self.lobby = self._make_queue()
         self._loop = asyncio.get_running_loop()
         self._settles_at = self._loop.time() + settings.settle
@@ -56,7 +62,9 @@ class Dispatcher:
     def submit(self, exchange: Exchange) -> None:
         """Send the exchange to a worker, let it wait, or refuse it."""
         head = exchange.head
-        pool = self.routes.match(normalise_host(head.host), head.path)
+        pool = self._matches.get(head)
+        if pool is None:
+            pool = self._match(head)
         if pool is None:
             self._await_route(exchange)
             return
@@ -160,7 +168,7 @@ class Dispatcher:
         """Send it to the worker whose it has just become."""
         exchange.send(worker)
         worker.served += 1
-        if worker.link.session.ids_left < MIN_STREAM_IDS and not worker.away:
+        if worker.ids_left < MIN_STREAM_IDS and not worker.away:
             logger.info("link to worker %s has run out of stream ids: asking for a new one", worker.name)
             worker.set_away(Away.DRAINING, True)
             worker.link.goaway()
@@ -188,6 +196,15 @@ class Dispatcher:
         exchange.queue = queue
         exchange.wait(self.settings.queue_timeout)
 
+    def _match(self, head: RequestHead) -> Pool | None:
+        """The pool of the request's route. Equal requests share their head, so it is looked up once for all of them."""
+        pool = self.routes.match(normalise_host(head.host), head.path)
+        if pool is not None and head.size_bytes <= KnownHeads.MAX_HEAD_BYTES:
+            if len(self._matches) >= MAX_MATCHES:
+                self._matches.clear()
+            self._matches[head] = pool
+        return pool
+
     def _await_route(self, exchange: Exchange) -> None:
         if self._has_been_joined and self._loop.time() >= self._settles_at:
             exchange.refuse(HttpError(404, "no_route", "nobody serves this host and path"))
@@ -212,6 +229,7 @@ class Dispatcher:
     def _make_pool(self, route: Route) -> Pool:
         pool = Pool(route, self._make_queue())
         self.routes.add(route, pool)
+        self._matches.clear()
         return pool
 
     def _remove_from(self, pool: Pool, worker: Worker) -> None:
@@ -226,6 +244,7 @@ class Dispatcher:
         """Nobody has come back to the route in time."""
         del self._holds[pool.route]
         self.routes.remove(pool.route)
+        self._matches.clear()
         self._resubmit(pool.queue)
 
     def _keep_one_awake(self, pool: Pool) -> None:

@@ -40,7 +40,7 @@ class Client(Protocol):
     address: str
 
     def begin_reply(self, fields: Fields, fin: bool) -> None:
-        """Send the reply's head. Raises ReplyError, having sent nothing."""
+        """Send the reply's head, and expect its body. Raises ReplyError, having sent nothing."""
 
     def send_body(self, data: bytes, fin: bool) -> None:
         """Send a piece of the reply's body. Raises ReplyError."""
@@ -262,8 +262,6 @@ class Exchange:
         self._kept = None
         if fin:
             self._finish()
-        else:
-            client.expect(self._dispatcher.settings.idle_timeout)
 
     def on_headers(self, fields: Fields, fin: bool) -> None:
         try:

@@ -47,7 +47,7 @@ class Frontend:
 
     def make_exchange(self, client: Client, head: RequestHead, forwarding: Forwarding) -> Exchange:
         self.counters.requests += 1
-        request_id = forwarding.request_id(head) or self.new_request_id()
+        request_id = (forwarding.is_trusted and forwarding.request_id(head)) or self.new_request_id()
         return Exchange(self.dispatcher, client, head, forwarding, request_id, self.loop.time())
 
     def new_request_id(self) -> bytes:

@@ -37,6 +37,7 @@ class Http1Client(asyncio.Protocol):
     __slots__ = (
         "_ahead",
         "_bytes_out",
+        "_deadlines",
         "_exchange",
         "_forwarding",
         "_frontend",
@@ -60,6 +61,7 @@ class Http1Client(asyncio.Protocol):
 
     def __init__(self, frontend: "Frontend") -> None:
         self._frontend = frontend
+        self._deadlines = frontend.deadlines
         self._loop = frontend.loop
         self._reader = RequestReader(frontend.limits, frontend.known_heads)
         self._exchange: Exchange | None = None
@@ -144,7 +146,7 @@ class Http1Client(asyncio.Protocol):
     # Deadlines
 
     def expect(self, seconds: float) -> None:
-        self.deadline = math.inf if self._is_tunnel else self._loop.time() + seconds
+        self.deadline = math.inf if self._is_tunnel else self._deadlines.now + seconds
 
     def on_deadline(self) -> None:
         self.deadline = math.inf
@@ -313,8 +315,10 @@ class Http1Client(asyncio.Protocol):
         self._frontend.note(self.address, exchange, self._bytes_out)
         if self._writer.must_close or self._is_tunnel:
             self._linger()
-        else:
+        elif self._ahead or self._is_paused or self._has_eof or not self._reader.is_idle:
             self._advance()
+        else:
+            self.deadline = self._deadlines.now + self._frontend.settings.keepalive_timeout
 
     def fail(self, error: HttpError) -> None:
         exchange, self._exchange = self._exchange, None
@@ -358,6 +362,7 @@ class Http1Client(asyncio.Protocol):
         if self._held:
             held, self._held = self._held, b""
             self._write(held)
+            self.expect(self._frontend.settings.idle_timeout)
 
     def _write(self, data: bytes) -> None:
         self._bytes_out += len(data)

@@ -36,6 +36,7 @@ class Worker:
         "capacity",
         "failures",
         "has_room",
+        "ids_left",
         "in_flight",
         "joined_at",
         "link",
@@ -69,6 +70,7 @@ class Worker:
         self.rests = 0
         self.away = Away(0)
         self.has_room = capacity > 0
+        self.ids_left = link.session.ids_left
 
     def __repr__(self) -> str:
         return f"<Worker {self.name} {self.state} {self.in_flight}/{self.capacity}>"
@@ -94,6 +96,7 @@ class Worker:
     def take(self) -> None:
         """One more exchange in flight."""
         self.in_flight += 1
+        self.ids_left -= 1
         self.load = self.in_flight * self.share
         if self.in_flight >= self.capacity:
             self.has_room = False

@@ -14,6 +14,7 @@ class RequestHead:
     fields: lower-case names, values without the whitespace around them, in order; no `host`, no hop-by-hop field and
         none that Connection names. `content-length` is among them if it was sent.
     content_length: None if none was sent
+    has_body: whether pieces of a body may come, and a RequestEnd after them. An upgrade's bytes are not a body.
     keep_alive: whether the client means to go on with this connection after the reply
     expects_continue: whether it waits for a `100 Continue` before the body
     upgrade: `websocket`, or empty
@@ -29,6 +30,7 @@ class RequestHead:
         "content_length",
         "expects_continue",
         "fields",
+        "has_body",
         "host",
         "is_chunked",
         "keep_alive",
@@ -66,14 +68,10 @@ class RequestHead:
         self.keep_alive = keep_alive
         self.content_length = content_length
         self.is_chunked = is_chunked
+        self.has_body = is_chunked or bool(content_length)
         self.expects_continue = expects_continue
         self.upgrade = upgrade
         self.note: object = None
-
-    @property
-    def has_body(self) -> bool:
-        """Whether pieces of a body may come, and a RequestEnd after them. An upgrade's bytes are not a body."""
-        return self.is_chunked or bool(self.content_length)
 
     def __repr__(self) -> str:
         return f"<RequestHead {self.method!r} {self.target!r} host={self.host!r} HTTP/1.{self.minor_version}>"

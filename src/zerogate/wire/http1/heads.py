@@ -226,12 +226,13 @@ class HeadParser:
                 raise _bad_request("Transfer-Encoding in HTTP/1.0")
             if coding.lower() != b"chunked":
                 raise _coding_error(coding)
-            request.is_chunked = True
+            request.is_chunked = request.has_body = True
         elif length is not None:
             # The digits that MAX_CONTENT_LENGTH has; int() of a longer text may refuse it in its own way.
             if not length.isdigit() or len(length) > 19 or int(length) > MAX_CONTENT_LENGTH:
                 raise _bad_request("bad Content-Length, or more than one")
             request.content_length = int(length)
+            request.has_body = request.content_length > 0
             max_body_bytes = self._limits.max_body_bytes
             if max_body_bytes is not None and request.content_length > max_body_bytes:
                 raise HttpError(413, "too_large", "the body is too large")
