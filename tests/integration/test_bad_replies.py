@@ -239,7 +239,15 @@ def test_a_bad_reply_is_counted_and_its_worker_named(shared: ServedSite, worker:
 
 
 def huge_head(worker: RawWorker, stream: Stream) -> None:
-    worker.send_frames(frames.syn_reply(stream.id, wrapped(reply_block("200", ("x-a", "b" * 60_000))), False)[:-4] + b"!!!!")
+    # Cut every 60,000 bytes, as a stored block's length allows.
+    raw = reply_block("200", *((f"x-{n}", "b" * 10_000) for n in range(6)), ("x-last", "b" * 6_000))
+    assert len(raw) > 64 * 1024
+    pieces = wrapped(raw[:60_000]) + wrapped(raw[60_000:])
+    worker.send_frames(frames.syn_reply(stream.id, pieces, False))
+
+
+def flipped_bits(worker: RawWorker, stream: Stream) -> None:
+    worker.send_frames(frames.syn_reply(stream.id, wrapped(reply_block())[:-4] + b"!!!!", False))
 
 
 def inflates_without_end(worker: RawWorker, stream: Stream) -> None:
@@ -248,7 +256,7 @@ def inflates_without_end(worker: RawWorker, stream: Stream) -> None:
 
 def huge_frame(worker: RawWorker, stream: Stream) -> None:
     raw = reply_block("200", *((f"x-{n}", "b" * 1000) for n in range(100)))
-    # Two frames' worth of block in one frame: larger than any control frame may be.
+    # Larger than any control frame may be: refused before it is looked at.
     worker.send_frames(frames.syn_reply(stream.id, raw, False))
 
 
@@ -266,7 +274,7 @@ def length_too_much(worker: RawWorker, stream: Stream) -> None:
 
 SESSION_ENDS: dict[str, Misdeed] = {
     function.__name__: function
-    for function in (huge_head, inflates_without_end, huge_frame, not_zlib, counts_too_much, length_too_much)
+    for function in (huge_head, flipped_bits, inflates_without_end, huge_frame, not_zlib, counts_too_much, length_too_much)
 }
 
 

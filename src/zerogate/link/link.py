@@ -25,6 +25,9 @@ HIGH_WATER_BYTES = 256 * 1024
 # DATA stops at the high-water mark; only replies to a flood of control frames can go so far beyond it.
 MAX_BACKLOG_BYTES = 32 * 1024 * 1024
 
+# libzmq counts a PING's time to live in 16 bits of milliseconds.
+MAX_PING_TTL_S = 65.0
+
 Fields = dict[bytes, bytes]
 
 
@@ -303,7 +306,7 @@ class Link(asyncio.Protocol):
             self.is_suspect = True
             self._owner.on_suspect(self, True)
         if silent >= interval * 0.9:
-            self._write(self._zmtp.ping(settings.lost_after))
+            self._write(self._zmtp.ping(min(settings.lost_after, MAX_PING_TTL_S)))
         self._check_due = now + interval
         self._timer = self._loop.call_at(self._check_due, self._check_liveness)
 
@@ -314,7 +317,7 @@ class Link(asyncio.Protocol):
     def _fail_with(self, reason: str) -> None:
         if not self._reason:
             self._reason = reason
-            logger.warning("link from %s ended: %s", self.peer, reason)
+            logger.warning("link to %s ended: %s", self.peer, reason)
         if self._transport is not None and not self.is_closed:
             if self._transport.get_write_buffer_size():
                 self._transport.abort()

@@ -16,7 +16,7 @@ SYSTEMD_FIRST_FD = 3
 
 
 class Listener:
-    """One listening socket and its asyncio server. `path` is what to remove in the end, for a Unix socket of our own."""
+    """One listening socket and its server. `path` is what to remove in the end, for a Unix socket of our own."""
 
     def __init__(self, sock: socket.socket, label: str, path: str = "") -> None:
         sock.setblocking(False)

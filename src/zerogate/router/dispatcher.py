@@ -97,6 +97,8 @@ class Dispatcher:
             if worker.has_room:
                 for pool in pools:
                     pool.offer(worker)
+        elif not worker.in_flight and Away.DRAINING in worker.away:
+            worker.link.close("drained")
 
     # Workers
 

@@ -249,6 +249,16 @@ class Exchange:
                 return
             self._cut(RstStatus.CANCEL, failed=not unsent)
 
+    def give_up(self) -> None:
+        """The router stops before the exchange is over."""
+        if self.state is State.REPLYING:
+            self._cut(RstStatus.CANCEL, failed=False)
+            return
+        if self.state is State.QUEUED:
+            self._dispatcher.withdraw(self)
+        self._leave_worker(RstStatus.CANCEL)
+        self.refuse(HttpError(503, "shutting_down", "the router is stopping"))
+
     # From the link
 
     def on_reply(self, fields: Fields, fin: bool) -> None:

@@ -93,6 +93,11 @@ class Frontend:
         for client in list(self.clients):
             client.close_if_idle()
 
+    def give_up(self) -> None:
+        """The grace is over: who waits is told so, what is half sent is cut."""
+        for client in list(self.clients):
+            client.give_up()
+
     def close(self) -> None:
         """Drop whoever is left."""
         for client in list(self.clients):

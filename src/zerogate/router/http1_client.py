@@ -355,6 +355,13 @@ class Http1Client(asyncio.Protocol):
         if self._exchange is None and not self._is_closing:
             self.close()
 
+    def give_up(self) -> None:
+        """The router stops, and the time to finish is over."""
+        if self._exchange is not None:
+            self._exchange.give_up()
+        elif not self._is_closing:
+            self.close()
+
     def abort(self) -> None:
         self._transport.abort()
 

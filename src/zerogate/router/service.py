@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from zerogate.errors import UsageError
@@ -22,6 +25,10 @@ logger = logging.getLogger("zerogate.router")
 
 # How often a stopping router looks whether it is done.
 STOP_POLL_S = 0.02
+# When the grace is over: to get the last error replies out, and then the last frames.
+LAST_WORDS_S = 1.0
+# Refused joins and failed links that `status` shows.
+MAX_REFUSALS = 16
 
 
 class Router:
@@ -38,6 +45,7 @@ class Router:
         self._admin_listeners: list[Listener] = []
         self._loop = asyncio.get_running_loop()
         self.started_at = self._loop.time()
+        self.refusals: deque[dict[str, Any]] = deque(maxlen=MAX_REFUSALS)
 
     async def start(self) -> None:
         """Bind every port. Raises UsageError or StartError, with nothing left open."""
@@ -62,20 +70,14 @@ class Router:
         for link in list(self.links):
             link.goaway()
         self.dispatcher.stop()
-        give_up = self._loop.time() + self.settings.grace
-        while self.frontend.clients and self._loop.time() < give_up:
-            await asyncio.sleep(STOP_POLL_S)
-        self.close()
-        while self.links and self._loop.time() < give_up + 1.0:
-            await asyncio.sleep(STOP_POLL_S)
-
-    def close(self) -> None:
-        """End at once, whatever is in flight."""
-        self._close_listeners()
+        await self._wait(lambda: not self.frontend.clients, self.settings.grace)
+        self.frontend.give_up()
+        await self._wait(lambda: not self.frontend.clients, LAST_WORDS_S)
         self.frontend.close()
         self.dispatcher.close()
         for link in list(self.links):
             link.close("the router stops")
+        await self._wait(lambda: not self.links, LAST_WORDS_S)
 
     # Links (LinkOwner)
 
@@ -90,7 +92,7 @@ class Router:
         try:
             join = parse_join(fields, self.settings.max_routes)
         except JoinError as error:
-            logger.warning("%s cannot join: %s", link.peer, error.reason)
+            self._note_refusal(link, error.reason)
             link.send_reply(stream, refused(error), True)
             return
         worker = self.links.get(link)
@@ -128,7 +130,7 @@ class Router:
             self.dispatcher.has_changed(worker)
 
     def on_closed(self, link: Link, reason: str) -> None:
-        worker = self.links.pop(link, None)
+        worker = self.links.pop(link)
         if worker is not None:
             if Away.DRAINING in worker.away or self.frontend.is_stopping:
                 logger.info("worker %s has left", worker.name)
@@ -136,8 +138,15 @@ class Router:
                 self.counters.lost += 1
                 logger.warning("worker %s lost: %s (%d in flight)", worker.name, reason, worker.in_flight)
             self.dispatcher.leave(worker)
+        elif not self.frontend.is_stopping:
+            self._note_refusal(link, reason)
 
     # Inside
+
+    async def _wait(self, is_done: Callable[[], bool], seconds: float) -> None:
+        give_up = self._loop.time() + seconds
+        while not is_done() and self._loop.time() < give_up:
+            await asyncio.sleep(STOP_POLL_S)
 
     def _bind(self) -> None:
         settings = self.settings
@@ -167,8 +176,12 @@ class Router:
 
     def _expect_join(self, link: Link) -> None:
         if self.links.get(link, ...) is None:
-            self.counters.links_failed += 1
-            link.abort("no JOIN in time")
+            link.abort(f"no JOIN within {self.settings.handshake_timeout:g} s")
+
+    def _note_refusal(self, link: Link, reason: str) -> None:
+        self.counters.links_failed += 1
+        self.refusals.append({"peer": link.peer, "reason": reason, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+        logger.warning("%s cannot join: %s", link.peer, reason)
 
     def _status(self) -> dict[str, Any]:
         return status_of(self)

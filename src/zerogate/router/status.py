@@ -24,6 +24,7 @@ def status_of(router: "Router") -> dict[str, Any]:
         "routes": [
             {"route": str(pool.route), "workers": len(pool.workers), "waiting": len(pool.queue)} for pool in pools
         ],
+        "refusals": list(router.refusals),
         "counters": dataclasses.asdict(router.counters),
     }
 

@@ -160,7 +160,7 @@ class AsgiCall:
     # The application's side
 
     async def receive(self) -> Message:
-        """ASGI receive: the body's next piece, then `http.disconnect` when the client leaves or the reply is complete."""
+        """ASGI receive: the body's next piece; `http.disconnect` once the client has left or the reply is complete."""
         while True:
             if self.is_gone or self._is_complete:
                 return {"type": "http.disconnect"}

@@ -1,8 +1,8 @@
 """One capacity, several routers: how many requests each of them may send at once.
 
 Each router is granted what it has in flight and a share of what is free, by need: who has lately used more of its
-grant, or was refused, gets more. Everybody keeps at least one, so that a router's first request finds an open door; what comes
-over is refused, which costs nothing. With one router the grant is simply the capacity.
+grant, or was refused, gets more. Everybody keeps at least one, so that a router's first request finds an open door;
+what comes over is refused, which costs nothing. With one router the grant is simply the capacity.
 """
 
 from dataclasses import dataclass
