@@ -190,7 +190,9 @@ cuts = st.lists(st.sampled_from([1, 1, 2, 3, 7, 8, 9, 12, 50, 1000, 30_000]), mi
 
 
 @given(
-    st.lists(frames_of_a_peer, max_size=15), cuts, st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=2)
+    st.lists(frames_of_a_peer, min_size=4, max_size=25),
+    cuts,
+    st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=2),
 )
 @example([("data", (1, 0, False, 0)), ("ping", (1,))], [1], [])
 @settings(max_examples=400)
@@ -206,7 +208,7 @@ def test_any_cutting_gives_the_same(ops: list[Op], lengths: list[int], changes: 
         assert [frame.kind for frame in spdy_peer.split(output)][-1] == "GOAWAY"
 
 
-@given(st.lists(frames_of_a_peer, max_size=10))
+@given(st.lists(frames_of_a_peer, min_size=4, max_size=15))
 def test_octet_by_octet_gives_the_same(ops: list[Op]) -> None:
     data = written(op for op in ops if op[0] != "data")
     assert heard(cut(data, itertools.repeat(1))) == heard([data])

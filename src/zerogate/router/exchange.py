@@ -67,7 +67,10 @@ class Client(Protocol):
         """Call `Exchange.on_deadline` if nothing more comes within `seconds`."""
 
     def want_body(self) -> None:
-        """A worker has the request: answer `expect: 100-continue`."""
+        """The worker wants the body: answer `expect: 100-continue`."""
+
+    def want_body_soon(self) -> None:
+        """A worker has the request: answer `expect: 100-continue` if it does not say soon that it wants the body."""
 
     def open_tunnel(self) -> None:
         """The worker has switched protocols: from now on bytes are passed as they are, without time-outs."""
@@ -156,7 +159,7 @@ class Exchange:
             if self._trailers:
                 link.send_headers(stream, encode_block(self._trailers), True)
             if not self._request_ended:
-                self._client.want_body()
+                self._client.want_body_soon()
                 self._client.resume_body()
         self._client.expect(self._dispatcher.settings.timeout)
 

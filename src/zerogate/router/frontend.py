@@ -9,7 +9,7 @@ from zerogate.router.counters import Counters
 from zerogate.router.deadlines import Deadlines
 from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.exchange import Client, Exchange
-from zerogate.router.http1_client import LINGER_S, Http1Client
+from zerogate.router.http1_client import HALF_CLOSED_S, LINGER_S, Http1Client
 from zerogate.router.request_block import Forwarding, parse_networks
 from zerogate.settings import RouterSettings
 from zerogate.wire.http1 import HttpLimits, KnownHeads, RequestHead
@@ -122,5 +122,6 @@ def _shortest_timeout(settings: RouterSettings) -> float:
         settings.body_timeout,
         settings.keepalive_timeout,
         settings.queue_timeout,
+        HALF_CLOSED_S,
         LINGER_S,
     )

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 # before the client has read it (RFC 9112, 9.6).
 LINGER_S = 2.0
 
+# A worker that does not say whether it wants the body of a request with `expect: 100-continue` is taken to want it.
+CONTINUE_S = 1.0
+
+# When a half-closed client that waits for its reply is asked whether it is still there.
+PROBES_S = (0.1, 0.5, 2.0, 10.0)
+# Silence amid a reply to a half-closed client, after which it is taken to have gone.
+HALF_CLOSED_S = 5.0
+
 TUNNEL_KEEPALIVE_IDLE_S = 60
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -45,6 +53,7 @@ class Http1Client(asyncio.Protocol):
         "_held",
         "_is_advancing",
         "_is_closing",
+        "_is_continue_due",
         "_is_paused",
         "_is_receiving",
         "_is_timing_head",
@@ -72,6 +81,7 @@ class Http1Client(asyncio.Protocol):
         self._has_eof = False
         self._is_advancing = False
         self._is_closing = False
+        self._is_continue_due = False
         self._is_paused = False
         self._is_receiving = False
         self._is_timing_head = False
@@ -128,12 +138,26 @@ class Http1Client(asyncio.Protocol):
             exchange.end_request([])
             return True
         self._reader.eof()
-        if exchange is not None and exchange.state is not State.REPLYING and exchange.head.minor_version:
-            # A client that has gone looks just the same, until something is sent to it: then it answers with a reset.
-            # Every client must take any number of interim replies (RFC 9110, 15.2).
-            self._transport.write(CONTINUE)
+        if exchange is not None:
+            self._probe(exchange, 0)
         self._advance()
         return True
+
+    def _probe(self, exchange: Exchange, n_probes: int) -> None:
+        """Find out whether a client that has closed its half has gone altogether.
+
+        TCP doesn't tell until something is sent: then a client that has gone answers with a reset, which the next thing
+        that is sent meets. Every client must take any number of interim replies (RFC 9110, 15.2). Amid a reply nothing
+        can be sent: there it is a silence that is not waited out for long.
+        """
+        if self._exchange is not exchange or self._is_closing:
+            return
+        if exchange.state is State.REPLYING:
+            self.expect(HALF_CLOSED_S)
+        elif exchange.head.minor_version:
+            self._transport.write(CONTINUE)
+            if n_probes < len(PROBES_S):
+                self._loop.call_later(PROBES_S[n_probes], self._probe, exchange, n_probes + 1)
 
     def pause_writing(self) -> None:
         self.is_writable = False
@@ -146,6 +170,8 @@ class Http1Client(asyncio.Protocol):
     # Deadlines
 
     def expect(self, seconds: float) -> None:
+        if self._has_eof and self._exchange is not None and self._exchange.state is State.REPLYING:
+            seconds = min(seconds, HALF_CLOSED_S)
         self.deadline = math.inf if self._is_tunnel else self._deadlines.now + seconds
 
     def on_deadline(self) -> None:
@@ -188,6 +214,7 @@ class Http1Client(asyncio.Protocol):
     def _begin(self, head: RequestHead) -> None:
         self._is_timing_head = False
         self._is_receiving = head.has_body
+        self._is_continue_due = head.expects_continue
         self._bytes_out = 0
         self._writer = ReplyWriter(head)
         self._exchange = exchange = self._frontend.make_exchange(self, head, self._forwarding)
@@ -200,6 +227,7 @@ class Http1Client(asyncio.Protocol):
             if exchange is not None:
                 exchange.end_request(piece.trailers)
         elif exchange is not None:
+            self._is_continue_due = False
             exchange.receive_body(cast(bytes, piece))
 
     def _await_more(self) -> None:
@@ -294,9 +322,17 @@ class Http1Client(asyncio.Protocol):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, TUNNEL_KEEPALIVE_IDLE_S)
 
     def want_body(self) -> None:
-        exchange = self._exchange
-        if exchange is not None and exchange.head.expects_continue and self._is_receiving and not self._has_eof:
+        if self._is_continue_due and not self._is_closing:
+            self._is_continue_due = False
             self._transport.write(CONTINUE)
+
+    def want_body_soon(self) -> None:
+        if self._is_continue_due:
+            self._loop.call_later(CONTINUE_S, self._want_body_of, self._exchange)
+
+    def _want_body_of(self, exchange: Exchange) -> None:
+        if self._exchange is exchange and exchange.state is State.SENT:
+            self.want_body()
 
     def pause_body(self) -> None:
         self._pause()

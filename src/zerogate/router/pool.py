@@ -2,8 +2,8 @@
 
 **Picking.** Of the workers with room, the one with the least in flight over its weight; among equals, the one whose
 turn comes first. A turn is a virtual time, as in start-time fair queueing: each pick moves the worker's turn on by
-1/weight from the pool's clock, so equals alternate, a weight of 200 comes twice as often as 100, and who was away or has
-just joined starts at the clock and gets no burst.
+1/weight from the pool's clock, so equals alternate, a weight of 200 comes twice as often as 100, and who was away or
+has just joined starts at the clock and gets no burst.
 
 The workers are in a heap by (load, turn). An entry is never updated: a worker whose key changed is pushed again, and an
 entry whose key is no longer its worker's is dropped when it comes up. So a pick costs O(log n), and so does a release.

@@ -2,7 +2,8 @@
 
 A stream is two halves: what we send, and what the peer sends. Both go the same way, so there is one table for them:
 
-    REPLY_DUE   the half of the end that did not open the stream: nothing may come before SYN_REPLY
+    REPLY_DUE   the half of the end that did not open the stream: before SYN_REPLY only HEADERS may come, as an interim
+                reply (HTTP's 1xx, of which the draft says nothing)
     OPEN        SYN_STREAM or SYN_REPLY has gone by
     ENDING      ours only: FIN is asked for, but waits behind data that the windows hold back
     DONE        FIN has gone by
@@ -39,7 +40,7 @@ _CLOSED: Final = -RstStatus.STREAM_ALREADY_CLOSED.value
 # fmt: off
 TRANSITIONS: Final[tuple[tuple[int, ...], ...]] = (
     #  SYN_REPLY  +FIN      HEADERS     +FIN        DATA        +FIN
-    (  OPEN,      DONE,     _TOO_EARLY, _TOO_EARLY, _TOO_EARLY, _TOO_EARLY),  # REPLY_DUE: 2.2.2 "before receiving"
+    (  OPEN,      DONE,     REPLY_DUE,  _TOO_EARLY, _TOO_EARLY, _TOO_EARLY),  # REPLY_DUE: 2.2.2 "before receiving"
     (  _IN_USE,   _IN_USE,  OPEN,       DONE,       OPEN,       DONE),        # OPEN: 2.6.2 "multiple SYN_REPLY frames"
     (  _CLOSED,   _CLOSED,  _CLOSED,    _CLOSED,    _CLOSED,    _CLOSED),     # ENDING: 2.3.6, as DONE
     (  _CLOSED,   _CLOSED,  _CLOSED,    _CLOSED,    _CLOSED,    _CLOSED),     # DONE: 2.3.6 "MUST NOT send"
