@@ -1,10 +1,10 @@
 """A small FastAPI application (pip install fastapi): JSON, a path parameter, a streaming reply, an upload.
 
-    zerogate worker examples.fastapi_app:app
-    curl http://localhost:9000/
-    curl http://localhost:9000/items/7?colour=red
-    curl -N http://localhost:9000/countdown/5
-    curl -T README.md http://localhost:9000/files/README.md
+zerogate worker examples.fastapi_app:app
+curl http://localhost:9000/
+curl http://localhost:9000/items/7?colour=red
+curl -N http://localhost:9000/countdown/5
+curl -T README.md http://localhost:9000/files/README.md
 """
 
 import asyncio

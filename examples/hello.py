@@ -1,7 +1,7 @@
 """The smallest ASGI application.
 
-    zerogate worker examples.hello:app
-    curl http://localhost:9000/
+zerogate worker examples.hello:app
+curl http://localhost:9000/
 """
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from zerogate.errors import HttpError
-from zerogate.wire.http1 import HttpLimits, RequestEnd, RequestHead, RequestReader
+from zerogate.wire.http1 import HttpLimits, KnownHeads, RequestEnd, RequestHead, RequestReader
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -57,11 +57,18 @@ class Reading(NamedTuple):
 
 
 def head_values(head: RequestHead) -> dict[str, object]:
-    return {name: getattr(head, name) for name in RequestHead.__slots__}
+    values = {name: getattr(head, name) for name in RequestHead.__slots__}
+    return values | {"fields": tuple(head.fields)}
 
 
-def read(parts: Iterable[bytes], limits: HttpLimits | None = None, *, eof: bool = False) -> Reading:
-    reader = RequestReader(limits or HttpLimits())
+def read(
+    parts: Iterable[bytes],
+    limits: HttpLimits | None = None,
+    *,
+    eof: bool = False,
+    known: KnownHeads | None = None,
+) -> Reading:
+    reader = RequestReader(limits or HttpLimits(), known)
     events: list[RequestHead | bytes | RequestEnd] = []
     for part in parts:
         for event in reader.receive(part):
@@ -101,5 +108,7 @@ def refusal(raw: bytes, limits: HttpLimits | None = None) -> tuple[int, str]:
     assert reading.error is not None
     assert reading.complete == []
     assert reading.outcome == read(octets(raw), limits).outcome
+    for place in range(min(len(raw), 300)):
+        assert reading.outcome == read([raw[:place], raw[place:]], limits).outcome
     assert reading.reader.receive(with_fields(b"")) == []
     return reading.error.status, reading.error.code

@@ -4,8 +4,7 @@ import contextlib
 import json
 import re
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,19 +55,6 @@ def check_canary(site: ServedSite) -> None:
 def peer_of(link: RawLink) -> str:
     host, port = link.sock.getsockname()
     return f"{host}:{port}"
-
-
-def assert_ends(site: ServedSite, link: RawLink, reason: str = "") -> bytes:
-    """The router ends the link and says why, in words that `reason` matches. Returns what it sent."""
-    peer = peer_of(link)
-    received = link.wait_end(10)
-
-    def is_logged() -> bool:
-        found = re.search(rf"{re.escape(peer)}\b.*ended: (.+)|worker .* lost: (.+)", site.router_process.output())
-        return found is not None and bool(re.search(reason, found[0]))
-
-    wait_for(is_logged, f"why the link from {peer} ended ({reason})", 5)
-    return received
 
 
 # ZMTP
@@ -179,7 +165,9 @@ def test_a_connection_that_breaks_off_leaves_nothing(shared: ServedSite, size: i
 def test_a_link_that_never_joins_ends(shared: ServedSite) -> None:
     with RawWorker(shared.endpoint, join=False) as worker:
         worker.wait_end(10)
-    wait_for(lambda: "no JOIN in time" in shared.router_process.output(), "the reason in the log", 5)
+        wait_for(
+            lambda: f"{peer_of(worker)} ended: no JOIN in time" in shared.router_process.output(), "the reason in the log", 5
+        )
 
 
 def test_a_dripping_handshake_buys_no_time(shared: ServedSite) -> None:
@@ -283,9 +271,9 @@ def mirrored(data: bytes) -> bytes:
     return out + data[at:]
 
 
-def outcome(worker: RawWorker) -> str | RstStatus:
+def outcome(worker: RawWorker) -> set[str | RstStatus]:
     """What the router makes of what it was sent: it echoes a ping when it has come so far."""
-    seen: list[Any] = []
+    seen: set[str | RstStatus] = set()
     reader = frames.FrameReader()
     worker.send_message(frames.ping(0x7FFFFFF0))
     try:
@@ -293,15 +281,15 @@ def outcome(worker: RawWorker) -> str | RstStatus:
             for piece in worker.receive():
                 for kind, _, word, _, payload in reader.receive(piece):
                     if kind == frames.FrameType.PING:
-                        return seen[0] if seen else IGNORED
+                        return seen or {IGNORED}
                     if kind == frames.FrameType.RST_STREAM:
-                        seen.append(RstStatus(int.from_bytes(payload[:4])))
+                        seen.add(RstStatus(int.from_bytes(payload[:4])))
                     elif kind == frames.FrameType.SYN_REPLY:
-                        seen.append(JOINED)
+                        seen.add(JOINED)
                     elif kind == frames.FrameType.GOAWAY:
                         assert int.from_bytes(payload) != GoAwayStatus.OK, word
     except LinkEndedError:
-        return SESSION
+        return {SESSION}
 
 
 def test_every_vector_has_its_outcome() -> None:
@@ -319,16 +307,10 @@ def test_bad_spdy_ends_its_stream_or_its_session(shared: ServedSite, name: str, 
             worker.send_message(data)
         check_canary(shared)
         found = outcome(worker)
-        assert found in OUTCOMES[name], f"{found!r}: {NEGATIVES[name]['expect']}"
-        if found is SESSION:
+        assert found & set(OUTCOMES[name]), f"{found!r}: {NEGATIVES[name]['expect']}"
+        if SESSION in found:
             peer = peer_of(worker)
-            # One that only stopped amid a frame was waited for, and then it had not joined in time.
-            wait_for(
-                lambda: f"{peer} ended: " in shared.router_process.output()
-                or "no JOIN in time" in shared.router_process.output(),
-                "the reason in the log",
-                5,
-            )
+            wait_for(lambda: f"{peer} ended: " in shared.router_process.output(), "the reason in the log", 5)
 
 
 @pytest.mark.parametrize("name", [name for name in OUTCOMES if octets_of(name)[2:4] not in (b"\0\1", b"\0\2", b"\0\x08")])
@@ -339,10 +321,8 @@ def test_bad_spdy_of_a_worker_ends_its_work_and_nobody_elses(shared: ServedSite,
         stream = worker.next_request().stream
         worker.send_message(mirrored(octets_of(name)))
         found = outcome(worker)
-        if name in ("truncated", "frame-16m-header-only") and found is not SESSION:
-            pytest.fail("amid a frame no ping can have been answered")
-        assert found in OUTCOMES[name], f"{found!r}: {NEGATIVES[name]['expect']}"
-        if found is SESSION:
+        assert found & set(OUTCOMES[name]), f"{found!r}: {NEGATIVES[name]['expect']}"
+        if SESSION in found:
             reply = client.read_reply()
             assert (reply.status, reply.get("zerogate-error")) == (502, "worker_lost")
         else:
@@ -362,46 +342,42 @@ def test_a_zip_bomb_costs_what_a_full_block_costs(shared: ServedSite) -> None:
     assert shared.router_process.rss_kib(peak=True) - before < MAX_GROWTH_KIB
 
 
-@pytest.mark.parametrize(
-    "frame_bytes",
-    [
-        frames.ping(2),
-        frames.settings([(4, 100)]),
-        frames.window_update(0, 1),
-        frames.rst_stream(12345, 5),
-        frames.data_header(12345, 0, False),
-        frames.data_header(12345, 1, False) + b"x",
-        b"\x80\x03\x00\x0b\x00\x00\x00\x04abcd",
-        frames.headers(12345, wrapped(b"\0\0\0\0"), False),
-    ],
-    ids=["PING", "SETTINGS", "WINDOW_UPDATE", "RST_STREAM", "empty DATA", "stray DATA", "unknown", "stray HEADERS"],
-)
-def test_a_flood_is_bounded(shared: ServedSite, frame_bytes: bytes) -> None:
-    """A worker that floods and does not read is stopped by its own connection, or cut off."""
-    before = shared.router_process.rss_kib(peak=True)
-    with RawWorker(shared.endpoint, "flood", routes=["/flood"]) as worker:
-        message = worker.zmtp.encode([frame_bytes * (64 * 1024 // len(frame_bytes))])
-        worker.sock.settimeout(0.2)
-        give_up = time.monotonic() + 2
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            while time.monotonic() < give_up:
-                worker.send_octets(message)
-        check_canary(shared)
-    # What is queued for it may reach a limit; it must not follow the flood.
-    assert shared.router_process.rss_kib(peak=True) - before < 80 * 1024
+FLOODS = {
+    "PING": frames.ping(2),
+    "SETTINGS": frames.settings([(4, 100)]),
+    "empty DATA": frames.data_header(12345, 0, False),
+    "stray DATA": frames.data_header(12345, 1, False) + b"x",
+    "stray HEADERS": frames.headers(12345, wrapped(b"\0\0\0\0"), False),
+    "unknown": b"\x80\x03\x00\x0b\x00\x00\x00\x04abcd",
+}
 
 
-def test_a_flood_of_zmtp_pings_is_bounded(shared: ServedSite) -> None:
-    before = shared.router_process.rss_kib(peak=True)
-    with RawWorker(shared.endpoint, "flood", routes=["/flood"]) as worker:
-        message = frame(4, b"\x04PING\0\0" + b"c" * 16) * 3000
-        worker.sock.settimeout(0.2)
-        give_up = time.monotonic() + 2
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            while time.monotonic() < give_up:
-                worker.send_octets(message)
-        check_canary(shared)
-    assert shared.router_process.rss_kib(peak=True) - before < 80 * 1024
+@pytest.mark.parametrize("name", [*FLOODS, "PING of ZMTP"])
+def test_a_flood_is_bounded(name: str) -> None:
+    """A worker that floods and does not read is held up by its own connection, or cut off."""
+    site = ServedSite()
+    try:
+        router = site.router()
+        site.hello("canary")
+        check_canary(site)
+        before = router.rss_kib()
+        with RawWorker(site.endpoint, "flood", routes=["/flood"]) as worker:
+            if name in FLOODS:
+                message = worker.zmtp.encode([FLOODS[name] * (64 * 1024 // len(FLOODS[name]))])
+            else:
+                message = frame(4, b"\x04PING\0\0" + b"c" * 16) * 3000
+            worker.sock.settimeout(0.2)
+            n_left = 48 * 1024 * 1024 // len(message)
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                while n_left:
+                    worker.send_octets(message)
+                    n_left -= 1
+            check_canary(site)
+        check_canary(site)
+        # What waits to be written to it is bounded, and small beside what it sent.
+        assert router.rss_kib(peak=True) - before < 64 * 1024
+    finally:
+        site.close()
 
 
 # JOIN

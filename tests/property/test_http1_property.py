@@ -9,7 +9,7 @@ from tests.http1_events import CHUNKED, GET, octets, read, states_of, with_field
 
 from zerogate.errors import HttpError, ReplyError
 from zerogate.wire.fields import HOP_BY_HOP, is_forbidden_trailer
-from zerogate.wire.http1 import HttpLimits, ReplyWriter, RequestEnd, RequestHead
+from zerogate.wire.http1 import HttpLimits, KnownHeads, ReplyWriter, RequestEnd, RequestHead
 
 TOKEN_CHARACTERS = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 VALUE_CHARACTERS = bytes(octet for octet in range(256) if octet == 0x09 or (octet >= 0x20 and octet != 0x7F))
@@ -153,6 +153,11 @@ def test_cuts_do_not_matter_and_faults_are_errors(raw: bytes, data: Any, eof: bo
         assert read(octets(raw), limits, eof=eof).outcome == whole.outcome
         if data is not None:
             assert read(data.draw(cuts(raw)), limits, eof=eof).outcome == whole.outcome
+        # Nor does it matter what other connections sent before.
+        known = KnownHeads()
+        for _ in range(2):
+            assert read([raw], limits, eof=eof, known=known).outcome == whole.outcome
+        assert read(octets(raw), limits, eof=eof, known=known).outcome == whole.outcome
         if whole.error is not None:
             assert whole.reader.receive(GET) == []
             assert states_of(whole.reader) == (False, False, False)

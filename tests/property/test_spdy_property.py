@@ -2,7 +2,7 @@
 
 import itertools
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -24,6 +24,7 @@ from zerogate.wire.spdy.headers import (
     encode_block,
     merge_fields,
 )
+from zerogate.wire.spdy.known_blocks import decode_known
 from zerogate.wire.spdy.session import Session, StreamIdsExhausted
 from zerogate.wire.spdy.streams import OPEN, REPLY_DUE, Stream
 
@@ -47,9 +48,12 @@ def test_fields_come_back_as_they_were(pairs: list[tuple[bytes, bytes]]) -> None
         assert joined.split(b"\0") == ([value for value in values if value] or [b""])
 
 
-def outcome(raw: bytes, *, carefully: bool) -> dict[bytes, bytes] | tuple[type[Exception], str]:
+Outcome = dict[bytes, bytes] | tuple[type[Exception], str]
+
+
+def outcome(raw: bytes, decode: Callable[[bytes], dict[bytes, bytes]]) -> Outcome:
     try:
-        return headers._decode_carefully(raw) if carefully else decode_block(raw)
+        return decode(raw)
     except (HeaderBlockError, HeaderFieldError) as error:
         return type(error), error.reason
 
@@ -67,7 +71,43 @@ def test_reading_optimistically_or_carefully_is_the_same(
     for at, octet in changes:
         if changed:
             changed[at % len(changed)] = octet
-    assert outcome(bytes(changed), carefully=False) == outcome(bytes(changed), carefully=True)
+    assert outcome(bytes(changed), decode_block) == outcome(bytes(changed), headers._decode_carefully)
+
+
+REQUEST_ID = b"x-request-id"
+Pairs = list[tuple[bytes, bytes]]
+few_pairs: st.SearchStrategy[Pairs] = st.lists(
+    st.tuples(st.sampled_from([b":path", b"accept", REQUEST_ID, b"Upper"]), st.sampled_from([b"", b"/a", b"\n"])),
+    max_size=2,
+)
+request_ids = st.sampled_from([b"1234", b"5678", b"", b"b c", b"\0\0\0\x0cx-request-id\0\0\0\1a", b"x" * 200])
+
+
+def one_of_a_kind(pairs: Pairs, request_id: bytes | None, form: str) -> bytes:
+    """A block that is whole, or has the same octets and a pair less or more than it says."""
+    more = [(REQUEST_ID, request_id)] if request_id is not None else []
+    whole = spdy_peer.raw_block(pairs + more)
+    if form == "a pair less":
+        return whole[:4] + spdy_peer.raw_block(pairs)[4:]
+    return whole + spdy_peer.raw_block([(REQUEST_ID, b"1234")])[4:] if form == "a pair more" else whole
+
+
+@given(
+    st.lists(
+        st.builds(
+            one_of_a_kind,
+            few_pairs,
+            st.none() | request_ids,
+            st.sampled_from(["whole", "whole", "a pair less", "a pair more"]),
+        ),
+        max_size=20,
+    )
+)
+@example([one_of_a_kind([(b"accept", b"")], b"1234", form) for form in ("whole", "a pair less")])
+@example([one_of_a_kind([(b"accept", b"")], None, form) for form in ("whole", "a pair more")])
+def test_blocks_that_were_seen_before_are_the_same_again(blocks: list[bytes]) -> None:
+    for raw in blocks:
+        assert outcome(raw, decode_known) == outcome(raw, decode_block)
 
 
 @given(st.lists(st.binary(max_size=500) | st.integers(0, 65536).map(bytes), max_size=8))

@@ -4,10 +4,13 @@ import json
 
 from zerogate.errors import HttpError
 from zerogate.link.link import Fields
-from zerogate.wire.http1 import RequestHead
+from zerogate.wire.http1 import ReplyWriter, RequestHead
 
 RETRY_AFTER_S = b"1"
 WEBSOCKET_VERSION = b"13"
+
+# After these nobody knows what the client's next bytes mean, or they are not wanted.
+CLOSING = frozenset({400, 408, 413, 414, 426, 431, 501, 505})
 
 # Stands in for a request whose head could not be read.
 NO_REQUEST = RequestHead(b"GET", b"/", b"/", b"", 1, [], 0, keep_alive=False)
@@ -39,6 +42,17 @@ def error_reply(error: HttpError, head: RequestHead | None, request_id: bytes) -
     elif error.status == 405:
         fields[b"allow"] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
     return fields, body
+
+
+def render_error(
+    error: HttpError, head: RequestHead | None, request_id: bytes, *, date: bytes, close: bool
+) -> tuple[bytes, bool]:
+    """An error reply for an HTTP/1 client, and whether its connection has to be closed after it."""
+    fields, body = error_reply(error, head, request_id)
+    writer = ReplyWriter(head or NO_REQUEST)
+    close = close or error.status in CLOSING or head is None or bool(head.upgrade)
+    reply = writer.head(fields, fin=False, date=date, close=close) + writer.data(body) + writer.end()
+    return reply, writer.must_close
 
 
 def _wants_json(head: RequestHead) -> bool:

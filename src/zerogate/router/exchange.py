@@ -11,10 +11,11 @@ sent again elsewhere. Nothing here waits: every method is an event, and returns 
 """
 
 import enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from zerogate.errors import HttpError, ReplyError
 from zerogate.link.link import Fields, Link
+from zerogate.router.client import Client
 from zerogate.router.request_block import Forwarding, request_block
 from zerogate.wire.http1 import RequestHead
 from zerogate.wire.spdy.frames import RstStatus
@@ -29,54 +30,10 @@ if TYPE_CHECKING:
 # RFC 9110, 9.2.2.
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
+SWITCHING_PROTOCOLS = 101
+
 # So much of a request's body may wait for the worker's credit before the client is slowed down.
 MAX_PENDING_BYTES = 64 * 1024
-
-
-class Client(Protocol):
-    """The client's side of an exchange, whatever version of HTTP it speaks."""
-
-    is_writable: bool
-    address: str
-
-    def begin_reply(self, fields: Fields, fin: bool) -> None:
-        """Send the reply's head, and expect its body. Raises ReplyError, having sent nothing."""
-
-    def send_body(self, data: bytes, fin: bool) -> None:
-        """Send a piece of the reply's body. Raises ReplyError."""
-
-    def send_trailers(self, trailers: Fields) -> None:
-        """End the reply with trailers. Raises ReplyError."""
-
-    def fail(self, error: HttpError) -> None:
-        """Send an error reply; the exchange is over."""
-
-    def cut(self) -> None:
-        """The reply cannot be completed: end so that the client sees that. The exchange is over."""
-
-    def end_exchange(self) -> None:
-        """The reply is complete; the exchange is over."""
-
-    def pause_body(self) -> None:
-        """Take no more of the request's body for now."""
-
-    def resume_body(self) -> None:
-        """Take it again."""
-
-    def expect(self, seconds: float) -> None:
-        """Call `Exchange.on_deadline` if nothing more comes within `seconds`."""
-
-    def want_body(self) -> None:
-        """The worker wants the body: answer `expect: 100-continue`."""
-
-    def want_body_soon(self) -> None:
-        """A worker has the request: answer `expect: 100-continue` if it does not say soon that it wants the body."""
-
-    def open_tunnel(self) -> None:
-        """The worker has switched protocols: from now on bytes are passed as they are, without time-outs."""
-
-    def unsent_bytes(self) -> int:
-        """What the client has not taken yet."""
 
 
 class State(enum.IntEnum):
@@ -105,6 +62,8 @@ class Exchange:
     _unsent_bytes = 0
     _request_ended = True
     _trailers: Fields | None = None
+    _is_tunnel = False
+    _has_reply_ended = False
 
     def __init__(
         self,
@@ -206,7 +165,9 @@ class Exchange:
             link.send_headers(stream, encode_block(self._trailers), True)
         else:
             link.send_data(stream, b"", True)
-        if self.state is State.SENT:
+        if self._has_reply_ended:
+            self._finish()
+        elif self.state is State.SENT:
             self._client.expect(self._dispatcher.settings.timeout)
 
     def client_writable(self) -> None:
@@ -273,6 +234,7 @@ class Exchange:
             return
         self.state = State.REPLYING
         self._kept = None
+        self._is_tunnel = bool(self.head.upgrade) and self.status == SWITCHING_PROTOCOLS
         if fin:
             self._finish()
 
@@ -300,7 +262,10 @@ class Exchange:
             self._reject_reply(error)
             return
         if fin:
-            self._finish()
+            if self._is_tunnel and not self._request_ended:
+                self._has_reply_ended = True  # a half close: the client may still send
+            else:
+                self._finish()
             return
         if client.is_writable:
             assert self._stream is not None

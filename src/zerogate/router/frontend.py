@@ -5,10 +5,11 @@ import secrets
 from email.utils import formatdate
 
 from zerogate.router.access_log import AccessLog
+from zerogate.router.client import Client
 from zerogate.router.counters import Counters
 from zerogate.router.deadlines import Deadlines
 from zerogate.router.dispatcher import Dispatcher
-from zerogate.router.exchange import Client, Exchange
+from zerogate.router.exchange import Exchange
 from zerogate.router.http1_client import HALF_CLOSED_S, LINGER_S, Http1Client
 from zerogate.router.request_block import Forwarding, parse_networks
 from zerogate.settings import RouterSettings

@@ -6,15 +6,14 @@ answered: the connection is not read while one waits.
 
 import asyncio
 import math
-import socket
-import struct
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from zerogate.errors import HttpError
 from zerogate.link.link import Fields
-from zerogate.router.error_replies import NO_REQUEST, error_reply
-from zerogate.router.exchange import Exchange, State
+from zerogate.router.error_replies import render_error
+from zerogate.router.exchange import SWITCHING_PROTOCOLS, Exchange, State
+from zerogate.router.sockets import keep_alive, reset
 from zerogate.wire.http1 import ReplyWriter, RequestEnd, RequestHead, RequestReader
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ PROBES_S = (0.1, 0.5, 2.0, 10.0)
 # Silence amid a reply to a half-closed client, after which it is taken to have gone.
 HALF_CLOSED_S = 5.0
 
-TUNNEL_KEEPALIVE_IDLE_S = 60
-
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Piece = RequestHead | RequestEnd | bytes
@@ -41,32 +38,6 @@ Piece = RequestHead | RequestEnd | bytes
 
 class Http1Client(asyncio.Protocol):
     """One connection. At most one exchange at a time."""
-
-    __slots__ = (
-        "_ahead",
-        "_bytes_out",
-        "_deadlines",
-        "_exchange",
-        "_forwarding",
-        "_frontend",
-        "_has_eof",
-        "_held",
-        "_is_advancing",
-        "_is_closing",
-        "_is_continue_due",
-        "_is_paused",
-        "_is_receiving",
-        "_is_timing_head",
-        "_is_tunnel",
-        "_loop",
-        "_reader",
-        "_transport",
-        "_writer",
-        "address",
-        "deadline",
-        "is_writable",
-        "tick",
-    )
 
     def __init__(self, frontend: "Frontend") -> None:
         self._frontend = frontend
@@ -284,6 +255,10 @@ class Http1Client(asyncio.Protocol):
         close = frontend.is_stopping or self._has_eof or bool(exchange.head.upgrade)
         head = writer.head(fields, fin=fin, date=frontend.date, close=close)
         exchange.status = writer.status
+        if writer.status == SWITCHING_PROTOCOLS:
+            self._is_tunnel = True
+            self.deadline = math.inf
+            keep_alive(self._transport)
         if fin:
             self._write(head + writer.end())
         elif exchange.worker is not None:
@@ -312,15 +287,6 @@ class Http1Client(asyncio.Protocol):
         self._write_held()
         self._write(self._writer.end(trailers))
 
-    def open_tunnel(self) -> None:
-        self._is_tunnel = True
-        self.deadline = math.inf
-        sock = self._transport.get_extra_info("socket")
-        if sock is not None and sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            if hasattr(socket, "TCP_KEEPIDLE"):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, TUNNEL_KEEPALIVE_IDLE_S)
-
     def want_body(self) -> None:
         if self._is_continue_due and not self._is_closing:
             self._is_continue_due = False
@@ -330,8 +296,8 @@ class Http1Client(asyncio.Protocol):
         if self._is_continue_due:
             self._loop.call_later(CONTINUE_S, self._want_body_of, self._exchange)
 
-    def _want_body_of(self, exchange: Exchange) -> None:
-        if self._exchange is exchange and exchange.state is State.SENT:
+    def _want_body_of(self, exchange: Exchange | None) -> None:
+        if exchange is not None and self._exchange is exchange and exchange.state is State.SENT:
             self.want_body()
 
     def pause_body(self) -> None:
@@ -375,9 +341,7 @@ class Http1Client(asyncio.Protocol):
         self._is_closing = True
         if self._writer is not None and self._writer.is_close_delimited:
             # The end of the connection is the end of the body: only a reset says that this was not it.
-            sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._transport.abort()
+            reset(self._transport)
         else:
             self._transport.close()
             self.expect(LINGER_S)
@@ -415,12 +379,12 @@ class Http1Client(asyncio.Protocol):
         """Send an error reply. True if the connection has to be closed after it."""
         frontend = self._frontend
         frontend.counters.count_error(error.code)
-        fields, body = error_reply(error, head, request_id or frontend.new_request_id())
-        writer = ReplyWriter(head or NO_REQUEST)
-        is_clients_fault = error.status in (400, 408, 413, 414, 426, 431, 501, 505)
-        close = frontend.is_stopping or self._has_eof or is_clients_fault or head is None or bool(head.upgrade)
-        self._write(writer.head(fields, fin=False, date=frontend.date, close=close) + writer.data(body) + writer.end())
-        return writer.must_close
+        close = frontend.is_stopping or self._has_eof
+        reply, must_close = render_error(
+            error, head, request_id or frontend.new_request_id(), date=frontend.date, close=close
+        )
+        self._write(reply)
+        return must_close
 
     def _linger(self) -> None:
         """Close, but let the client read what it was sent: drop what it still sends, for a while."""

@@ -1,6 +1,6 @@
 """The built-in example application."""
 
-from zerogate.worker.asgi import Application, Receive, Scope, Send
+from zerogate.worker.asgi_types import Application, Receive, Scope, Send
 
 
 def hello(name: str) -> Application:

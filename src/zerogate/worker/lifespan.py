@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 from zerogate.errors import StartError
-from zerogate.worker.asgi import ASGI_VERSION, Application, Message
+from zerogate.worker.asgi_types import ASGI_VERSION, Application, Message
 
 logger = logging.getLogger("zerogate.worker")
 

@@ -10,10 +10,12 @@ from zerogate.settings import WorkerSettings
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
-from zerogate.worker.asgi import Application, AsgiCall, http_scope
+from zerogate.worker.asgi import AsgiCall
+from zerogate.worker.asgi_types import Application
 from zerogate.worker.capacity import CapacityShare
 from zerogate.worker.lifespan import Lifespan
 from zerogate.worker.router_link import RouterLink
+from zerogate.worker.scope import http_scope
 
 logger = logging.getLogger("zerogate.worker")
 

@@ -120,6 +120,7 @@ def test_chunks_that_come_together_are_one_piece() -> None:
         ),
         *(
             b"5\r\nhelloXX0\r\n\r\n",
+            b"5\r\nhello\r\r\n0\r\n\r\n",
             b"5\r\nhello\n0\r\n\r\n",
             b"5\r\nhello\r0\r\n\r\n",
             b"5\r\nhello\rX",

@@ -3,7 +3,7 @@
 import pytest
 from tests.http1_events import CHUNKED, GET, head_of, octets, read, refusal, states_of, with_fields
 
-from zerogate.wire.http1 import HttpLimits, RequestReader
+from zerogate.wire.http1 import HttpLimits, KnownHeads, RequestReader
 from zerogate.wire.http1.limits import MAX_CHUNK_LINE_BYTES, MAX_CONTENT_LENGTH, MAX_METHOD_BYTES
 
 # --- between requests
@@ -56,7 +56,13 @@ def test_no_more_than_that(start: bytes) -> None:
 
 def test_what_can_never_become_a_request_is_refused_at_once() -> None:
     # A TLS client, a SPDY frame, a bare LF typed by hand: none of them sends the end of a head.
-    for start in (b"\x16\x03\x01\x02\x00", b"\x80\x03\x00\x01", b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\r\nHost: a\rX"):
+    for start in (
+        b"\x16\x03\x01\x02\x00",
+        b"\x80\x03\x00\x01",
+        b"GET / HTTP/1.1\n",
+        b"GET / HTTP/1.1\r\nHost: a\rX",
+        b"GET /\x7f",
+    ):
         assert refusal(start) == (400, "bad_request")
 
 
@@ -98,6 +104,52 @@ def test_the_requests_before_a_fault_are_served() -> None:
     reading = read([GET * 100 + b"garbage\r\n\r\n" + GET])
     assert len(reading.complete) == 100
     assert reading.error is not None
+
+
+# --- heads that were read before
+
+
+def test_known_heads_are_shared_by_connections() -> None:
+    known = KnownHeads()
+    first, second = (read([GET], known=known).head for _ in range(2))
+    assert first is second
+    assert read(octets(b"\r\n" + GET), known=known).head is first
+    assert read([GET.replace(b"GET", b"PUT")], known=known).head is not first
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        GET + b"\r\n" + GET + b"\r\n\r\n" + GET,
+        with_fields(b"Connection: close\r\n") + GET,
+        with_fields(b"", version=b"HTTP/1.0") + GET,
+        with_fields(b"Content-Length: 3\r\n") + b"abc" + GET,
+        CHUNKED + b"1\r\na\r\n0\r\n\r\n" + GET,
+        with_fields(b"Connection: upgrade\r\nUpgrade: foo\r\n") + GET,
+        with_fields(b"Content-Length: x\r\n") + GET,
+    ],
+)
+def test_known_heads_are_read_as_they_were_the_first_time(raw: bytes) -> None:
+    known = KnownHeads()
+    fresh = read([raw]).outcome
+    for parts in ([raw], [raw], octets(raw), raw.splitlines(keepends=True), [raw[: -len(GET)], GET]):
+        assert read(parts, known=known).outcome == fresh
+
+
+def test_limit_known_heads() -> None:
+    known = KnownHeads()
+    for index in range(KnownHeads.MAX_HEADS * 3):
+        assert read([with_fields(b"X: %d\r\n" % index)], known=known).head.fields == [(b"x", b"%d" % index)]
+        assert len(known) <= KnownHeads.MAX_HEADS
+    assert known
+
+
+def test_limit_known_head_bytes() -> None:
+    known = KnownHeads()
+    fits = with_fields(b"X: %b\r\n" % (b"y" * (KnownHeads.MAX_HEAD_BYTES - len(with_fields(b"X: \r\n")))))
+    for raw, is_known in ((fits, True), (fits.replace(b"X: ", b"X: y"), False)):
+        first, second = (read([raw], known=known).head for _ in range(2))
+        assert (first is second) is is_known
 
 
 # --- limits: what just fits is accepted, one more is not

@@ -65,7 +65,8 @@ class ReplyWriter:
     def head(self, fields: dict[bytes, bytes], *, fin: bool, date: bytes, close: bool) -> bytes:
         """The head, for fields as they come off SPDY: lower-case names, `:status`, values joined with NUL.
 
-        fin: no body follows. date: for the Date field, if the worker sent none (RFC 9110, 6.6.1); empty for no such field.
+        fin: no body follows.
+        date: for the Date field, if the worker sent none (RFC 9110, 6.6.1); empty for no such field.
         close: the connection ends after this reply, whatever the client asked for.
         Raises ReplyError for what is not valid HTTP.
         """
@@ -162,7 +163,7 @@ class _Lines:
                 prefix = _learn_prefix(name)
             if not prefix:
                 continue
-            for part in value.split(b"\0") if b"\0" in value else (value,):
+            for part in value.split(b"\0") if _NUL in value else (value,):
                 append(prefix)
                 append(part)
         self.text = b"".join(lines)

@@ -117,7 +117,9 @@ class RequestReader:
 
     def receive(self, data: bytes) -> list[Event]:
         """What the next octets from the client mean. Never raises; after an error, or the last request, nothing."""
-        if self._state is _HEAD and self._collector is None:
+        size = len(data)
+        # To look up is to hash: not the 256 KiB that may come with a body.
+        if size <= KnownHeads.MAX_HEAD_BYTES and self._state is _HEAD and self._collector is None:
             # One whole request, known and simple: nothing about this reader changes but what precedes it.
             known = self._known.get(data)
             if known is not None and known.keep_alive and not known.has_body:
@@ -125,7 +127,6 @@ class RequestReader:
                 return [known]
         events: list[Event] = []
         position = 0
-        size = len(data)
         try:
             while position < size:
                 state = self._state

@@ -21,18 +21,19 @@ _ID_PREFIX: Final = len(_ID_NAME).to_bytes(4, "big") + _ID_NAME
 _MAX_ID_BYTES: Final = 128
 _ID_OCTETS: Final = bytes(range(0x21, 0x7F))
 
-
-_known: dict[bytes, KnownFields] = {}
+# Apart: the beginning of one block is, taken for a whole one, a block whose count is wrong.
+_whole_blocks: dict[bytes, KnownFields] = {}
+_beginnings: dict[bytes, KnownFields] = {}
 
 
 def decode_known(raw: bytes) -> KnownFields:
     """As `decode_block`, and raises as it does."""
     at = raw.rfind(_ID_PREFIX)
     if at < 0:
-        fields = _known.get(raw)
+        fields = _whole_blocks.get(raw)
         if fields is None:
             fields = _make(decode_block(raw))
-            _remember(raw, fields)
+            _remember(_whole_blocks, raw, fields)
         return fields
     start = at + 20
     size = len(raw) - start
@@ -40,7 +41,7 @@ def decode_known(raw: bytes) -> KnownFields:
     if raw[start - 4 : start] != size.to_bytes(4, "big") or size > _MAX_ID_BYTES or value.translate(None, _ID_OCTETS):
         return _make(decode_block(raw))
     begin = raw[:at]
-    base = _known.get(begin)
+    base = _beginnings.get(begin)
     if base is None:
         whole = decode_block(raw)
         if next(reversed(whole), None) != _ID_NAME or whole[_ID_NAME] != value:
@@ -48,7 +49,7 @@ def decode_known(raw: bytes) -> KnownFields:
             return _make(whole)
         base = _make(whole)
         del base[_ID_NAME]
-        _remember(begin, base)
+        _remember(_beginnings, begin, base)
     fields = KnownFields(base)
     fields[_ID_NAME] = value
     fields.base = base
@@ -63,8 +64,8 @@ def _make(pairs: dict[bytes, bytes]) -> KnownFields:
     return fields
 
 
-def _remember(block: bytes, fields: KnownFields) -> None:
+def _remember(known: dict[bytes, KnownFields], block: bytes, fields: KnownFields) -> None:
     if len(block) <= MAX_KNOWN_BYTES:
-        if len(_known) >= MAX_BLOCKS:
-            _known.clear()
-        _known[block] = fields
+        if len(known) >= MAX_BLOCKS:
+            known.clear()
+        known[block] = fields

@@ -154,6 +154,18 @@ class TestReplying:
         session.receive(spdy_peer.data(1, b"", fin=True))
         assert session.streams == {}
 
+    def test_interim_replies_go_before_the_reply(self) -> None:
+        session, peer = quiet_session(opens_odd=False), Peer()
+        stream = admitted(session, peer)
+        interim = {b":status": b"103"}
+        session.send_headers(stream, encode_block(interim), fin=False)
+        session.send_reply(stream, REPLY_BLOCK, fin=True)
+        assert [(frame.kind, peer.fields(frame)) for frame in out(session)] == [
+            ("HEADERS", interim),
+            ("SYN_REPLY", spdy_peer.REPLY),
+        ]
+        assert session.streams == {}
+
     def test_what_a_state_forbids_is_a_bug_of_ours_and_sends_nothing(self) -> None:
         session, peer = quiet_session(opens_odd=False), Peer()
         stream = admitted(session, peer, fin=False)

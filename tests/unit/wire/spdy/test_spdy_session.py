@@ -45,6 +45,16 @@ class TestAnExchange:
         assert repr(stream) == "<Stream 1, we are REPLY_DUE, peer is DONE>"
         assert end.session.streams == {1: stream}
 
+    def test_headers_before_the_reply_are_an_interim_one(self) -> None:
+        end = End(opens_odd=True)
+        stream = end.opened(fin=True)
+        interim = {b":status": b"103", b"link": b"</a.css>"}
+        assert end.hear(end.peer.headers(1, interim), end.peer.headers(1, interim), end.peer.syn_reply(1)) == [
+            Headers(stream, interim, False),
+            Headers(stream, interim, False),
+            Reply(stream, spdy_peer.REPLY, False),
+        ]
+
     @pytest.mark.parametrize("fin", [False, True])
     def test_ends(self, fin: bool) -> None:
         end = End(opens_odd=True)
@@ -130,7 +140,14 @@ class TestSynStream:
 class TestStreamErrors:
     """2.3.6, 2.2.2, 2.6.2: the stream is reset, its user hears of it, and the session goes on."""
 
-    @pytest.mark.parametrize("early", [lambda peer: spdy_peer.data(1, b"x"), lambda peer: peer.headers(1, TRAILERS)])
+    @pytest.mark.parametrize(
+        "early",
+        [
+            lambda peer: spdy_peer.data(1, b"x"),
+            lambda peer: spdy_peer.data(1, b"", fin=True),
+            lambda peer: peer.headers(1, TRAILERS, fin=True),
+        ],
+    )
     def test_before_the_reply(self, early: Callable[[Peer], bytes]) -> None:
         end = End(opens_odd=True)
         stream = end.opened()

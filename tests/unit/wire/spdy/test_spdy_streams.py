@@ -30,6 +30,8 @@ def expected(state: int, move: int, fin: bool) -> int:
         return RESET
     if state in (DONE, ENDING):
         return -RstStatus.STREAM_ALREADY_CLOSED
+    if state == REPLY_DUE and move == HEADERS and not fin:
+        return REPLY_DUE
     if state == REPLY_DUE and move != REPLY:
         return -RstStatus.PROTOCOL_ERROR
     if state == OPEN and move == REPLY:

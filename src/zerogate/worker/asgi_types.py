@@ -1,0 +1,19 @@
+"""Names of ASGI 3 that the worker's parts share."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from zerogate.errors import ZerogateError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ASGI_VERSION = {"version": "3.0", "spec_version": "2.4"}
+EXTENSIONS: dict[str, dict[str, Any]] = {"http.response.trailers": {}}
+
+
+class AsgiError(ZerogateError):
+    """The application broke the ASGI specification."""

@@ -1,0 +1,62 @@
+"""The scope that an application gets for a request."""
+
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from zerogate.link.link import Fields
+from zerogate.wire.fields import KnownFields
+from zerogate.worker.asgi_types import ASGI_VERSION, EXTENSIONS, Scope
+
+
+def http_scope(fields: Fields, root_path: str) -> Scope:
+    """The HTTP connection scope of a request. `fields` are the name/value block's. Raises KeyError if one is missing.
+
+    Requests that are equal but for their id share `base`, and with it most of the scope: 0.7 µs instead of 2.0.
+    """
+    base = fields.base if type(fields) is KnownFields else None
+    if base is None:
+        return _make_scope(fields, root_path)
+    template = base.note
+    if template is None or template["root_path"] != root_path:
+        template = base.note = _make_scope(base, root_path)
+    scope: Scope = template.copy()
+    scope["headers"] = [*scope["headers"], (b"x-request-id", fields[b"x-request-id"])]
+    scope["extensions"] = EXTENSIONS.copy()
+    return scope
+
+
+def _make_scope(fields: Fields, root_path: str) -> dict[str, Any]:
+    target = fields[b":path"]
+    raw_path, _, query = target.partition(b"?")
+    path = (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode("utf-8", "replace")
+    host = fields.get(b":host", b"")
+    headers: list[tuple[bytes, bytes]] = [(b"host", host)] if host else []
+    for name, value in fields.items():
+        if name[0] != 0x3A:
+            if 0 in value:
+                headers.extend((name, part) for part in value.split(b"\0"))
+            else:
+                headers.append((name, value))
+    client = fields.get(b"x-real-ip")
+    return {
+        "type": "http",
+        "asgi": ASGI_VERSION,
+        "http_version": "1.0" if fields.get(b":version") == b"HTTP/1.0" else "1.1",
+        "method": fields[b":method"].decode("latin-1"),
+        "scheme": fields.get(b"x-forwarded-proto", b"http").decode("latin-1"),
+        "path": root_path + path if root_path else path,
+        "raw_path": root_path.encode() + raw_path if root_path else raw_path,
+        "query_string": query,
+        "root_path": root_path,
+        "headers": headers,
+        "client": (client.decode("latin-1"), 0) if client else None,
+        "server": _server(host),
+        "extensions": EXTENSIONS.copy(),
+    }
+
+
+def _server(host: bytes) -> tuple[str, int | None]:
+    name, _, port = host.decode("latin-1").rpartition(":")
+    if name and port.isdigit():
+        return name, int(port)
+    return host.decode("latin-1"), 80
