@@ -77,7 +77,7 @@ class Link:
                 self.on_frame(DATA, flags, body, word)
         self.pump()
 
-    def on_frame(self, kind, flags, body, number, *values):
+    def on_frame(self, kind, flags, body, number=0, *values):
         if kind in (SYN_STREAM, SYN_REPLY, HEADERS):  # every block must be inflated: together they are one zlib stream
             fields = self.fields(body[10 if kind == SYN_STREAM else 4 :])
         if kind in (DATA, SYN_STREAM, HEADERS) and flags & FIN:
@@ -89,6 +89,8 @@ class Link:
         elif kind == SYN_STREAM and (self.we_leave or len(self.waiting) >= CAPACITY):
             self.send(RST_STREAM, number, REFUSED_STREAM)
         elif kind == SYN_STREAM:
+            if "expect" in fields:
+                self.send(HEADERS, number, rest=self.block({":status": "100 Continue", ":version": "HTTP/1.1"}))
             self.send(SYN_REPLY, number, rest=self.block({":status": "200 OK", ":version": "HTTP/1.1"}))
             self.last_id, self.windows[number] = number, self.stream_window
             self.waiting[number] = f"Hello from {self.name}\n".encode() if number in self.ended else b""
@@ -100,7 +102,7 @@ class Link:
             print(f"{self.name} joined {fields['router']}", flush=True)
             self.wanted.update(endpoint for endpoint in fields.get("routers", "").split("\0") if endpoint)
         elif kind == RST_STREAM and number in self.waiting:
-            self.forget(number)
+            del self.waiting[number], self.windows[number]
         elif kind == SETTINGS:
             new = dict(zip(values[::2], values[1::2], strict=True)).get(7, self.stream_window)
             for open_stream in self.waiting:
@@ -125,16 +127,7 @@ class Link:
                     self.send(WINDOW_UPDATE, number, size)
             if number in self.ended and not self.waiting[number]:
                 self.socket.send(pack(">2I", number, FIN << 24))
-                self.forget(number)
-
-    def forget(self, number):
-        del self.waiting[number], self.windows[number]
-        self.ended.discard(number)
-
-    def leave(self):
-        if not self.we_leave:
-            self.we_leave = True
-            self.send(GOAWAY, self.last_id, 0)
+                del self.waiting[number], self.windows[number]
 
 
 def main(name, *endpoints):
@@ -150,12 +143,13 @@ def main(name, *endpoints):
             if link.socket in readable:
                 for part in link.socket.recv_multipart():
                     link.receive(part)
-            if stopping:
-                link.leave()
+            if stopping and not link.we_leave:
+                link.we_leave = True
+                link.send(GOAWAY, link.last_id, 0)
             if link.lost in readable or (link.we_leave and not link.waiting):
                 links.remove(link)
                 link.socket.disable_monitor()
-                link.socket.close(linger=1000)
+                link.socket.close(linger=0 if link.lost in readable else 1000)
                 time.sleep(0.1)  # not again at once: the router may be full
 
 

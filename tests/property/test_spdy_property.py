@@ -77,7 +77,10 @@ def test_reading_optimistically_or_carefully_is_the_same(
 REQUEST_ID = b"x-request-id"
 Pairs = list[tuple[bytes, bytes]]
 few_pairs: st.SearchStrategy[Pairs] = st.lists(
-    st.tuples(st.sampled_from([b":path", b"accept", REQUEST_ID, b"Upper"]), st.sampled_from([b"", b"/a", b"\n"])),
+    st.tuples(
+        st.sampled_from([b":path", b"accept", REQUEST_ID, b"Upper"]),
+        st.sampled_from([b"", b"/a", b"\n", REQUEST_ID]),
+    ),
     max_size=2,
 )
 request_ids = st.sampled_from([b"1234", b"5678", b"", b"b c", b"\0\0\0\x0cx-request-id\0\0\0\1a", b"x" * 200])
@@ -105,6 +108,8 @@ def one_of_a_kind(pairs: Pairs, request_id: bytes | None, form: str) -> bytes:
 )
 @example([one_of_a_kind([(b"accept", b"")], b"1234", form) for form in ("whole", "a pair less")])
 @example([one_of_a_kind([(b"accept", b"")], None, form) for form in ("whole", "a pair more")])
+@example([one_of_a_kind([(b"accept", REQUEST_ID)], None, "whole")])
+@example([one_of_a_kind([(b"accept", REQUEST_ID)], None, "whole")])
 def test_blocks_that_were_seen_before_are_the_same_again(blocks: list[bytes]) -> None:
     for raw in blocks:
         assert outcome(raw, decode_known) == outcome(raw, decode_block)

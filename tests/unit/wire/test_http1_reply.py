@@ -2,6 +2,7 @@ import pytest
 from tests.http1_events import GET, head_of, with_fields
 
 from zerogate.errors import ReplyError
+from zerogate.wire.fields import KnownFields
 from zerogate.wire.http1 import ReplyWriter, RequestHead
 from zerogate.wire.http1.limits import MAX_CONTENT_LENGTH
 
@@ -247,6 +248,28 @@ def test_no_body_whatever_the_worker_sends(
     assert (b"content-length: %b\r\n" % (length or b"") in written) is (length is not None and status != b"204")
     assert (writer.must_close, writer.is_close_delimited) == (False, False)
     assert writer.data(b"hello") + writer.data(b"hello") + writer.end({b"x-sum": b"1"}) == b""
+
+
+@pytest.mark.parametrize("status", [b"200", b"204", b"304", b"404 Gone fishing"])
+def test_known_fields_are_framed_for_each_request_anew(status: bytes) -> None:
+    plain = fields(status, content_length=b"5", connection=b"x-a", x_a=b"1", set_cookie=b"a\x00b")
+    known = KnownFields(plain)
+    known.base = known.note = None
+    for _ in range(2):
+        for request_head in (HTTP_11, HTTP_11_CLOSE, HTTP_10, HTTP_10_KEEP_ALIVE, HEAD):
+            for close in (False, True):
+                written, writer = head(request_head, known, close=close)
+                expected, other = head(request_head, plain, close=close)
+                assert (written, writer.data(b"hello")) == (expected, other.data(b"hello"))
+                assert (writer.status, writer.must_close) == (other.status, other.must_close)
+
+
+def test_known_fields_that_are_not_valid_stay_so() -> None:
+    known = KnownFields(fields(x=b"a\nb"))
+    known.base = known.note = None
+    for _ in range(2):
+        with pytest.raises(ReplyError):
+            head(HTTP_11, known)
 
 
 def test_switching_protocols() -> None:

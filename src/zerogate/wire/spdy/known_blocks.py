@@ -38,7 +38,7 @@ def decode_known(raw: bytes) -> KnownFields:
     start = at + 20
     size = len(raw) - start
     value = raw[start:]
-    if raw[start - 4 : start] != size.to_bytes(4, "big") or size > _MAX_ID_BYTES or value.translate(None, _ID_OCTETS):
+    if int.from_bytes(raw[start - 4 : start]) != size or size > _MAX_ID_BYTES or value.translate(None, _ID_OCTETS):
         return _make(decode_block(raw))
     begin = raw[:at]
     base = _beginnings.get(begin)
