@@ -4,6 +4,7 @@ import itertools
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests import spdy_peer
@@ -109,7 +110,6 @@ def one_of_a_kind(pairs: Pairs, request_id: bytes | None, form: str) -> bytes:
 @example([one_of_a_kind([(b"accept", b"")], b"1234", form) for form in ("whole", "a pair less")])
 @example([one_of_a_kind([(b"accept", b"")], None, form) for form in ("whole", "a pair more")])
 @example([one_of_a_kind([(b"accept", REQUEST_ID)], None, "whole")])
-@example([one_of_a_kind([(b"accept", REQUEST_ID)], None, "whole")])
 def test_blocks_that_were_seen_before_are_the_same_again(blocks: list[bytes]) -> None:
     for raw in blocks:
         assert outcome(raw, decode_known) == outcome(raw, decode_block)
@@ -130,6 +130,55 @@ def test_any_compression_is_inflated(blocks: list[tuple[bytes, int]], window_bit
     deflater = zlib.compressobj(6, zlib.DEFLATED, window_bits, 8, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
     for block, _ in blocks:
         assert reader.unwrap(deflater.compress(block) + deflater.flush(zlib.Z_SYNC_FLUSH)) == block
+
+
+class MixedWriter:
+    """One zlib stream of blocks stored by hand and blocks compressed with all that went before in mind."""
+
+    def __init__(self) -> None:
+        self.prefix = b"\x78\x20" + zlib.adler32(DICTIONARY).to_bytes(4, "big")
+        self.history = DICTIONARY
+        self.text = b""
+
+    def write(self, block: bytes, form: str) -> bytes:
+        if form == "stored":
+            head = len(block).to_bytes(2, "little") + (len(block) ^ 0xFFFF).to_bytes(2, "little")
+            packed = b"\0" + head + block + b"\0\0\0\xff\xff"
+        else:
+            deflater = zlib.compressobj(6, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY, self.history[-32768:])
+            packed = deflater.compress(block)
+            packed += deflater.flush(zlib.Z_FINISH if form == "last" else zlib.Z_SYNC_FLUSH)
+        self.history += block
+        self.text += block
+        if form == "last":
+            packed += zlib.adler32(self.text).to_bytes(4, "big")
+        prefix, self.prefix = self.prefix, b""
+        return prefix + packed
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.binary(max_size=60) | st.integers(0, 30_000).map(lambda n: (n.to_bytes(2, "big") * (n // 2 + 1))[:n]),
+            st.sampled_from(["stored", "stored", "stored", "compressed"]),
+        ),
+        max_size=20,
+    ),
+    st.booleans(),
+)
+def test_stored_and_compressed_blocks_mix(blocks: list[tuple[bytes, str]], finish: bool) -> None:
+    reader, writer, inflater = BlockReader(), MixedWriter(), zlib.decompressobj(zdict=DICTIONARY)
+    for block, form in blocks:
+        packed = writer.write(block, form)
+        assert inflater.decompress(packed) == block
+        assert reader.unwrap(packed) == block
+    if finish:
+        packed = writer.write(b"the last one", "last")
+        assert inflater.decompress(packed) == reader.unwrap(packed) == b"the last one"
+        assert inflater.eof
+        for more in (packed, writer.write(b"late", "stored"), b"\0"):
+            with pytest.raises(HeaderBlockError):
+                reader.unwrap(more)
 
 
 @given(st.lists(st.binary(max_size=200), max_size=4), st.booleans())

@@ -197,6 +197,11 @@ class Exchange:
             self.refuse(HttpError(503, "queue_timeout", waited))
         elif self.state is State.SENT:
             stream = self._stream
+            if stream is not None and 0 < stream.pending_bytes != self._unsent_bytes:
+                # A slow application that still reads.
+                self._unsent_bytes = stream.pending_bytes
+                self._client.expect(settings.body_timeout)
+                return
             is_client_slow = not self._request_ended and stream is not None and not stream.pending_bytes
             self._leave_worker(RstStatus.CANCEL, failed=not is_client_slow)
             self.state = State.DONE
@@ -277,6 +282,8 @@ class Exchange:
     def on_writable(self) -> None:
         if not self._request_ended:
             self._client.resume_body()
+            if self.state is State.SENT:
+                self._client.expect(self._dispatcher.settings.body_timeout)
 
     def on_reset(self, status: int) -> None:
         self._stream = None

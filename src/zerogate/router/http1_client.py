@@ -49,6 +49,7 @@ class Http1Client(asyncio.Protocol):
         self._ahead: deque[Piece] = deque()
         self._held = b""
         self._bytes_out = 0
+        self._unsent_bytes = 0
         self._has_eof = False
         self._is_advancing = False
         self._is_closing = False
@@ -137,6 +138,10 @@ class Http1Client(asyncio.Protocol):
         self.is_writable = True
         if self._exchange is not None:
             self._exchange.client_writable()
+        elif self._is_closing:
+            self.expect(LINGER_S)
+        else:
+            self._advance()
 
     # Deadlines
 
@@ -147,14 +152,21 @@ class Http1Client(asyncio.Protocol):
 
     def on_deadline(self) -> None:
         self.deadline = math.inf
-        if self._is_closing:
-            self._transport.abort()
-        elif self._exchange is not None:
+        if self._exchange is not None:
             self._exchange.on_deadline()
+        elif self._is_still_taking():
+            self.expect(self._frontend.settings.idle_timeout)
+        elif self._is_closing:
+            self._transport.abort()
         elif self._is_timing_head:
             self._refuse(HttpError(408, "timeout", "the request's head did not come in time"))
         else:
             self.close()
+
+    def _is_still_taking(self) -> bool:
+        """Whether a slow client has taken something of its last reply since it was last asked."""
+        before, self._unsent_bytes = self._unsent_bytes, self.unsent_bytes()
+        return 0 < self._unsent_bytes != before
 
     # Requests
 
@@ -167,7 +179,7 @@ class Http1Client(asyncio.Protocol):
         while ahead:
             piece = ahead[0]
             if type(piece) is RequestHead:
-                if self._exchange is not None or self._is_closing:
+                if self._exchange is not None or self._is_closing or not self.is_writable:
                     break
                 ahead.popleft()
                 self._begin(piece)
@@ -344,12 +356,13 @@ class Http1Client(asyncio.Protocol):
             reset(self._transport)
         else:
             self._transport.close()
-            self.expect(LINGER_S)
+            self._expect_end()
 
     def close(self) -> None:
         """Close an idle connection."""
         self._is_closing = True
         self._transport.close()
+        self._expect_end()
 
     def close_if_idle(self) -> None:
         if self._exchange is None and not self._is_closing:
@@ -391,8 +404,12 @@ class Http1Client(asyncio.Protocol):
         self._is_closing = True
         if self._has_eof or self._exchange is not None or not self._transport.can_write_eof():
             self._transport.close()
-            return
-        self._transport.write_eof()
-        self._is_paused = False
-        self._transport.resume_reading()
-        self.deadline = self._loop.time() + LINGER_S
+        else:
+            self._transport.write_eof()
+            self._is_paused = False
+            self._transport.resume_reading()
+        self._expect_end()
+
+    def _expect_end(self) -> None:
+        """What is left to send may take as long as the client keeps taking it; then it has LINGER_S to close."""
+        self.expect(self._frontend.settings.idle_timeout if self.unsent_bytes() else LINGER_S)

@@ -66,7 +66,7 @@ class AsgiCall:
         except asyncio.CancelledError:
             if not self.is_gone:
                 self._fail()
-        except Exception:
+        except (Exception, SystemExit):
             if not self.is_gone:
                 logger.exception("%s %s failed", self.scope["method"], self.scope["path"])
                 self._fail()

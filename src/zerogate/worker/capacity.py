@@ -19,6 +19,7 @@ class _Router:
     peak: int = 0
     need: float = 0.0
     granted: int = 0
+    is_leaving: bool = False
 
 
 class CapacityShare:
@@ -37,6 +38,12 @@ class CapacityShare:
         gone = self._routers.pop(router, None)
         if gone is not None:
             self.in_flight -= gone.in_flight
+
+    def leave(self, router: Link) -> None:
+        """The router will send nothing new. What it has in flight still counts."""
+        state = self._routers.get(router)
+        if state is not None:
+            state.is_leaving = True
 
     def take(self, router: Link) -> bool:
         """A request came. False if there is no room for it: refuse it."""
@@ -59,19 +66,16 @@ class CapacityShare:
 
     def share(self) -> dict[Link, int]:
         """Share out anew. Returns the grants that have changed."""
-        routers = self._routers
-        if len(routers) == 1:
-            grants = dict.fromkeys(routers, self.capacity)
-        else:
-            for state in routers.values():
-                state.need = state.need * DECAY + state.peak
-                state.peak = state.in_flight
-            free = max(0, self.capacity - self.in_flight)
-            total = sum(state.need + 1 for state in routers.values())
-            grants = {
-                router: max(1, state.in_flight + round(free * (state.need + 1) / total))
-                for router, state in routers.items()
-            }
+        routers = {link: state for link, state in self._routers.items() if not state.is_leaving}
+        for state in routers.values():
+            state.need = state.need * DECAY + state.peak
+            state.peak = state.in_flight
+        free = max(0, self.capacity - self.in_flight)
+        total = sum(state.need + 1 for state in routers.values())
+        grants = {
+            link: max(1, state.in_flight + (free if len(routers) == 1 else round(free * (state.need + 1) / total)))
+            for link, state in routers.items()
+        }
         changed = {router: grant for router, grant in grants.items() if routers[router].granted != grant}
         for router, grant in changed.items():
             routers[router].granted = grant

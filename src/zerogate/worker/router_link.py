@@ -48,6 +48,7 @@ class RouterLink:
         self._joined_at = self._service.loop.time()
         self.name = fields.get(b"router", self.name.encode()).decode("latin-1")
         logger.info("%s joined router %s: serves %s", settings.name, self.name, ", ".join(settings.route))
+        self._service.has_joined(link)
         for text in fields.get(b"routers", b"").decode("latin-1").split("\0"):
             if text:
                 self._dial_as_well(text)
@@ -62,6 +63,7 @@ class RouterLink:
         """The router is stopping, or has run out of stream ids: dial anew, beside this link, which goes on."""
         if not self._is_leaving:
             self._is_leaving = True
+            self._service.will_leave(link)
             logger.info("router %s is leaving", self.name)
             self._dialler.dial_again(float("inf"))
 

@@ -86,8 +86,15 @@ class WorkerService:
         """A link is up."""
         self._routers[link] = router
         self._capacity.add(link)
-        if len(self._routers) > 1 and self._share_timer is None:
-            self._share_timer = self.loop.call_later(SHARE_EVERY_S, self._share)
+
+    def has_joined(self, link: Link) -> None:
+        """The link's router has taken us: it gets its share at once."""
+        if len(self._routers) > 1:
+            self._share()
+
+    def will_leave(self, link: Link) -> None:
+        """The link's router will send nothing new: its share is for the others."""
+        self._capacity.leave(link)
 
     def remove(self, link: Link) -> None:
         """A link is gone, with what it had in flight."""
@@ -134,7 +141,10 @@ class WorkerService:
         return self.settings.concurrency if not self._routers else 1
 
     def _share(self) -> None:
-        self._share_timer = None
+        """Share capacity out among the routers, again and again while there are several."""
+        if self._share_timer is not None:
+            self._share_timer.cancel()
+            self._share_timer = None
         for link, grant in self._capacity.share().items():
             if link.is_ready and not link.is_closed:
                 link.set_max_concurrent(grant)
