@@ -13,6 +13,7 @@ from zerogate.errors import HttpError
 from zerogate.link.link import Fields
 from zerogate.router.error_replies import render_error
 from zerogate.router.exchange import SWITCHING_PROTOCOLS, Exchange, State
+from zerogate.router.interim import Interim
 from zerogate.router.sockets import keep_alive, reset
 from zerogate.wire.http1 import ReplyWriter, RequestEnd, RequestHead, RequestReader
 
@@ -23,15 +24,8 @@ if TYPE_CHECKING:
 # before the client has read it (RFC 9112, 9.6).
 LINGER_S = 2.0
 
-# A worker that does not say whether it wants the body of a request with `expect: 100-continue` is taken to want it.
-CONTINUE_S = 1.0
-
-# When a half-closed client that waits for its reply is asked whether it is still there.
-PROBES_S = (0.1, 0.5, 2.0, 10.0)
 # Silence amid a reply to a half-closed client, after which it is taken to have gone.
 HALF_CLOSED_S = 5.0
-
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Piece = RequestHead | RequestEnd | bytes
 
@@ -53,7 +47,7 @@ class Http1Client(asyncio.Protocol):
         self._has_eof = False
         self._is_advancing = False
         self._is_closing = False
-        self._is_continue_due = False
+        self._interim: Interim | None = None
         self._is_paused = False
         self._is_receiving = False
         self._is_timing_head = False
@@ -111,25 +105,12 @@ class Http1Client(asyncio.Protocol):
             return True
         self._reader.eof()
         if exchange is not None:
-            self._probe(exchange, 0)
+            if exchange.state is State.REPLYING:
+                self.expect(HALF_CLOSED_S)
+            else:
+                self._make_interim(exchange).probe()
         self._advance()
         return True
-
-    def _probe(self, exchange: Exchange, n_probes: int) -> None:
-        """Find out whether a client that has closed its half has gone altogether.
-
-        TCP doesn't tell until something is sent: then a client that has gone answers with a reset, which the next thing
-        that is sent meets. Every client must take any number of interim replies (RFC 9110, 15.2). Amid a reply nothing
-        can be sent: there it is a silence that is not waited out for long.
-        """
-        if self._exchange is not exchange or self._is_closing:
-            return
-        if exchange.state is State.REPLYING:
-            self.expect(HALF_CLOSED_S)
-        elif exchange.head.minor_version:
-            self._transport.write(CONTINUE)
-            if n_probes < len(PROBES_S):
-                self._loop.call_later(PROBES_S[n_probes], self._probe, exchange, n_probes + 1)
 
     def pause_writing(self) -> None:
         self.is_writable = False
@@ -197,10 +178,10 @@ class Http1Client(asyncio.Protocol):
     def _begin(self, head: RequestHead) -> None:
         self._is_timing_head = False
         self._is_receiving = head.has_body
-        self._is_continue_due = head.expects_continue
         self._bytes_out = 0
         self._writer = ReplyWriter(head)
         self._exchange = exchange = self._frontend.make_exchange(self, head, self._forwarding)
+        self._interim = self._make_interim(exchange) if head.expects_continue else None
         self._frontend.dispatcher.submit(exchange)
 
     def _take(self, piece: RequestEnd | bytes) -> None:
@@ -210,7 +191,8 @@ class Http1Client(asyncio.Protocol):
             if exchange is not None:
                 exchange.end_request(piece.trailers)
         elif exchange is not None:
-            self._is_continue_due = False
+            if self._interim is not None:
+                self._interim.has_body()
             exchange.receive_body(cast(bytes, piece))
 
     def _await_more(self) -> None:
@@ -300,17 +282,18 @@ class Http1Client(asyncio.Protocol):
         self._write(self._writer.end(trailers))
 
     def want_body(self) -> None:
-        if self._is_continue_due and not self._is_closing:
-            self._is_continue_due = False
-            self._transport.write(CONTINUE)
+        if self._interim is not None:
+            self._interim.want_body()
 
     def want_body_soon(self) -> None:
-        if self._is_continue_due:
-            self._loop.call_later(CONTINUE_S, self._want_body_of, self._exchange)
+        if self._interim is not None:
+            self._interim.want_body_soon()
 
-    def _want_body_of(self, exchange: Exchange | None) -> None:
-        if exchange is not None and self._exchange is exchange and exchange.state is State.SENT:
-            self.want_body()
+    def _make_interim(self, exchange: Exchange) -> Interim:
+        return Interim(exchange, self._is_current, self._transport.write)
+
+    def _is_current(self, exchange: Exchange) -> bool:
+        return self._exchange is exchange and not self._is_closing
 
     def pause_body(self) -> None:
         self._pause()
