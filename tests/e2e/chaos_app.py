@@ -1,7 +1,8 @@
 """An ASGI application that answers with what it was asked, and keeps account of its calls.
 
 In the directory CHAOS_DIR each process notes, in a file of its own named after CHAOS_NAME and its pid: `run TOKEN` for
-each POST that it was called for, `startup` and `shutdown`. `/stats` tells of calls and disconnects.
+each POST that it was called for, `startup` and `shutdown`. `/stats` tells of calls and disconnects. Every path may have
+CHAOS_PREFIX before it.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 PIECE = 16 * 1024
 
 NAME = os.environ.get("CHAOS_NAME", f"pid-{os.getpid()}")
+PREFIX = os.environ.get("CHAOS_PREFIX", "")
 _directory = os.environ.get("CHAOS_DIR")
 _stats = {"running": 0, "peak": 0, "called": 0, "disconnects": 0, "cancelled": 0}
 _order: list[str] = []
@@ -44,7 +46,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         return
     if scope["type"] != "http":
         raise NotImplementedError(scope["type"])
-    name, _, token = scope["path"].strip("/").partition("/")
+    name, _, token = scope["path"].removeprefix(PREFIX).strip("/").partition("/")
     options = dict(parse_qsl(scope["query_string"].decode()))
     if name == "stats":
         await reply(send, json.dumps({**_stats, "order": _order, "pid": os.getpid(), "name": NAME}).encode())
@@ -53,9 +55,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     _stats["running"] += 1
     _stats["peak"] = max(_stats["peak"], _stats["running"])
     try:
-        await {"echo": echo, "stream": stream, "hang": hang, "deaf": deaf, "order": order, "begin": begin}[name](
-            scope, token, options, receive, send
-        )
+        await HANDLERS[name](scope, token, options, receive, send)
     except asyncio.CancelledError:
         _stats["cancelled"] += 1
         raise
@@ -152,3 +152,23 @@ async def order(scope: Scope, token: str, options: dict[str, str], receive: Rece
     _order.append(token)
     await asyncio.sleep(float(options.get("sleep", "0")))
     await reply(send, token.encode())
+
+
+async def fail(scope: Scope, token: str, options: dict[str, str], receive: Receive, send: Send) -> None:
+    """A worker with CHAOS_FAILS breaks its reply off; others answer."""
+    if "CHAOS_FAILS" in os.environ:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        raise RuntimeError("as it was told to")
+    await reply(send, NAME.encode())
+
+
+HANDLERS = {
+    "begin": begin,
+    "deaf": deaf,
+    "echo": echo,
+    "fail": fail,
+    "hang": hang,
+    "order": order,
+    "stream": stream,
+}

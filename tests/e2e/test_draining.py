@@ -80,7 +80,7 @@ def test_a_stopping_worker_finishes_what_it_has_and_takes_nothing_new(chaos: Cha
     with chaos.open() as slow, chaos.open() as other:
         size = 300_000
         slow.get(f"/stream/slow?bytes={size}&pause=0.08")
-        chaos.wait_in_flight(1)
+        chaos.wait_running(1)
         leaving.send_signal(signal.SIGTERM)
         chaos.wait_state("leaving", "draining")
         other.get("/echo/other")
@@ -109,13 +109,16 @@ def test_a_streams_worth_of_a_large_reply_arrives_whole_from_a_worker_that_ends(
 def test_grace_has_an_end(chaos: ChaosSite) -> None:
     chaos.chaos_router()
     worker = chaos.chaos_worker("hasty", "--grace", "300ms")
-    with chaos.open() as client:
-        client.get("/deaf/forever")
-        chaos.wait_in_flight(1)
+    with chaos.open() as deaf, chaos.open() as begun:
+        deaf.post("/deaf/forever", b"x")
+        begun.get("/begin/begun")
+        begun.read_head()
+        chaos.wait_running(2)
         began_at = time.monotonic()
         assert worker.terminate() == 0
         assert 0.3 <= time.monotonic() - began_at < 3
-        assert client.read_reply().status in (500, 502)
+        assert deaf.read_reply().status in (500, 502)
+        assert not begun.read_rest().endswith(b"0\r\n\r\n")
     assert chaos.notes("hasty") == ["startup", "shutdown"]
 
 
@@ -234,7 +237,7 @@ def test_the_routers_grace_has_an_end(chaos: ChaosSite) -> None:
         silent.get("/hang/silent")
         begun.get("/begin/begun")
         begun.read_head()
-        chaos.wait_in_flight(2)
+        chaos.wait_running(2)
         began_at = time.monotonic()
         router.send_signal(signal.SIGTERM)
         reply = silent.read_reply()
@@ -253,7 +256,7 @@ def test_a_second_signal_ends_router_and_worker_at_once(chaos: ChaosSite, number
     worker = chaos.chaos_worker("busy")
     with chaos.open() as client:
         client.get("/deaf/forever")
-        chaos.wait_in_flight(1)
+        chaos.wait_running(1)
         for process in (worker, router):
             process.send_signal(number)
             process.wait_output("stopping")
@@ -298,7 +301,7 @@ def test_a_second_signal_ends_run_at_once(chaos: ChaosSite) -> None:
     run, mark = start_run(chaos)
     with chaos.open() as client:
         client.get("/deaf/forever")
-        chaos.wait_in_flight(1)
+        chaos.wait_running(1)
         run.send_signal(signal.SIGTERM)
         run.wait_output("stopping")
         run.send_signal(signal.SIGTERM)

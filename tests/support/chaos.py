@@ -47,6 +47,10 @@ class ChaosSite(Site):
         found: dict[str, Any] = json.loads(self.get("/stats")[2])
         return found
 
+    def wait_running(self, n: int, seconds: float = 20.0) -> None:
+        """Wait until the application has `n` calls: the router sends a request some time before it gets there."""
+        wait_for(lambda: self.stats()["running"] == n, f"{n} calls of the application", seconds)
+
     def notes(self, name: str = "*") -> list[str]:
         """What the workers of that name have noted."""
         return [line for path in sorted(self.directory.glob(f"{name}.*")) for line in path.read_text().splitlines()]

@@ -121,6 +121,9 @@ class Router:
             self.counters.drained += 1
             logger.info("worker %s is leaving, %d in flight", worker.name, worker.in_flight)
             self.dispatcher.leave(worker)
+        if worker is None or not worker.in_flight:
+            # The one who hears last closes: the other end's close could take away what is still on its way to us.
+            link.close("drained")
 
     def on_suspect(self, link: Link, is_suspect: bool) -> None:
         worker = self.links.get(link)

@@ -22,6 +22,8 @@ logger = logging.getLogger("zerogate.worker")
 # How often capacity is shared out anew among several routers.
 SHARE_EVERY_S = 0.1
 STOP_POLL_S = 0.02
+# For routers to receive the last of it, and to close their links.
+CLOSE_TIMEOUT_S = 5.0
 
 BAD_REQUEST_BLOCK = encode_block({b":status": b"400", b":version": b"HTTP/1.1", b"content-length": b"0"})
 
@@ -61,6 +63,11 @@ class WorkerService:
         for call in list(self.calls):
             if call.task is not None:
                 call.task.cancel()
+        # A close with something unread is a reset, and that takes away what the router has not received yet. So the
+        # routers close, when they have got everything.
+        close_at = min(give_up, self.loop.time() + CLOSE_TIMEOUT_S)
+        while self._routers and self.loop.time() < close_at:
+            await asyncio.sleep(STOP_POLL_S)
         for link in list(self._routers):
             link.close("the worker stops")
         while self._routers and self.loop.time() < give_up + 1.0:

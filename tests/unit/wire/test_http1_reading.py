@@ -1,5 +1,7 @@
 """A connection: what comes between requests, where it ends, and every limit."""
 
+import re
+
 import pytest
 from tests.http1_events import CHUNKED, GET, head_of, octets, read, refusal, states_of, with_fields
 
@@ -127,12 +129,17 @@ def test_known_heads_are_shared_by_connections() -> None:
         CHUNKED + b"1\r\na\r\n0\r\n\r\n" + GET,
         with_fields(b"Connection: upgrade\r\nUpgrade: foo\r\n") + GET,
         with_fields(b"Content-Length: x\r\n") + GET,
+        b"\r\n" + GET + b"\r\n" + GET,
+        b"PUT / HTTP/1.1\r\nX: " + GET,
     ],
 )
 def test_known_heads_are_read_as_they_were_the_first_time(raw: bytes) -> None:
-    known = KnownHeads()
     fresh = read([raw]).outcome
-    for parts in ([raw], [raw], octets(raw), raw.splitlines(keepends=True), [raw[: -len(GET)], GET]):
+    known = KnownHeads()
+    read([raw, GET], known=known)
+    read([GET], known=known)
+    blocks = re.findall(rb"\r\n|.+?\r\n\r\n|.+", raw, re.DOTALL)
+    for parts in ([raw], blocks, octets(raw), *([raw[:place], raw[place:]] for place in range(len(raw)))):
         assert read(parts, known=known).outcome == fresh
 
 

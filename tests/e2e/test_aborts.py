@@ -1,0 +1,215 @@
+"""Clients that leave: before, amid and after; waiting, sending and reading. Nothing of them stays, and nobody is blamed."""
+
+import contextlib
+import socket
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.chaos import ChaosSite, make_chaos_site
+from tests.support.load import (
+    Clients,
+    Load,
+    abort_after_head,
+    abort_in_download,
+    abort_in_upload,
+    get,
+    request_body,
+    slow_reader,
+    stream_body,
+)
+from tests.support.processes import Process, wait_for
+from tests.support.raw_http import HttpConnection
+
+N = 200
+# More than a test lets run at once.
+ROOMY = ("--concurrency", "400")
+
+
+class Scene:
+    """A router and a worker, and how many descriptors they had before anybody came."""
+
+    def __init__(self, chaos: ChaosSite, router: tuple[str, ...] = (), worker: tuple[str, ...] = ROOMY) -> None:
+        self.chaos = chaos
+        self.router = chaos.chaos_router(*router)
+        self.worker = chaos.chaos_worker("only", *worker)
+        self.capacity = chaos.worker_status("only")["capacity"]
+        assert chaos.get("/echo/warm")[0] == 200
+        chaos.wait_quiet()
+        self._fds = {process: process.n_fds() for process in (self.router, self.worker)}
+
+    def assert_nothing_is_left(self) -> None:
+        """No client, stream, call or descriptor; the capacity whole, the worker in good standing."""
+        chaos = self.chaos
+        chaos.wait_quiet()
+        wait_for(lambda: chaos.stats()["running"] == 0, "no call is left")
+        status = chaos.worker_status("only")
+        assert (status["state"], status["failures"], status["capacity"]) == ("up", 0, self.capacity)
+        for process, before in self._fds.items():
+            wait_for(lambda process=process, before=before: process.n_fds() <= before, f"descriptors of {process}", 5)
+        for process in (self.router, self.worker):
+            assert "Traceback" not in process.output(), process.output()
+
+
+@pytest.fixture
+def chaos() -> Iterator[ChaosSite]:
+    with make_chaos_site() as site:
+        yield site
+
+
+def leave(client: HttpConnection, how: str) -> None:
+    """By a reset, or as a browser does."""
+    if how == "reset":
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+@contextlib.contextmanager
+def open_clients(chaos: ChaosSite, n: int) -> Iterator[list[HttpConnection]]:
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(chaos.open()) for _ in range(n)]
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+def test_after_the_head(chaos: ChaosSite, how: str) -> None:
+    scene = Scene(chaos)
+    with open_clients(chaos, N) as clients:
+        for number, client in enumerate(clients):
+            client.get(f"/hang/{number}")
+        chaos.wait_running(N)
+        for client in clients:
+            leave(client, how)
+        wait_for(lambda: chaos.stats()["disconnects"] == N, "every call has heard of it", 5)
+    scene.assert_nothing_is_left()
+    assert chaos.status()["counters"]["aborted"] == N
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+def test_in_the_body(chaos: ChaosSite, how: str) -> None:
+    scene = Scene(chaos)
+    body = request_body("half", 100_000)
+    head = f"POST /echo/half HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    with open_clients(chaos, N) as clients:
+        for client in clients:
+            client.send(head + body[:50_000])
+        chaos.wait_running(N)
+        for client in clients:
+            leave(client, how)
+        wait_for(lambda: chaos.stats()["disconnects"] == N, "every call has heard of it", 5)
+    scene.assert_nothing_is_left()
+    # Their windows are whole as well: as much again goes through the same link.
+    assert chaos.get("/echo/after", method="POST", body=request_body("after", 20_000_000))[0] == 200
+
+
+def test_in_the_reply(chaos: ChaosSite) -> None:
+    """Downloads that nobody reads fill their windows; when their clients leave, the link's window is whole."""
+    windows = ("--stream-window", "64k", "--session-window", "1M")
+    scene = Scene(chaos, windows, (*ROOMY, *windows))
+    for _ in range(2):
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(chaos.open(receive_buffer=4096)) for _ in range(50)]
+            for number, client in enumerate(clients):
+                client.get(f"/stream/{number}?bytes=20000000")
+            for client in clients:
+                client.receive()
+            chaos.wait_running(50)
+            # Fifty that do not read stop nobody else.
+            assert chaos.get("/stream/other?bytes=2000000")[2] == stream_body("other", 2_000_000)
+            for client in clients:
+                leave(client, "reset")
+    scene.assert_nothing_is_left()
+    assert chaos.get("/stream/after?bytes=20000000")[2] == stream_body("after", 20_000_000)
+
+
+def test_while_they_wait(chaos: ChaosSite) -> None:
+    scene = Scene(chaos, worker=("--concurrency", "1"))
+    with open_clients(chaos, N) as clients, chaos.open() as busy:
+        busy.get("/hang/busy")
+        chaos.wait_in_flight(1)
+        for number, client in enumerate(clients):
+            if number % 2:
+                client.get(f"/echo/{number}")
+            else:
+                client.post(f"/echo/{number}", request_body("waiting", 10_000))
+        chaos.wait_waiting(N)
+        for number, client in enumerate(clients):
+            leave(client, "reset" if number % 3 else "close")
+        chaos.wait_waiting(0, 5)
+        leave(busy, "reset")
+    scene.assert_nothing_is_left()
+    # None of them was ever run.
+    assert chaos.runs() == {}
+
+
+def test_an_application_that_does_not_listen_is_cancelled(chaos: ChaosSite) -> None:
+    scene = Scene(chaos, worker=("--concurrency", "50", "--cancel-after", "300ms"))
+    with open_clients(chaos, 50) as clients:
+        for number, client in enumerate(clients):
+            client.get(f"/deaf/{number}")
+        chaos.wait_in_flight(50)
+        for client in clients:
+            leave(client, "reset")
+        # The capacity is the router's again at once, whatever the application still does.
+        chaos.wait_in_flight(0)
+    wait_for(lambda: chaos.stats()["cancelled"] == 50, "every call has been cancelled", 5)
+    scene.assert_nothing_is_left()
+
+
+def test_capacity_is_whole_after_aborts(chaos: ChaosSite) -> None:
+    """As many as before run at once, and one more waits."""
+    scene = Scene(chaos, worker=("--concurrency", "20"))
+    for _ in range(5):
+        with open_clients(chaos, 20) as clients:
+            for client in clients:
+                client.get("/hang/x")
+            chaos.wait_in_flight(20)
+            for client in clients:
+                leave(client, "reset")
+        chaos.wait_in_flight(0)
+    with open_clients(chaos, 21) as clients:
+        for client in clients:
+            client.get("/hang/x")
+        chaos.wait_in_flight(20)
+        chaos.wait_waiting(1)
+        for client in clients:
+            leave(client, "close")
+    scene.assert_nothing_is_left()
+    assert chaos.stats()["peak"] <= 20
+
+
+def wait_aborted(load: Load, n: int) -> None:
+    wait_for(lambda: load.report.aborted >= n, f"{n} clients have left")
+
+
+def test_a_crowd_of_all_kinds(chaos: ChaosSite) -> None:
+    """The well-behaved notice nothing of the others."""
+    scene = Scene(chaos)
+    crowd = [
+        Clients(get, 8),
+        Clients(abort_after_head, 8),
+        Clients(abort_in_upload, 8),
+        Clients(abort_in_download, 8),
+        Clients(slow_reader, 4),
+    ]
+    with Load(chaos.http_port, crowd) as load:
+        wait_aborted(load, 600)
+        load.wait_ok(200)
+    assert load.report.is_clean, load.report
+    scene.assert_nothing_is_left()
+
+
+def process_memory_kib(*processes: Process) -> int:
+    return sum(process.rss_kib() for process in processes)
+
+
+def test_clients_that_leave_cost_no_memory(chaos: ChaosSite) -> None:
+    scene = Scene(chaos)
+    crowd = [Clients(abort_after_head, 16), Clients(abort_in_upload, 16)]
+    with Load(chaos.http_port, crowd) as load:
+        wait_aborted(load, 500)
+        before = process_memory_kib(scene.router, scene.worker)
+        wait_aborted(load, 2500)
+        after = process_memory_kib(scene.router, scene.worker)
+    assert after - before < 8 * 1024
+    scene.assert_nothing_is_left()

@@ -1,0 +1,164 @@
+"""One worker on several routers: its capacity holds over all of them, and goes where it is needed."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.chaos import APP, ROOT, ChaosSite
+from tests.support.load import Clients, Load, get, post
+from tests.support.processes import Process, Site, wait_for
+
+CAPACITY = 8
+
+
+class Fleet:
+    """Three routers, and one worker that dials them all."""
+
+    def __init__(self, capacity: int, *options: str) -> None:
+        self.sites = [ChaosSite() for _ in range(3)]
+        self.routers = [site.chaos_router(*options) for site in self.sites]
+        first, *others = self.sites
+        more = [text for site in others for text in ("--connect", site.endpoint)]
+        self.worker: Process = first.worker(
+            APP,
+            "shared",
+            *more,
+            *("--concurrency", str(capacity)),
+            cwd=ROOT,
+            env={"CHAOS_NAME": "shared", "CHAOS_DIR": str(first.directory)},
+        )
+        for site in self.sites:
+            site.wait_workers(1)
+
+    def stats(self) -> dict[str, Any]:
+        return self.sites[0].stats()
+
+    def close(self) -> None:
+        for site in self.sites:
+            site.close()
+
+
+@contextlib.contextmanager
+def make_fleet(capacity: int, *options: str) -> Iterator[Fleet]:
+    fleet = Fleet(capacity, *options)
+    try:
+        yield fleet
+    finally:
+        fleet.close()
+
+
+def granted(site: Site) -> int:
+    (worker,) = site.status()["workers"]
+    return int(worker["capacity"])
+
+
+@pytest.mark.parametrize("capacity", [1, 2, CAPACITY])
+def test_capacity_is_never_exceeded_and_everybody_is_served(capacity: int) -> None:
+    """Whatever comes over is refused, and waits; no request fails of it."""
+    with make_fleet(capacity) as fleet, contextlib.ExitStack() as stack:
+        loads = [
+            stack.enter_context(Load(site.http_port, [Clients(get, 6), Clients(post, 2)], query="?sleep=0.005"))
+            for site in fleet.sites
+        ]
+        for load in loads:
+            load.wait_ok(100)
+        reports = [load.stop() for load in loads]
+        for report in reports:
+            assert report.is_clean, report
+        assert fleet.stats()["peak"] <= capacity
+        assert max(fleet.sites[0].runs().values()) == 1
+
+
+def test_capacity_goes_where_it_is_needed() -> None:
+    with make_fleet(CAPACITY) as fleet:
+        busy, *idle = fleet.sites
+        with (
+            Load(busy.http_port, [Clients(get, 24)], query="?sleep=0.01") as load,
+            Load(idle[0].http_port, [Clients(get, 1, pause_s=0.05)]) as rare,
+        ):
+            load.wait_ok(200)
+            wait_for(lambda: granted(busy) >= CAPACITY - 2, "nearly all is granted to the busy one", 5)
+            rare.wait_ok(20)
+        assert load.report.is_clean, load.report
+        assert rare.report.is_clean, rare.report
+        # And when the load moves, so does the capacity.
+        with Load(idle[1].http_port, [Clients(get, 24)], query="?sleep=0.01") as moved:
+            wait_for(lambda: granted(idle[1]) >= CAPACITY - 2, "it has moved", 5)
+            moved.wait_ok(100)
+        assert moved.report.is_clean, moved.report
+        assert fleet.stats()["peak"] <= CAPACITY
+
+
+def test_a_router_that_dies_gives_its_share_back() -> None:
+    with make_fleet(CAPACITY) as fleet:
+        dead, alive, _ = fleet.sites
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                client = stack.enter_context(dead.open())
+                client.get("/hang/x")
+            dead.wait_in_flight(4)
+            fleet.routers[0].kill()
+            with Load(alive.http_port, [Clients(get, 24)], query="?sleep=0.01") as load:
+                wait_for(lambda: granted(alive) >= CAPACITY - 2, "its share is free", 5)
+                load.wait_ok(100)
+            assert load.report.is_clean, load.report
+        assert alive.stats()["disconnects"] == 4
+
+
+def test_a_draining_worker_leaves_every_router() -> None:
+    with make_fleet(CAPACITY) as fleet, contextlib.ExitStack() as stack:
+        for site in fleet.sites:
+            site.chaos_worker("other")
+        loads = [
+            stack.enter_context(Load(site.http_port, [Clients(get, 8), Clients(post, 4)])) for site in fleet.sites
+        ]
+        for load in loads:
+            load.wait_ok(50)
+        assert fleet.worker.terminate() == 0
+        for load in loads:
+            load.wait_ok(50)
+        for load in loads:
+            assert load.stop().is_clean, load.report
+
+
+def test_a_worker_dials_the_routers_that_it_is_told_of() -> None:
+    """Advertised endpoints are dialled as well, once."""
+    first, second = ChaosSite(), ChaosSite()
+    try:
+        first.chaos_router("--advertise", first.endpoint, "--advertise", second.endpoint)
+        second.chaos_router("--advertise", first.endpoint, "--advertise", second.endpoint)
+        first.chaos_worker("told")
+        second.wait_workers(1)
+        for site in (first, second):
+            assert site.get("/echo/x")[0] == 200
+            assert len(site.status()["workers"]) == 1
+    finally:
+        second.close()
+        first.close()
+
+
+def test_stream_ids_run_out_and_nobody_notices() -> None:
+    """A link lasts for a hundred requests here; the next one takes over, and the old one ends."""
+    site = ChaosSite()
+    try:
+        router = site.chaos_router("--last-stream-id", "199")
+        for name in ("a", "b"):
+            site.chaos_worker(name)
+        most_links = 0
+        with Load(site.http_port, [Clients(get, 16), Clients(post, 8)]) as load:
+            for _ in range(20):
+                load.wait_ok(100)
+                most_links = max(most_links, site.status()["links"])
+        assert load.report.is_clean, load.report
+        assert max(site.runs().values()) == 1
+        counters = site.status()["counters"]
+        assert counters["joined"] > 15
+        assert counters["lost"] == 0
+        assert most_links <= 8
+        wait_for(lambda: site.status()["links"] == 2, "only the newest links are left", 5)
+        wait_for(lambda: router.n_fds() < 30, "and no descriptors", 5)
+    finally:
+        site.close()
+

@@ -1,0 +1,60 @@
+"""Commands that end by themselves, and what they leave behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.processes import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def clean_environment(**variables: str) -> dict[str, str]:
+    """The environment without any ZEROGATE_ variable but these."""
+    return {**{k: v for k, v in os.environ.items() if not k.startswith("ZEROGATE_")}, **variables}
+
+
+def run_command(
+    *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None, seconds: float = 20.0
+) -> subprocess.CompletedProcess[str]:
+    """Run one `zerogate` command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "zerogate", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=clean_environment(**(env or {})),
+        timeout=seconds,
+        check=False,
+    )
+
+
+def is_running(pid: int) -> bool:
+    """Not when it has ended but nobody has taken notice."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def children(pid: int) -> list[int]:
+    """The processes that it started and that still run."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and is_running(int(entry.name)):
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:
+                continue
+            if int(stat.rpartition(")")[2].split()[1]) == pid:
+                found.append(int(entry.name))
+    return found
+
+
+def wait_gone(pids: list[int], seconds: float = 10.0) -> None:
+    """Wait until none of the processes runs any more."""
+    assert pids
+    wait_for(lambda: not any(map(is_running, pids)), f"the end of {pids}", seconds)
