@@ -192,11 +192,14 @@ class Dispatcher:
         if self._is_stopping and not self.workers:
             exchange.refuse(HttpError(503, "shutting_down", "the router is stopping"))
             return
-        if not queue.push(exchange, first=exchange.retries > 0):
+        if not queue.push(exchange, first=bool(exchange.tried)):
             exchange.refuse(HttpError(503, "queue_full", "too many requests are waiting"))
             return
         exchange.queue = queue
-        exchange.wait(self.settings.queue_timeout)
+        now = self._loop.time()
+        if not exchange.wait_until:
+            exchange.wait_until = now + self.settings.queue_timeout
+        exchange.wait(exchange.wait_until - now)
 
     def _match(self, head: RequestHead) -> Pool | None:
         """The pool of the request's route. Equal requests share their head, so it is looked up once for all of them."""

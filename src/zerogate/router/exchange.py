@@ -52,6 +52,7 @@ class Exchange:
     state = State.QUEUED
     status = 0
     retries = 0
+    wait_until = 0.0
     worker: "Worker | None" = None
     queue: "Queue | None" = None
     tried: frozenset[int] = frozenset()
@@ -84,6 +85,7 @@ class Exchange:
             self._kept = []
             self._request_ended = False
         elif head.upgrade:
+            self._kept = []
             self._request_ended = False
 
     def __repr__(self) -> str:
@@ -316,13 +318,18 @@ class Exchange:
 
     def _try_again(self, code: str, *, is_refusal: bool) -> None:
         """Send it to another worker if that is safe: never begun there, or idempotent; and the body still at hand."""
-        is_whole = self._kept is not None or not self.head.has_body
-        may_repeat = is_refusal or self.head.method in IDEMPOTENT
-        if not is_whole or not may_repeat or self.head.upgrade or self.retries >= self._dispatcher.settings.retries:
+        is_whole = self._kept is not None or not (self.head.has_body or self.head.upgrade)
+        # A refusal has cost nothing, and may come again while somebody else has the worker's room: it is not counted.
+        may_repeat = is_refusal or (
+            self.head.method in IDEMPOTENT and self.retries < self._dispatcher.settings.retries
+        )
+        if not is_whole or not may_repeat:
             self.state = State.DONE
             self._client.fail(HttpError(502, code, "the worker left before it answered"))
             return
-        self.retries += 1
+        if not is_refusal:
+            self.retries += 1
+            self.wait_until = 0.0
         if self.worker is not None:
             self.tried |= {self.worker.serial}
         self.state = State.QUEUED

@@ -88,7 +88,7 @@ class Http1Client(asyncio.Protocol):
             self._is_advancing = True
             self._begin(pieces[0])
             self._is_advancing = False
-            if self._exchange is not None:
+            if self._exchange is not None and self._reader.error is None:
                 return
         else:
             self._ahead.extend(pieces)
@@ -303,7 +303,7 @@ class Http1Client(asyncio.Protocol):
             self._resume()
 
     def unsent_bytes(self) -> int:
-        return self._transport.get_write_buffer_size()
+        return sockets.unsent_bytes(self._transport)
 
     def end_exchange(self) -> None:
         exchange, self._exchange = self._exchange, None

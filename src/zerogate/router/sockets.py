@@ -1,8 +1,11 @@
 """What asyncio's transports don't offer: options of the socket beneath."""
 
 import asyncio
+import contextlib
+import fcntl
 import socket
 import struct
+import termios
 
 KEEPALIVE_IDLE_S = 60
 
@@ -13,6 +16,20 @@ def reset(transport: asyncio.Transport) -> None:
     if sock is not None and sock.family != socket.AF_UNIX:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+def unsent_bytes(transport: asyncio.Transport) -> int:
+    """What the peer has not taken yet, with what the kernel keeps of it where that can be known (tcp(7), SIOCOUTQ).
+
+    The kernel keeps megabytes, and asks for more only when a third of it is free: to the transport alone a slow reader
+    would seem to take nothing for a long time.
+    """
+    size = transport.get_write_buffer_size()
+    sock = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        (queued,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
+        size += queued
+    return size
 
 
 def keep_alive(transport: asyncio.Transport) -> None:
