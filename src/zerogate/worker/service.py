@@ -78,7 +78,10 @@ class WorkerService:
 
     def release(self, link: Link) -> None:
         """One of the link's exchanges is over."""
-        self._capacity.release(link)
+        next_in_turn = self._capacity.release(link)
+        if next_in_turn is not None and not next_in_turn.is_closed:
+            # Whom we refused comes again when it hears of room.
+            next_in_turn.set_max_concurrent(self._capacity.granted(next_in_turn))
 
     def forget(self, call: AsgiCall) -> None:
         """The application has returned from the call."""
@@ -116,7 +119,7 @@ class WorkerService:
         try:
             scope = http_scope(fields, self.settings.root_path)
         except KeyError:
-            self._capacity.release(link)
+            self.release(link)
             link.send_reply(stream, BAD_REQUEST_BLOCK, True)
             return
         if self._lifespan.state:
