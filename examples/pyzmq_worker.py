@@ -80,8 +80,8 @@ class Link:
     def on_frame(self, kind, flags, body, number=0, *values):
         if kind in (SYN_STREAM, SYN_REPLY, HEADERS):  # every block must be inflated: together they are one zlib stream
             fields = self.fields(body[10 if kind == SYN_STREAM else 4 :])
-        if kind in (DATA, SYN_STREAM, HEADERS) and flags & FIN:
-            self.ended.add(number)
+        if kind in (DATA, SYN_STREAM, HEADERS) and (flags & FIN or (kind == SYN_STREAM and "upgrade" in fields)):
+            self.ended.add(number)  # the request is complete; so is one to switch to a protocol that we do not know
         if kind == DATA and body:
             self.send(WINDOW_UPDATE, 0, len(body))  # the link's credit is for what has come, whoever it is for
             if number in self.waiting:
@@ -94,8 +94,6 @@ class Link:
             self.send(SYN_REPLY, number, rest=self.block({":status": "200 OK", ":version": "HTTP/1.1"}))
             self.last_id, self.windows[number] = number, self.stream_window
             self.waiting[number] = f"Hello from {self.name}\n".encode() if number in self.ended else b""
-            if "upgrade" in fields:  # no protocol that we know: what follows is not waited for
-                self.ended.add(number)
         elif kind == SYN_REPLY and not fields[":status"].startswith("200"):
             sys.exit(f"{self.endpoint} refuses {self.name}: {fields.get('reason')}")
         elif kind == SYN_REPLY:

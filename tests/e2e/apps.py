@@ -205,6 +205,8 @@ async def upload(scope: Scope, receive: Receive, send: Send) -> None:
         if message["type"] == "http.disconnect":
             _log.append(f"upload left after {count}")
             return
+        if not count:
+            _log.append("upload began")
         count += len(message["body"])
         more = message["more_body"]
         if key is not None:

@@ -122,7 +122,7 @@ def test_a_client_that_leaves_is_heard_of(shared: ServedSite) -> None:
 def test_a_client_that_leaves_amid_its_upload_is_heard_of(shared: ServedSite) -> None:
     with shared.open() as client:
         client.send(b"POST /upload HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n12345")
-        shared.wait_in_flight(1)
+        shared.wait_app_log("upload began")
     shared.wait_app_log("upload left after 5")
 
 
@@ -156,7 +156,7 @@ def test_a_lost_router_is_heard_as_a_disconnect() -> None:
         site.app_worker("app", "app-worker")
         with site.open() as client:
             client.get("/listen/lost")
-            site.wait_in_flight(1)
+            site.wait_app_log("lost began")
             router.kill()
         site.router()
         site.wait_workers(1)

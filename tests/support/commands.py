@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from tests.support.processes import wait_for
+from tests.support.processes import Process, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,3 +59,18 @@ def wait_gone(pids: list[int], seconds: float = 10.0) -> None:
     """Wait until none of the processes runs any more."""
     assert pids
     wait_for(lambda: not any(map(is_running, pids)), f"the end of {pids}", seconds)
+
+
+class Script(Process):
+    """A Python program other than `zerogate` itself."""
+
+    def __init__(self, script: Path, *arguments: str) -> None:
+        self._log = tempfile.NamedTemporaryFile(prefix="zerogate-test-", suffix=".log", delete=False)  # noqa: SIM115
+        self.arguments = (script.name, *arguments)
+        self.popen = subprocess.Popen(
+            [sys.executable, "-W", "error", str(script), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env=clean_environment(PYTHONUNBUFFERED="1"),
+        )

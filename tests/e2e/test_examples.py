@@ -1,0 +1,288 @@
+"""The examples do what their first lines say, run as a reader would run them: from a clone."""
+
+import ast
+import concurrent.futures
+import hashlib
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import ROOT, Script
+from tests.support.processes import Site, make_site, wait_for
+from tests.support.raw_http import HttpConnection
+
+EXAMPLES = ROOT / "examples"
+PYZMQ_WORKER = EXAMPLES / "pyzmq_worker.py"
+
+MIB = 1024 * 1024
+
+
+# hello.py
+
+
+def test_hello(site: Site) -> None:
+    site.router()
+    site.worker("examples.hello:app", "hello", cwd=ROOT)
+    status, fields, body = site.get()
+    assert (status, fields["content-type"], body) == (200, "text/plain", b"Hello, world!\n")
+
+
+# fastapi_app.py
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Site]:
+    pytest.importorskip("fastapi")
+    with make_site() as site:
+        site.router()
+        site.worker("examples.fastapi_app:app", "fastapi", cwd=ROOT)
+        yield site
+
+
+def test_fastapi_json(shop: Site) -> None:
+    status, fields, body = shop.get()
+    assert (status, fields["content-type"]) == (200, "application/json")
+    assert json.loads(body)["message"] == "hello"
+
+
+def test_fastapi_path_parameter(shop: Site) -> None:
+    assert json.loads(shop.get("/items/7?colour=red")[2]) == {"id": 7, "colour": "red"}
+    assert shop.get("/items/seven")[0] == 422
+    assert shop.get("/items/7000")[0] == 404
+
+
+def test_fastapi_streams_its_reply(shop: Site) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", shop.http_port, timeout=20)
+    connection.request("GET", "/countdown/3?pause_s=0.3")
+    reply = connection.getresponse()
+    began = time.monotonic()
+    lines = [(reply.readline(), time.monotonic() - began) for _ in range(4)]
+    connection.close()
+    assert [line for line, _ in lines] == [b"3\n", b"2\n", b"1\n", b"lift-off\n"]
+    assert lines[0][1] < 0.3 < 0.6 < lines[-1][1]
+
+
+def test_fastapi_takes_an_upload(shop: Site) -> None:
+    body = os.urandom(5 * MIB)
+    told = json.loads(shop.get("/files/blob", method="PUT", body=body)[2])
+    assert told == {"name": "blob", "size_bytes": 5 * MIB, "sha256": hashlib.sha256(body).hexdigest()}
+
+
+def test_fastapi_describes_itself(shop: Site) -> None:
+    assert "/countdown/{start}" in json.loads(shop.get("/openapi.json")[2])["paths"]
+
+
+# pyzmq_worker.py
+
+
+def start_worker(site: Site, name: str = "py-1", *endpoints: str, wait: bool = True) -> Script:
+    script = Script(PYZMQ_WORKER, name, *(endpoints or [site.endpoint]))
+    site.processes.append(script)
+    if wait:
+        script.wait_output(f"{name} joined")
+    return script
+
+
+def test_it_needs_nothing_but_pyzmq() -> None:
+    tree = ast.parse(PYZMQ_WORKER.read_text())
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
+    }
+    assert imported - set(sys.stdlib_module_names) == {"zmq"}
+
+
+def test_it_serves(site: Site) -> None:
+    site.router()
+    start_worker(site)
+    assert site.get()[::2] == (200, b"Hello from py-1\n")
+    assert site.get(method="POST", body=b"a body")[::2] == (200, b"a body")
+    assert site.get(method="HEAD")[::2] == (200, b"")
+    (worker,) = site.status()["workers"]
+    assert (worker["name"], worker["capacity"], worker["routes"]) == ("py-1", 100, ["*"])
+
+
+def test_it_takes_turns_with_the_others(site: Site) -> None:
+    site.router()
+    start_worker(site)
+    site.hello("worker-1")
+    assert {site.get()[2] for _ in range(2)} == {b"Hello from py-1\n", b"Hello from worker-1\n"}
+
+
+def test_it_may_be_there_before_the_router(site: Site) -> None:
+    worker = start_worker(site, wait=False)
+    site.router()
+    worker.wait_output("py-1 joined")
+    assert site.get()[0] == 200
+
+
+def test_it_serves_many_large_bodies_at_once(site: Site) -> None:
+    site.router()
+    worker = start_worker(site)
+    bodies = [os.urandom(3 * MIB) for _ in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        replies = list(threads.map(lambda body: site.get(method="PUT", body=body), bodies))
+    assert [reply[2] for reply in replies] == bodies
+    assert worker.rss_kib(peak=True) < 100 * 1024
+
+
+def test_a_slow_client_slows_nobody_down_and_fills_no_memory(site: Site) -> None:
+    site.router()
+    worker = start_worker(site)
+    before_kib = worker.rss_kib()
+    with site.connect() as slow:
+        slow.settimeout(0.5)
+        slow.sendall(b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n")
+        with pytest.raises(TimeoutError):  # it never reads: the router takes no more from it in the end
+            slow.sendall(bytes(200 * MIB))
+        body = os.urandom(MIB)
+        assert site.get(method="PUT", body=body)[2] == body
+        assert worker.rss_kib() - before_kib < 16 * 1024
+    wait_for(lambda: site.status()["workers"][0]["in_flight"] == 0, "the stream's end")
+    assert site.get()[0] == 200
+
+
+def test_it_forgets_a_client_that_leaves(site: Site) -> None:
+    site.router()
+    start_worker(site)
+    for _ in range(20):
+        with site.connect() as client:
+            client.sendall(b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nsome of it")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+    wait_for(lambda: site.status()["workers"][0]["in_flight"] == 0, "the streams' end")
+    assert site.get()[2] == b"Hello from py-1\n"
+
+
+def test_it_asks_for_a_body_that_is_held_back(site: Site) -> None:
+    site.router()
+    start_worker(site)
+    with HttpConnection(site.http_port) as client:
+        client.send(b"PUT / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n")
+        _, interim = client.read_final_head()
+        assert interim == [100]
+        client.send(b"body")
+        assert client.read_chunk() == b"body"
+
+
+@pytest.mark.xfail(
+    strict=True, reason="request_block() leaves out `upgrade`: a worker waits for a body that never ends"
+)
+def test_it_answers_an_upgrade_as_a_plain_request(site: Site) -> None:
+    site.router()
+    start_worker(site)
+    handshake = {
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    assert site.get(headers=handshake, timeout=3)[::2] == (200, b"Hello from py-1\n")
+
+
+def test_trailers_end_a_request(site: Site) -> None:
+    site.router()
+    start_worker(site)
+    with HttpConnection(site.http_port) as client:
+        client.send(
+            b"PUT / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nx-sum: 1\r\n\r\n"
+        )
+        assert client.read_reply("PUT").body == b"body"
+
+
+def test_it_comes_back_after_a_restart_of_the_router(site: Site) -> None:
+    router = site.router()
+    worker = start_worker(site)
+    assert site.get()[0] == 200
+    router.kill()
+    site.router()
+    wait_for(lambda: worker.output().count("py-1 joined") == 2, "another JOIN", 5)
+    assert site.get()[2] == b"Hello from py-1\n"
+
+
+def test_it_leaves_without_a_failed_request(site: Site) -> None:
+    site.router()
+    first = start_worker(site)
+    with site.connect() as client:
+        client.settimeout(20)
+        client.sendall(b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nhalf")
+        received = client.recv(4096)
+        site.hello("worker-1")
+        first.send_signal(signal.SIGINT)
+        wait_for(lambda: site.status()["counters"]["drained"] == 1, "its farewell")
+        assert {site.get()[2] for _ in range(3)} == {b"Hello from worker-1\n"}
+        assert first.popen.poll() is None
+        client.sendall(b"half")
+        while not received.endswith(b"0\r\n\r\n"):
+            received += client.recv(4096)
+    assert received.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert first.popen.wait(10) == 0
+    assert site.status()["counters"]["lost"] == 0
+
+
+def test_a_stop_without_a_router_is_a_success(site: Site) -> None:
+    worker = start_worker(site, wait=False)
+    time.sleep(0.5)  # it says nothing while it dials
+    worker.send_signal(signal.SIGTERM)
+    assert worker.popen.wait(10) == 0
+
+
+def test_it_dials_anew_when_stream_ids_run_out(site: Site) -> None:
+    router = site.router("--last-stream-id", "101")
+    worker = start_worker(site)
+    for number in range(300):
+        assert site.get()[::2] == (200, b"Hello from py-1\n"), number
+    assert worker.output().count("py-1 joined") > 3
+    assert "lost" not in router.output()
+    wait_for(lambda: site.status()["links"] <= 2, "the end of the old links")
+
+
+def test_it_dials_the_routers_that_it_is_told_of(site: Site) -> None:
+    with make_site() as other:
+        other.router()
+        site.router("--advertise", other.endpoint)
+        start_worker(site)
+        other.wait_workers(1)
+        assert other.get()[2] == b"Hello from py-1\n"
+        assert site.get()[2] == b"Hello from py-1\n"
+
+
+def test_a_refusal_is_told(site: Site) -> None:
+    site.router()
+    worker = start_worker(site, "a name with blanks", wait=False)
+    assert worker.popen.wait(10) == 1
+    assert "refuses a name with blanks: worker" in worker.output()
+
+
+def test_it_is_patient_with_somebody_else_s_port(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", site.link_port)) as stranger:
+        worker = start_worker(site, wait=False)
+        for _ in range(3):
+            connection, _ = stranger.accept()
+            connection.close()
+    site.router()
+    worker.wait_output("py-1 joined")
+    assert site.get()[0] == 200
+
+
+def test_what_it_knows_is_in_the_protocol() -> None:
+    """Everything that its frames say is on the page that it was written from."""
+    page = (ROOT / "docs" / "protocol.md").read_text()
+    for word in (
+        "MAX_CONCURRENT_STREAMS (4)",
+        "INITIAL_WINDOW_SIZE (7)",
+        "REFUSED_STREAM",
+        "Z_SYNC_FLUSH",
+        "`routers`",
+    ):
+        assert word in page
+    assert Path(PYZMQ_WORKER).name in page
