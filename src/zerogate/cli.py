@@ -200,13 +200,14 @@ def hello(name: str, **options: Any) -> None:
 def run(ctx: click.Context, /, app: str, **options: Any) -> None:
     """Run a router and workers for APP in one go: a worker for each core. More workers may dial in."""
     if ctx.get_parameter_source("processes") is click.core.ParameterSource.DEFAULT:
-        options["processes"] = os.cpu_count() or 1
+        options["processes"] = n_cores()
     with tempfile.TemporaryDirectory(prefix="zerogate-") as directory:
         endpoint = f"ipc://{directory}/link"
         router_settings = make_settings(RouterSettings, {**options, "bind": (endpoint, *options["bind"])})
         module = app.partition(":")[0].rpartition(".")[2]
         name = re.sub(r"[^A-Za-z0-9._-]", "_", module)[:100] or "worker"
         worker_settings = make_settings(WorkerSettings, {**options, "connect": (endpoint,), "name": name})
+        _check_join(worker_settings)
         children = [
             Child(
                 "the router", ["router"], to_environment(router_settings), takes_hangup=_logs_to_file(router_settings)
@@ -271,6 +272,11 @@ def status(admin: str, as_json: bool) -> None:
     from zerogate.status import show_status
 
     show_status(admin, as_json=as_json)
+
+
+def n_cores() -> int:
+    """How many cores this process may use, which in a container are not all that there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def worker_children(arguments: list[str], settings: WorkerSettings, stage: int = 0) -> list[Child]:

@@ -1,9 +1,9 @@
 """Running a service in a process of its own: the event loop, signals, logging and exit codes."""
 
 import asyncio
-import gc
 import contextlib
 import functools
+import gc
 import logging
 import os
 import signal

@@ -145,7 +145,12 @@ async def empty(scope: Scope, receive: Receive, send: Send) -> None:
 
 @handler
 async def cookies(scope: Scope, receive: Receive, send: Send) -> None:
-    pairs = [(b"Set-Cookie", b"a=1"), (b"X-Other", b"between"), (b"set-cookie", b"b=2; Path=/"), (b"Set-Cookie", b"c=3")]
+    pairs = [
+        (b"Set-Cookie", b"a=1"),
+        (b"X-Other", b"between"),
+        (b"set-cookie", b"b=2; Path=/"),
+        (b"Set-Cookie", b"c=3"),
+    ]
     await begin(send, 200, *pairs)
     await piece(send, b"", False)
 

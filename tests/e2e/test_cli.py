@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.commands import children, clean_environment, run_command, wait_gone
 from tests.support.processes import Process, Site, free_port, wait_for
-from zerogate.cli import commands, make_settings
+from zerogate.cli import commands, make_settings, n_cores
 from zerogate.settings import RouterSettings, WorkerSettings
 
 APPLICATION = """
@@ -207,6 +207,8 @@ WRONG_USAGE = {
     "an application that is not written so": (["worker", "good"], "MODULE:ATTRIBUTE"),
     "a bad address for status": (["status", "--admin", "9001"], "HOST:PORT"),
     "a bad endpoint for the demo": (["demo", "--bind", "8000"], "tcp://HOST:PORT"),
+    "a bad route for run": (["run", "good:app", "--route", "a b"], "'a b'", "host/prefix"),
+    "no processes for run": (["run", "good:app", "--processes", "0"], "--processes"),
     "a bad address for run": (["run", "good:app", "--http", "nonsense"], "'nonsense'", "HOST:PORT"),
 }
 
@@ -375,10 +377,9 @@ def test_a_terminal_that_is_closed_ends_a_router_unless_it_has_a_log(site: Site,
 
 def test_run_is_a_router_and_a_worker_for_each_core(site: Site, folder: Path) -> None:
     process = start_any(site, "run", folder)
-    n_cores = os.cpu_count() or 1
-    site.wait_workers(n_cores)
+    site.wait_workers(n_cores())
     assert {worker["peer"] for worker in site.status()["workers"]} == {"ipc"}
-    assert len(children(process.pid)) == n_cores + 1
+    assert len(children(process.pid)) == n_cores() + 1
     assert site.get()[2] == b"here\n"
 
 
@@ -412,7 +413,7 @@ def site_workers(site: Site, n: int) -> None:
 
 def test_run_leaves_nothing_behind_when_it_is_killed(site: Site, folder: Path) -> None:
     process = start_any(site, "run", folder)
-    site_workers(site, os.cpu_count() or 1)
+    site_workers(site, n_cores())
     started = children(process.pid)
     process.kill()
     wait_gone(started)
@@ -426,7 +427,7 @@ def test_run_finishes_what_is_in_flight(site: Site, tmp_path: Path) -> None:
     )
     process = site.start("run", "slow:app", *run_options(site), cwd=tmp_path)
     process.wait_output("Ctrl-C stops")
-    site_workers(site, os.cpu_count() or 1)
+    site_workers(site, n_cores())
     with site.connect() as client:
         client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         wait_for(lambda: any(w["in_flight"] for w in site.status()["workers"]), "the request at a worker")

@@ -223,7 +223,9 @@ def test_stalled_downloads_hold_up_nobody(shared: ServedSite) -> None:
 def test_stalled_uploads_hold_up_nobody(shared: ServedSite) -> None:
     with connections(shared.http_port, 50) as stalled:
         for number, client in enumerate(stalled):
-            client.send(f"POST /upload?after=uploads HTTP/1.1\r\nhost: a\r\ncontent-length: {64 * MIB}\r\n\r\n".encode())
+            client.send(
+                f"POST /upload?after=uploads HTTP/1.1\r\nhost: a\r\ncontent-length: {64 * MIB}\r\n\r\n".encode()
+            )
             client.sock.setblocking(False)
             fill(client.sock)
             assert number >= 0

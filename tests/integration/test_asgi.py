@@ -94,7 +94,15 @@ def test_a_huge_head_is_sent_or_is_a_failure(shared: ServedSite, client: HttpCon
 
 def test_failing_amid_replies_does_not_use_up_capacity() -> None:
     with make_served_site("--max-failures", "1000000", worker_options=("--concurrency", "2")) as site:
-        for path in ["/raise-amid", "/raise-before", "/half-reply", "/too-long", "/too-short", "/after-end", "/no-reply"]:
+        for path in [
+            "/raise-amid",
+            "/raise-before",
+            "/half-reply",
+            "/too-long",
+            "/too-short",
+            "/after-end",
+            "/no-reply",
+        ]:
             for _ in range(3):
                 with site.open() as client:
                     client.get(path)

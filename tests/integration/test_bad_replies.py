@@ -274,27 +274,38 @@ def length_too_much(worker: RawWorker, stream: Stream) -> None:
 
 SESSION_ENDS: dict[str, Misdeed] = {
     function.__name__: function
-    for function in (huge_head, flipped_bits, inflates_without_end, huge_frame, not_zlib, counts_too_much, length_too_much)
+    for function in (
+        huge_head,
+        flipped_bits,
+        inflates_without_end,
+        huge_frame,
+        not_zlib,
+        counts_too_much,
+        length_too_much,
+    )
 }
 
 
 @pytest.mark.parametrize("name", SESSION_ENDS)
 def test_a_broken_session_ends_alone(shared: ServedSite, name: str) -> None:
     before = shared.router_process.rss_kib()
-    with RawWorker(shared.endpoint, f"breaks-{name}", routes=["/raw"]) as worker:
-        with shared.open() as client, shared.open() as poster:
-            client.get("/raw/broken")
-            stream = worker.next_request().stream
-            # Not safe to repeat, so it fails with the link; while a GET finds another worker of the pool.
-            poster.post("/raw/post", b"body")
-            worker.next_request()
-            with RawWorker(shared.endpoint, "good", routes=["/raw"]) as good:
-                SESSION_ENDS[name](worker, stream)
-                reply = poster.read_reply()
-                assert (reply.status, reply.get("zerogate-error")) == (502, "worker_lost")
-                worker.wait_end()
-                good.reply(good.next_request().stream, body=b"from the good one")
-                assert client.read_reply().body == b"from the good one"
+    with (
+        RawWorker(shared.endpoint, f"breaks-{name}", routes=["/raw"]) as worker,
+        shared.open() as client,
+        shared.open() as poster,
+    ):
+        client.get("/raw/broken")
+        stream = worker.next_request().stream
+        # Not safe to repeat, so it fails with the link; while a GET finds another worker of the pool.
+        poster.post("/raw/post", b"body")
+        worker.next_request()
+        with RawWorker(shared.endpoint, "good", routes=["/raw"]) as good:
+            SESSION_ENDS[name](worker, stream)
+            reply = poster.read_reply()
+            assert (reply.status, reply.get("zerogate-error")) == (502, "worker_lost")
+            worker.wait_end()
+            good.reply(good.next_request().stream, body=b"from the good one")
+            assert client.read_reply().body == b"from the good one"
     shared.router_process.wait_output(f"worker breaks-{name} lost: ")
     assert shared.get("/")[2] == b"Hello from canary\n"
     assert shared.router_process.rss_kib() - before < 8 * 1024
@@ -340,7 +351,12 @@ def test_framing_fields_of_a_worker_frame_nothing(worker: RawWorker, shared: Ser
     with shared.open() as client:
         client.get("/raw")
         stream = worker.next_request().stream
-        fields = [("transfer-encoding", "chunked"), ("connection", "close"), ("upgrade", "websocket"), ("te", "trailers")]
+        fields = [
+            ("transfer-encoding", "chunked"),
+            ("connection", "close"),
+            ("upgrade", "websocket"),
+            ("te", "trailers"),
+        ]
         worker.send_reply_frame(stream, reply_block("200", *fields, ("content-length", "5")))
         worker.send_data_frame(stream, b"0\r\n\r\n", True)
         reply = client.read_reply()

@@ -35,7 +35,7 @@ class Head(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """A whole reply. `framing` is what told where its body ends; `interim` are the statuses of 1xx replies before it."""
+    """A whole reply. `framing` is what told where its body ends; `interim` are statuses of 1xx replies before it."""
 
     head: Head
     body: bytes

@@ -204,7 +204,9 @@ class RawWorker(RawLink):
     def reply(self, stream: Stream, status: str = "200", *pairs: tuple[str, str], body: bytes = b"ok") -> None:
         """A whole reply at once, with its length."""
         fields = {":status": status, ":version": "HTTP/1.1", **merge_text([("content-length", str(len(body))), *pairs])}
-        self.session.send_reply(stream, encode_block({n.encode(): v.encode("latin-1") for n, v in fields.items()}), False)
+        self.session.send_reply(
+            stream, encode_block({n.encode(): v.encode("latin-1") for n, v in fields.items()}), False
+        )
         self.session.send_data(stream, body, True)
         self.flush()
 

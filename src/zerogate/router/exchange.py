@@ -81,10 +81,7 @@ class Exchange:
         self.head = head
         self.request_id = request_id
         self.arrived = now
-        if head.has_body:
-            self._kept = []
-            self._request_ended = False
-        elif head.upgrade:
+        if head.has_body or head.upgrade:
             self._kept = []
             self._request_ended = False
 
@@ -320,9 +317,7 @@ class Exchange:
         """Send it to another worker if that is safe: never begun there, or idempotent; and the body still at hand."""
         is_whole = self._kept is not None or not (self.head.has_body or self.head.upgrade)
         # A refusal has cost nothing, and may come again while somebody else has the worker's room: it is not counted.
-        may_repeat = is_refusal or (
-            self.head.method in IDEMPOTENT and self.retries < self._dispatcher.settings.retries
-        )
+        may_repeat = is_refusal or (self.head.method in IDEMPOTENT and self.retries < self._dispatcher.settings.retries)
         if not is_whole or not may_repeat:
             self.state = State.DONE
             self._client.fail(HttpError(502, code, "the worker left before it answered"))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from zerogate.errors import HttpError
 from zerogate.link.link import Fields
+from zerogate.router import sockets
 from zerogate.router.error_replies import render_error
 from zerogate.router.exchange import SWITCHING_PROTOCOLS, Exchange, State
 from zerogate.router.interim import Interim
-from zerogate.router.sockets import keep_alive, reset
 from zerogate.wire.http1 import ReplyWriter, RequestEnd, RequestHead, RequestReader
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ class Http1Client(asyncio.Protocol):
         if writer.status == SWITCHING_PROTOCOLS:
             self._is_tunnel = True
             self.deadline = math.inf
-            keep_alive(self._transport)
+            sockets.keep_alive(self._transport)
         if fin:
             self._write(head + writer.end())
         elif exchange.worker is not None:
@@ -336,7 +336,7 @@ class Http1Client(asyncio.Protocol):
         self._is_closing = True
         if self._writer is not None and self._writer.is_close_delimited:
             # The end of the connection is the end of the body: only a reset says that this was not it.
-            reset(self._transport)
+            sockets.reset(self._transport)
         else:
             self._transport.close()
             self._expect_end()
