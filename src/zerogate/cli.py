@@ -198,7 +198,10 @@ def hello(name: str, **options: Any) -> None:
 @settings_options(RouterSettings, WorkerSettings, without=("connect", "name"))
 @click.pass_context
 def run(ctx: click.Context, /, app: str, **options: Any) -> None:
-    """Run a router and workers for APP in one go: a worker for each core. More workers may dial in."""
+    """Run a router and workers for APP in one go.
+
+    A worker for each core, unless told otherwise. More workers may dial in.
+    """
     if ctx.get_parameter_source("processes") is click.core.ParameterSource.DEFAULT:
         options["processes"] = n_cores()
     with tempfile.TemporaryDirectory(prefix="zerogate-") as directory:
@@ -252,7 +255,10 @@ def run(ctx: click.Context, /, app: str, **options: Any) -> None:
 )
 @click.option("--once", is_flag=True, envvar="ZEROGATE_ONCE", help="End after the last step.")
 def demo(http: str, bind: str, admin: str, once: bool) -> None:
-    """Play the README's example in this terminal, then stay up for your own curl."""
+    """Play the README's example in this terminal.
+
+    Then it stays up for your own curl, until Ctrl-C.
+    """
     from zerogate.demo import Demo
 
     Demo(http, bind, admin).play(once=once)

@@ -71,7 +71,12 @@ class Deadlines:
                 continue
             item.tick = _NOWHERE
             if item.deadline <= now:
-                item.on_deadline()
+                try:
+                    item.on_deadline()
+                except Exception as error:
+                    # Whatever is wrong with one, the deadlines of all others must still be met.
+                    context = {"message": f"the deadline of {item!r} failed", "exception": error}
+                    self._loop.call_exception_handler(context)
             if item.tick == _NOWHERE:
                 self._place(item, now)
         self._timer = self._loop.call_later(self._tick_s, self._turn)

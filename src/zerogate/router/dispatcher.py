@@ -15,6 +15,8 @@ from zerogate.router.workers import Away, Worker
 from zerogate.settings import RouterSettings
 from zerogate.wire.fields import normalise_host
 from zerogate.wire.http1 import KnownHeads, RequestHead
+from zerogate.wire.spdy.headers import BlockTooLargeError
+from zerogate.wire.spdy.session import StreamIdsExhausted
 
 logger = logging.getLogger("zerogate.router")
 
@@ -168,7 +170,18 @@ class Dispatcher:
 
     def _assign(self, exchange: Exchange, worker: Worker) -> None:
         """Send it to the worker whose it has just become."""
-        exchange.send(worker)
+        try:
+            exchange.send(worker)
+        except BlockTooLargeError:
+            # A head just within its limit, and what we add to it.
+            self.release(worker)
+            exchange.refuse(HttpError(431, "too_large", "the head is too large"))
+            return
+        except StreamIdsExhausted:
+            worker.set_away(Away.DRAINING, True)
+            self.release(worker)
+            self.submit(exchange)
+            return
         worker.served += 1
         if worker.ids_left < MIN_STREAM_IDS and not worker.away:
             logger.info("link to worker %s has run out of stream ids: asking for a new one", worker.name)

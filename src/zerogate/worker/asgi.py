@@ -164,9 +164,9 @@ class AsgiCall:
         if not self._has_begun:
             if not self._head:
                 raise AsgiError("http.response.body before http.response.start")
-            self._has_begun = True
             head_only = fin and not data
             self._link.send_reply(stream, self._head, head_only)
+            self._has_begun = True
             if not head_only and (data or not more):
                 self._link.send_data(stream, data, fin)
         elif data or fin:

@@ -6,8 +6,8 @@ Who has used up its grant may need more than that: it counts as twice as much. E
 router's first request finds an open door. A grant grows only into what others have given up, so that the grants
 together never exceed the capacity, if it is enough for one each.
 
-**Turns.** What comes over is refused, which costs nothing. Who was refused has a turn: the next free slots are for those
-with turns, in order, so that a busy router cannot take each slot before another has heard of it.
+**Turns.** What comes over is refused, which costs nothing. Who was refused has a turn: the next free slots are for
+those with turns, in order, so that a busy router cannot take each slot before another has heard of it.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class CapacityShare:
         return True
 
     def release(self, router: Link) -> Link | None:
-        """A request of the router's is over. Returns whose turn it is, if somebody was refused: tell it to try again."""
+        """A request of the router's is over. Returns whose turn it is, if somebody was refused: to be told."""
         state = self._routers.get(router)
         if state is None:
             return None
@@ -94,7 +94,7 @@ class CapacityShare:
         return max(1, self._routers[router].granted)
 
     def share(self) -> dict[Link, int]:
-        """Share out anew. Returns the grants that have changed, and those of routers to be told that it is their turn."""
+        """Share out anew. Returns the grants that have changed, and those of routers whose turn it is."""
         routers = {link: state for link, state in self._routers.items() if not state.is_leaving}
         for state in routers.values():
             demand = state.peak if state.peak < state.granted else 2 * state.granted

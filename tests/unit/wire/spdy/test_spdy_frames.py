@@ -90,6 +90,17 @@ def test_data_is_not_collected() -> None:
     assert repr(reader) == "<FrameReader in DATA of stream 1, 65535 bytes to come>"
 
 
+def test_a_long_frame_in_small_pieces_is_looked_at_again_when_it_is_whole() -> None:
+    """Else each piece would cost a copy of all before it."""
+    reader = FrameReader()
+    reader.receive(spdy_peer.control(2, bytes(1000))[:8])
+    assert reader._wanted == 1008
+    reader.receive(bytes(999))
+    assert reader._wanted == 1008
+    assert len(reader.receive(bytes(1) + bytes(7))) == 1
+    assert (reader._wanted, len(reader._partial)) == (8, 7)
+
+
 def test_nothing_comes_of_nothing() -> None:
     reader = FrameReader()
     reader.receive(ALL_KINDS[:3])
