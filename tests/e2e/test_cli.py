@@ -1,7 +1,9 @@
 """The command line as its user meets it: help, settings, errors, signals, exit codes, and no process left behind."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
+import http.client
 import os
 import re
 import signal
@@ -436,6 +438,36 @@ def test_run_finishes_what_is_in_flight(site: Site, tmp_path: Path) -> None:
         received = b"".join(iter(lambda: client.recv(4096), b""))
     assert received.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"here\n" in received
+    assert process.popen.wait(10) == 0
+
+
+def test_run_stops_under_load_without_a_failed_request(site: Site, folder: Path) -> None:
+    process = start_any(site, "run", folder)
+    site_workers(site, n_cores())
+    n_ok = 0
+
+    def ask_until_refused() -> None:
+        nonlocal n_ok
+        connection = http.client.HTTPConnection("127.0.0.1", site.http_port, timeout=10)
+        while True:
+            try:
+                connection.connect()
+            except ConnectionRefusedError:
+                return
+            is_kept = True
+            while is_kept:
+                connection.request("GET", "/")
+                reply = connection.getresponse()
+                assert (reply.status, reply.read()) == (200, b"here\n")
+                is_kept = not reply.will_close
+                n_ok += 1
+
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        clients = [threads.submit(ask_until_refused) for _ in range(8)]
+        wait_for(lambda: n_ok > 500, "replies")
+        process.send_signal(signal.SIGINT)
+        for client in clients:
+            client.result(20)
     assert process.popen.wait(10) == 0
 
 

@@ -22,6 +22,7 @@ import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 import uvloop
 
@@ -56,8 +57,7 @@ class MixedUpError(Exception):
     """A reply looks whole and is not what was asked for: the worst that can happen."""
 
 
-@dataclasses.dataclass
-class Sample:
+class Sample(NamedTuple):
     """One good reply: when its request began, and how long it took, in seconds of time.monotonic."""
 
     began_at: float
@@ -100,7 +100,7 @@ class Report:
 
 
 class Reply:
-    """A reply as it came. `is_reused` says whether its connection had been used before."""
+    """A reply as it came."""
 
     __slots__ = ("body", "fields", "status")
 

@@ -21,7 +21,8 @@ class ServedSite(Site):
 
     def serve(self, *options: str, app: str = "app", worker_options: tuple[str, ...] = ()) -> None:
         self.router_process = self.router("--settle", "0s", *options)
-        self.worker_process = self.app_worker(app, "app-worker", *worker_options)
+        # A call that nobody waits for any more must not hold up the end of a test.
+        self.worker_process = self.app_worker(app, "app-worker", "--cancel-after", "200ms", *worker_options)
 
     def app_worker(self, app: str, name: str, *options: str, **keywords: Any) -> Process:
         """A worker for one of the applications in `tests.e2e.apps`."""
