@@ -77,7 +77,12 @@ def environment(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def markdown(facts: dict[str, str], outcomes: Sequence[Outcome]) -> str:
-    lines = ["# Breaking it on purpose", "", "Made by `bench/chaos.py`; the clients share the machine with what they ask.", ""]
+    lines = [
+        "# Breaking it on purpose",
+        "",
+        "Made by `bench/chaos.py`; the clients share the machine with what they ask.",
+        "",
+    ]
     lines += ["| run | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in facts.items())]
     for outcome in outcomes:
         verdict = "as it must be" if not outcome.problems else "; ".join(outcome.problems)

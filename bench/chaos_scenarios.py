@@ -12,7 +12,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from failure import INTERRUPTS
-
 from tests.support.chaos import IMPATIENT, ChaosSite
 from tests.support.load import (
     Clients,
@@ -101,7 +100,9 @@ def replace(site: ChaosSite, workers: dict[str, Process], name: str, *options: s
 def kill(seconds: int, kind: str, say: Say) -> Outcome:
     """One of three workers is killed every second. The p99 of GET over the kills, next to that before them."""
     is_post = kind == "POST"
-    outcome = Outcome(f"kill -9, {kind}", f"kill -9 of one of {N_WORKERS} workers every second for {seconds} s, 64 clients")
+    outcome = Outcome(
+        f"kill -9, {kind}", f"kill -9 of one of {N_WORKERS} workers every second for {seconds} s, 64 clients"
+    )
     with make_site() as site:
         site.chaos_router()
         workers = start_workers(site)
@@ -137,7 +138,9 @@ def kill(seconds: int, kind: str, say: Say) -> Outcome:
 
 def roll(rounds: int, say: Say) -> Outcome:
     """Every worker is stopped by SIGTERM and started again, in turn."""
-    outcome = Outcome("rolling restarts", f"{rounds} rounds of SIGTERM and a new process for each of {N_WORKERS} workers")
+    outcome = Outcome(
+        "rolling restarts", f"{rounds} rounds of SIGTERM and a new process for each of {N_WORKERS} workers"
+    )
     with make_site() as site:
         site.chaos_router()
         workers = start_workers(site)
@@ -282,7 +285,9 @@ class Soak:
 
 def soak(minutes: float, seed: int, say: Say) -> Outcome:
     """Joins, leaves, kills, stops, aborts and slow readers, at random."""
-    outcome = Outcome("soak", f"{minutes:g} minutes of joins, leaves, kills, stops, aborts and slow readers (seed {seed})")
+    outcome = Outcome(
+        "soak", f"{minutes:g} minutes of joins, leaves, kills, stops, aborts and slow readers (seed {seed})"
+    )
     gets = [Clients(get, 8, pause_s=0.02), Clients(churn, 2, pause_s=0.02)]
     others = [
         Clients(post, 4, pause_s=0.03),

@@ -1,4 +1,4 @@
-"""Clients that leave: before, amid and after; waiting, sending and reading. Nothing of them stays, and nobody is blamed."""
+"""Clients that leave, waiting, sending or reading: nothing of them stays, and nobody is blamed."""
 
 import contextlib
 import socket

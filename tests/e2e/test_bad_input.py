@@ -14,7 +14,7 @@ from tests.support.processes import wait_for
 from tests.support.raw_worker import LinkEndedError, RawLink, RawWorker, deflated, join_block, wrapped
 from tests.support.sites import ServedSite
 from tests.zmtp_peer import GREETING, READY_DEALER, frame, item, ready
-from zerogate.wire.spdy import events, frames
+from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.frames import GoAwayStatus, RstStatus
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "spdy31_vectors.json").read_text())

@@ -1,12 +1,9 @@
-"""The command line as its user meets it: help, settings, errors, signals, exit codes, and no process left behind."""
+"""The command line as its user meets it: help, settings, errors in one line, exit codes, status."""
 
-import concurrent.futures
 import contextlib
 import dataclasses
-import http.client
 import os
 import re
-import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,21 +12,12 @@ from typing import Any
 import click
 import pytest
 
-from tests.support.commands import children, clean_environment, run_command, wait_gone
+from tests.support.commands import clean_environment, folder, run_command
 from tests.support.processes import Process, Site, free_port, wait_for
-from zerogate.cli import commands, make_settings, n_cores
+from zerogate.cli import commands, make_settings
 from zerogate.settings import RouterSettings, WorkerSettings
 
-APPLICATION = """
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        raise NotImplementedError
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"here\\n"})
-
-
-number = 7
-"""
+__all__ = ["folder"]
 
 SETTINGS = {
     "router": (RouterSettings,),
@@ -39,17 +27,6 @@ SETTINGS = {
 }
 # What a command decides by itself.
 NOT_SET = {"hello": {"name"}, "run": {"name", "connect"}}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A directory with applications, good and bad ones."""
-    (tmp_path / "good.py").write_text(APPLICATION)
-    (tmp_path / "raising.py").write_text("1 / 0\n")
-    (tmp_path / "missing.py").write_text("import a_module_that_is_not_there\n")
-    (tmp_path / "unreadable.py").write_text("def (\n")
-    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(3)\n")
-    return tmp_path
 
 
 # Help
@@ -297,201 +274,6 @@ def test_status_when_somebody_else_answers(answer: bytes) -> None:
             assert "router" in process.output()
 
 
-# Signals
-
-
-def start_any(site: Site, command: str, folder: Path) -> Process:
-    match command:
-        case "router":
-            return site.router()
-        case "run":
-            process = site.start("run", "good:app", *run_options(site), cwd=folder)
-            process.wait_output("Ctrl-C stops")
-            return process
-        case "worker":
-            site.router()
-            return site.worker("good:app", "w", cwd=folder)
-        case "several workers":
-            site.router()
-            process = site.start("worker", "good:app", "--processes", "2", "--connect", site.endpoint, cwd=folder)
-            site.wait_workers(2)
-            return process
-        case "a worker without a router":
-            process = site.hello("w", wait=False)
-            process.wait_output("dialling on")
-            return process
-    raise AssertionError(command)
-
-
-def run_options(site: Site) -> list[str]:
-    return [
-        *("--http", f"127.0.0.1:{site.http_port}"),
-        *("--bind", site.endpoint),
-        *("--admin", f"127.0.0.1:{site.admin_port}"),
-    ]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", ["router", "run", "worker", "several workers", "a worker without a router"])
-def test_a_stop_is_a_success(site: Site, folder: Path, command: str, number: signal.Signals) -> None:
-    process = start_any(site, command, folder)
-    started = children(process.pid)
-    process.send_signal(number)
-    assert process.popen.wait(10) == 0, process.output()
-    if started:
-        wait_gone(started)
-    assert "Traceback" not in process.output()
-
-
-def test_the_second_signal_ends_it_at_once(site: Site, folder: Path) -> None:
-    process = start_any(site, "several workers", folder)
-    started = children(process.pid)
-    os.kill(started[0], signal.SIGSTOP)  # it will not stop by itself
-    process.send_signal(signal.SIGINT)
-    process.wait_output("stopping")
-    process.send_signal(signal.SIGINT)
-    assert process.popen.wait(10) == 1
-    wait_gone(started)
-
-
-def test_an_import_that_hangs_can_be_interrupted(tmp_path: Path, site: Site) -> None:
-    (tmp_path / "hanging.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
-    process = site.worker("hanging:app", "w", wait=False, cwd=tmp_path)
-    process.wait_output("importing")
-    process.send_signal(signal.SIGINT)
-    assert process.popen.wait(10) == 1
-    assert "Traceback" not in process.output()
-
-
-def test_a_terminal_that_is_closed_ends_a_router_unless_it_has_a_log(site: Site, tmp_path: Path) -> None:
-    plain = site.router()
-    plain.send_signal(signal.SIGHUP)
-    assert plain.popen.wait(10) == -signal.SIGHUP
-    logging = site.router("--access-log", str(tmp_path / "log"))
-    logging.send_signal(signal.SIGHUP)
-    site.hello("worker-1")
-    assert site.get()[0] == 200
-    assert logging.terminate() == 0
-
-
-# run
-
-
-def test_run_is_a_router_and_a_worker_for_each_core(site: Site, folder: Path) -> None:
-    process = start_any(site, "run", folder)
-    site.wait_workers(n_cores())
-    assert {worker["peer"] for worker in site.status()["workers"]} == {"ipc"}
-    assert len(children(process.pid)) == n_cores() + 1
-    assert site.get()[2] == b"here\n"
-
-
-def test_others_may_dial_in_to_run(site: Site, folder: Path) -> None:
-    site.start("run", "good:app", "--processes", "1", *run_options(site), cwd=folder).wait_output("Ctrl-C stops")
-    site.hello("guest")
-    assert {site.get()[2] for _ in range(4)} == {b"here\n", b"Hello from guest\n"}
-
-
-def test_run_restarts_a_worker_that_dies(site: Site, folder: Path) -> None:
-    process = site.start("run", "good:app", "--processes", "2", *run_options(site), cwd=folder)
-    site_workers(site, 2)
-    before = set(children(process.pid))
-    os.kill(max(before), signal.SIGKILL)  # the router was started first
-    wait_for(lambda: len(set(children(process.pid)) - before) == 1, "another worker")
-    site_workers(site, 2)
-    assert site.get()[0] == 200
-    assert "starting it again" in process.output()
-
-
-def site_workers(site: Site, n: int) -> None:
-    """As Site.wait_workers, also while there is no router yet."""
-
-    def are_up() -> bool:
-        with contextlib.suppress(OSError):
-            return sum(worker["state"] == "up" for worker in site.status()["workers"]) == n
-        return False
-
-    wait_for(are_up, f"{n} workers up")
-
-
-def test_run_leaves_nothing_behind_when_it_is_killed(site: Site, folder: Path) -> None:
-    process = start_any(site, "run", folder)
-    site_workers(site, n_cores())
-    started = children(process.pid)
-    process.kill()
-    wait_gone(started)
-    with pytest.raises(ConnectionRefusedError):
-        site.connect()
-
-
-def test_run_finishes_what_is_in_flight(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "slow.py").write_text(
-        APPLICATION.replace("    await send", "    await __import__('asyncio').sleep(1.5)\n    await send", 1)
-    )
-    process = site.start("run", "slow:app", *run_options(site), cwd=tmp_path)
-    process.wait_output("Ctrl-C stops")
-    site_workers(site, n_cores())
-    with site.connect() as client:
-        client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        wait_for(lambda: any(w["in_flight"] for w in site.status()["workers"]), "the request at a worker")
-        process.send_signal(signal.SIGINT)
-        process.wait_output("stopping")
-        received = b"".join(iter(lambda: client.recv(4096), b""))
-    assert received.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b"here\n" in received
-    assert process.popen.wait(10) == 0
-
-
-def test_run_stops_under_load_without_a_failed_request(site: Site, folder: Path) -> None:
-    process = start_any(site, "run", folder)
-    site_workers(site, n_cores())
-    n_ok = 0
-
-    def ask_until_refused() -> None:
-        nonlocal n_ok
-        connection = http.client.HTTPConnection("127.0.0.1", site.http_port, timeout=10)
-        while True:
-            try:
-                connection.connect()
-            except ConnectionRefusedError:
-                return
-            is_kept = True
-            while is_kept:
-                connection.request("GET", "/")
-                reply = connection.getresponse()
-                assert (reply.status, reply.read()) == (200, b"here\n")
-                is_kept = not reply.will_close
-                n_ok += 1
-
-    with concurrent.futures.ThreadPoolExecutor(8) as threads:
-        clients = [threads.submit(ask_until_refused) for _ in range(8)]
-        wait_for(lambda: n_ok > 500, "replies")
-        process.send_signal(signal.SIGINT)
-        for client in clients:
-            client.result(20)
-    assert process.popen.wait(10) == 0
-
-
-def test_run_passes_a_hangup_on_to_its_router(site: Site, folder: Path) -> None:
-    log = folder / "access.log"
-    process = site.start("run", "good:app", "--access-log", str(log), *run_options(site), cwd=folder)
-    process.wait_output("Ctrl-C stops")
-    log.rename(folder / "access.log.1")
-    process.send_signal(signal.SIGHUP)
-    wait_for(log.exists, "a new log")
-    assert site.get()[0] == 200
-    wait_for(lambda: '"GET /" 200' in log.read_text(), "the request in the new log")
-
-
-def test_what_an_application_starts_does_not_inherit_the_pipes(site: Site, folder: Path) -> None:
-    (folder / "curious.py").write_text(
-        "import os, subprocess, sys\n"
-        "VARIABLES = [name for name in os.environ if name in ('ZEROGATE_PARENT_FD', 'ZEROGATE_REPORT_FD')]\n"
-        + APPLICATION.replace('b"here\\n"', "repr(VARIABLES).encode()")
-    )
-    site.start("run", "curious:app", "--processes", "1", *run_options(site), cwd=folder).wait_output("Ctrl-C stops")
-    assert site.get()[2] == b"[]"
-
-
 # The rest
 
 
@@ -550,10 +332,3 @@ def test_either_event_loop_works(site: Site, loop: str) -> None:
     assert site.get(method="POST", body=b"x" * 300_000)[0] == 200
     assert worker.terminate() == 0
     assert router.terminate() == 0
-
-
-def test_either_event_loop_works_for_run(site: Site, folder: Path) -> None:
-    process = site.start("run", "good:app", "--loop", "asyncio", *run_options(site), cwd=folder)
-    process.wait_output("Ctrl-C stops")
-    assert site.get()[2] == b"here\n"
-    assert process.terminate() == 0

@@ -453,9 +453,6 @@ def test_a_chunked_body_that_grows_too_large(shared: ServedSite, client: HttpCon
     shared.wait_in_flight(0)
 
 
-STUCK = pytest.mark.xfail(strict=True, reason="the block is larger than the head: nothing is said, and a slot is lost")
-
-
 @pytest.mark.parametrize(
     ("size", "n_fields"),
     [
@@ -464,11 +461,11 @@ STUCK = pytest.mark.xfail(strict=True, reason="the block is larger than the head
         (63_500, 1),
         (63_500, 98),
         (65_200, 1),
-        pytest.param(65_200, 98, marks=STUCK),
-        pytest.param(65_400, 1, marks=STUCK),
-        pytest.param(65_400, 98, marks=STUCK),
-        pytest.param(65_536, 1, marks=STUCK),
-        pytest.param(65_536, 98, marks=STUCK),
+        (65_200, 98),
+        (65_400, 1),
+        (65_400, 98),
+        (65_536, 1),
+        (65_536, 98),
     ],
 )
 def test_a_head_up_to_the_limit_is_answered(size: int, n_fields: int) -> None:

@@ -1,6 +1,6 @@
 """Half-open connections: the network between worker and router goes away without a word.
 
-Two network namespaces of our own and a veth pair between them; every address is inside. Needs root, `ip` and `iptables`.
+Two network namespaces of our own, a veth pair between them, and every address inside. Needs root, `ip`, `iptables`.
 """
 
 import contextlib

@@ -208,7 +208,7 @@ PROOFS = {
     ],
     "a worker is stopped (Ctrl-C, SIGTERM)": [
         "test_draining.py::test_rolling_restarts_of_every_worker_fail_nothing",
-        "test_cli.py::test_a_stop_is_a_success",
+        "test_run.py::test_a_stop_is_a_success",
     ],
     "a worker starts": ["test_order.py::test_a_worker_that_joins_takes_the_oldest_that_waits"],
     "no worker is there, or all are full": [

@@ -111,9 +111,7 @@ def test_a_draining_worker_leaves_every_router() -> None:
     with make_fleet(CAPACITY) as fleet, contextlib.ExitStack() as stack:
         for site in fleet.sites:
             site.chaos_worker("other")
-        loads = [
-            stack.enter_context(Load(site.http_port, [Clients(get, 8), Clients(post, 4)])) for site in fleet.sites
-        ]
+        loads = [stack.enter_context(Load(site.http_port, [Clients(get, 8), Clients(post, 4)])) for site in fleet.sites]
         for load in loads:
             load.wait_ok(50)
         assert fleet.worker.terminate() == 0
@@ -161,4 +159,3 @@ def test_stream_ids_run_out_and_nobody_notices() -> None:
         wait_for(lambda: router.n_fds() < 30, "and no descriptors", 5)
     finally:
         site.close()
-

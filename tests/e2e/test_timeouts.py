@@ -1,4 +1,4 @@
-"""Each time-out and each limit that has an option: with a short one, what the client sees, and what the worker hears."""
+"""Each time-out and limit that has an option: with a short one, what the client sees, and what the worker hears."""
 
 import contextlib
 import signal

@@ -6,9 +6,39 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from tests.support.processes import Process, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
+
+APPLICATION = """
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        raise NotImplementedError
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"here\\n"})
+
+
+number = 7
+"""
+
+# Modules by name. All but `good` cannot be loaded.
+MODULES = {
+    "good": APPLICATION,
+    "raising": "1 / 0\n",
+    "missing": "import a_module_that_is_not_there\n",
+    "unreadable": "def (\n",
+    "leaving": "import sys\nsys.exit(3)\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A directory with MODULES in it."""
+    for name, text in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    return tmp_path
 
 
 def clean_environment(**variables: str) -> dict[str, str]:

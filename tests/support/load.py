@@ -94,7 +94,7 @@ class Report:
         return f"ok={self.ok} failed={dict(self.failed)} mixed={self.mixed} aborted={self.aborted}"
 
     def percentile_s(self, share: float, since: float = 0.0, until: float = float("inf")) -> float:
-        """The latency in seconds that `share` of the replies in a span of time.monotonic kept; 0.0 if there were none."""
+        """The latency in seconds that `share` of the replies in a span of time.monotonic kept; 0.0 without any."""
         taken = sorted(s.took_s for s in self.samples if since <= s.began_at < until)
         return taken[min(len(taken) - 1, int(share * len(taken)))] if taken else 0.0
 
@@ -208,7 +208,7 @@ class Connection:
         return b"".join(pieces)
 
 
-# A kind of client: makes one request, over and over. It counts itself; RequestError and MixedUpError are counted for it.
+# A kind of client: makes one request and counts it. RequestError and MixedUpError are counted for it.
 Kind = Callable[["Load", Connection], Awaitable[None]]
 
 

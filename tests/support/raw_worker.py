@@ -194,12 +194,12 @@ class RawWorker(RawLink):
         body = b""
         while True:
             event = self.next(events.Data)
-            assert event.stream is stream
-            body += event.data
-            self.session.consumed(stream, len(event.data))
+            self.session.consumed(event.stream, len(event.data))
             self.flush()
-            if event.fin:
-                return body
+            if event.stream is stream:
+                body += event.data
+                if event.fin:
+                    return body
 
     def reply(self, stream: Stream, status: str = "200", *pairs: tuple[str, str], body: bytes = b"ok") -> None:
         """A whole reply at once, with its length."""

@@ -38,8 +38,8 @@ class TcpProxy:
     """Listens on `port` and passes connections on to `target_port`, both on 127.0.0.1.
 
     The faults are plain attributes, for all connections: `delay_s` one way, `bytes_per_s` (0: as fast as it goes),
-    `is_silent` (takes, passes nothing on, and says nothing), `refuses` (new connections are reset). What has come is not
-    lost while silent: it is passed on when the silence ends, as TCP would.
+    `is_silent` (takes, passes nothing on, and says nothing), `refuses` (new connections are reset). What has come is
+    not lost while silent: it is passed on when the silence ends, as TCP would.
     """
 
     def __init__(self, target_port: int) -> None:

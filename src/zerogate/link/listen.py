@@ -16,11 +16,16 @@ SYSTEMD_FIRST_FD = 3
 
 
 class Listener:
-    """One listening socket and its server. `path` is what to remove in the end, for a Unix socket of our own."""
+    """One listening socket and its server. `path` is what to remove in the end, for a Unix socket of our own.
 
-    def __init__(self, sock: socket.socket, label: str, path: str = "") -> None:
+    An inherited socket stays open elsewhere: who waits there to be accepted is not lost when we close it.
+    """
+
+    def __init__(self, sock: socket.socket, label: str, path: str = "", *, is_inherited: bool = False) -> None:
         sock.setblocking(False)
         self._sock = sock
+        self._is_inherited = is_inherited
+        self._make_protocol: Callable[[], asyncio.Protocol] | None = None
         self._path = os.path.abspath(path) if path else ""
         self._inode = os.stat(path).st_ino if path else 0
         self._server: asyncio.Server | None = None
@@ -33,10 +38,23 @@ class Listener:
 
     async def start(self, make_protocol: Callable[[], asyncio.Protocol]) -> None:
         loop = asyncio.get_running_loop()
+        self._make_protocol = make_protocol
         if self._sock.family == socket.AF_UNIX:
             self._server = await loop.create_unix_server(make_protocol, sock=self._sock, backlog=BACKLOG)
         else:
             self._server = await loop.create_server(make_protocol, sock=self._sock, backlog=BACKLOG)
+
+    async def stop(self) -> None:
+        """Close, but take those first who have connected and wait to be accepted: the kernel would reset them."""
+        waiting: list[socket.socket] = []
+        with contextlib.suppress(OSError):
+            while self._server is not None and not self._is_inherited and len(waiting) < BACKLOG:
+                waiting.append(self._sock.accept()[0])
+        self.close()
+        if self._make_protocol is not None:
+            loop = asyncio.get_running_loop()
+            connecting = (loop.connect_accepted_socket(self._make_protocol, sock) for sock in waiting)
+            await asyncio.gather(*connecting, return_exceptions=True)
 
     def close(self) -> None:
         """Take no new connections. A Unix socket's path is removed unless a successor has replaced it."""
@@ -122,7 +140,7 @@ def inherited_listeners(environ: dict[str, str] | os._Environ[str] = os.environ)
         sock = socket.socket(fileno=SYSTEMD_FIRST_FD + index)
         os.set_inheritable(sock.fileno(), False)
         label = f"--{name} (from systemd)"
-        (result.http if name == "http" else result.bind).append(Listener(sock, label))
+        (result.http if name == "http" else result.bind).append(Listener(sock, label, is_inherited=True))
     return result
 
 

@@ -65,6 +65,8 @@ class Router:
 
     async def stop(self) -> None:
         """Take nothing new, finish what is in flight within `grace`, send the workers away."""
+        for listener in self.http_listeners:
+            await listener.stop()
         self._close_listeners()
         self.frontend.stop()
         for link in list(self.links):
