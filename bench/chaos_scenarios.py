@@ -224,7 +224,7 @@ def slope_per_s(points: list[tuple[float, float]]) -> float:
 
 
 class Soak:
-    """Whatever may happen to a site, at random, for a long time. Two workers and the router live on: they are weighed."""
+    """Whatever may happen to a site, at random. The router and two workers live through it all: they are weighed."""
 
     def __init__(self, site: ChaosSite, seed: int) -> None:
         self.site = site

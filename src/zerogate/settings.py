@@ -147,7 +147,7 @@ class WorkerSettings(LinkSettings):
     lifespan: str = option("auto", "The application's start-up and shutdown events.", choices=("auto", "on", "off"))
     root_path: str = option("", "ASGI root_path: the prefix that the application is mounted at.")
     redial_min: float = duration(0.05, "Shortest wait before dialling again.")
-    redial_max: float = duration(2.0, "Longest wait before dialling again.")
+    redial_max: float = duration(1.0, "Longest wait before dialling again.")
 
 
 def environment_name(setting: str) -> str:

@@ -111,7 +111,7 @@ async def has_left(receive: Receive, seconds: float) -> bool:
 
 
 async def stream(scope: Scope, token: str, options: dict[str, str], receive: Receive, send: Send) -> None:
-    """`?bytes=N` of lines of the token, with `?pause=` seconds after each piece; `?length=1` says how many it will be."""
+    """`?bytes=N` of lines of the token, `?pause=` seconds after each piece; `?length=1` says how many it will be."""
     size = int(options["bytes"])
     pause_s = float(options.get("pause", "0"))
     line = f"{token}\n".encode()

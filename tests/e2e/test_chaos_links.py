@@ -38,7 +38,7 @@ def far_worker(chaos: ChaosSite, proxy: TcpProxy, name: str = "far", *options: s
 def test_a_reply_that_is_cut_is_seen_to_be_cut(chaos: ChaosSite, proxy: TcpProxy, reset: bool) -> None:
     """Whatever frames it: chunks, a length, or the end of the connection."""
     chaos.chaos_router()
-    far_worker(chaos, proxy)
+    far_worker(chaos, proxy, "far", "--cancel-after", "200ms")
     with chaos.open() as chunked, chaos.open() as length, chaos.open() as old:
         chunked.get("/stream/chunked?bytes=2000000&pause=0.05")
         length.get("/stream/length?bytes=2000000&pause=0.05&length=1")

@@ -231,12 +231,7 @@ CANNOT_START = {
 
 @pytest.mark.parametrize("name", CANNOT_START)
 @pytest.mark.parametrize("command", ["worker", "run"])
-def test_an_application_that_cannot_be_loaded(
-    command: str, name: str, folder: Path, request: pytest.FixtureRequest
-) -> None:
-    if (command, name) == ("worker", "an import that leaves"):
-        reason = "the loader lets SystemExit through: exit code 3, and not a word"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_an_application_that_cannot_be_loaded(command: str, name: str, folder: Path) -> None:
     app, *words = CANNOT_START[name]
     options = ["--http", "127.0.0.1:0", "--bind", "tcp://127.0.0.1:0", "--admin", "off"] if command == "run" else []
     assert_one_line(run_command(command, app, *options, cwd=folder), 1, *words)

@@ -143,6 +143,20 @@ def test_a_router_is_replaced_under_load(chaos: ChaosSite) -> None:
     assert max(chaos.runs().values()) == 1
 
 
+def test_who_has_connected_is_served_by_the_router_that_stops(chaos: ChaosSite) -> None:
+    """Also who is not accepted yet when it closes its port."""
+    router = chaos.chaos_router()
+    chaos.chaos_worker("a")
+    with Load(chaos.http_port, [Clients(churn, 64)]) as load:
+        for _ in range(6):
+            load.wait_ok(200)
+            successor = chaos.chaos_router()
+            assert router.terminate() == 0
+            router = successor
+        load.wait_ok(200)
+    assert load.report.is_clean, load.report
+
+
 def test_a_long_download_ends_on_the_old_router(chaos: ChaosSite) -> None:
     old = chaos.chaos_router()
     chaos.chaos_worker("a")
@@ -301,7 +315,7 @@ def test_a_second_signal_ends_run_at_once(chaos: ChaosSite) -> None:
     run, mark = start_run(chaos)
     with chaos.open() as client:
         client.get("/deaf/forever")
-        chaos.wait_running(1)
+        chaos.wait_in_flight(1)
         run.send_signal(signal.SIGTERM)
         run.wait_output("stopping")
         run.send_signal(signal.SIGTERM)

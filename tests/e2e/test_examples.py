@@ -174,9 +174,6 @@ def test_it_asks_for_a_body_that_is_held_back(site: Site) -> None:
         assert client.read_chunk() == b"body"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="request_block() leaves out `upgrade`: a worker waits for a body that never ends"
-)
 def test_it_answers_an_upgrade_as_a_plain_request(site: Site) -> None:
     site.router()
     start_worker(site)

@@ -298,7 +298,6 @@ def test_weights(site: Site) -> None:
     assert collections.Counter(who_answers(site, 60)) == {"weight-100": 10, "weight-200": 20, "weight-300": 30}
 
 
-@pytest.mark.xfail(strict=True, reason="a worker has one turn for all its pools, whose clocks differ")
 def test_turns_in_one_route_are_not_used_up_in_another(site: Site) -> None:
     """A worker of two routes, busy in one of them, takes its turns in the other all the same."""
     site.router()

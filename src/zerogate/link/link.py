@@ -23,7 +23,7 @@ logger = logging.getLogger("zerogate.link")
 # Above this much unsent output DATA is held back, so that streams share a slow link in turn.
 HIGH_WATER_BYTES = 256 * 1024
 # DATA stops at the high-water mark; only replies to a flood of control frames can go so far beyond it.
-MAX_BACKLOG_BYTES = 32 * 1024 * 1024
+MAX_BACKLOG_BYTES = 8 * 1024 * 1024
 
 # libzmq counts a PING's time to live in 16 bits of milliseconds.
 MAX_PING_TTL_S = 65.0

@@ -155,4 +155,4 @@ def _explain(error: OSError, where: str) -> str:
         case errno.ENOENT:
             return f"no such directory for {where}"
         case _:
-            return f"cannot listen on {where}: {error.strerror}"
+            return f"cannot listen on {where}: {error.strerror or error}"

@@ -19,7 +19,7 @@ from zerogate.router.client import Client
 from zerogate.router.request_block import Forwarding, request_block
 from zerogate.wire.http1 import RequestHead
 from zerogate.wire.spdy.frames import RstStatus
-from zerogate.wire.spdy.headers import encode_block
+from zerogate.wire.spdy.headers import encode_block, merge_fields
 from zerogate.wire.spdy.streams import Stream
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Exchange:
         """The request's body is complete; or the client has closed its half of a tunnel."""
         self._request_ended = True
         if trailers:
-            self._trailers = dict(trailers)
+            self._trailers = merge_fields(trailers)
         stream = self._stream
         if stream is None:
             return

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from email.utils import formatdate
 
 from zerogate.router.access_log import AccessLog
@@ -49,7 +50,7 @@ class Frontend:
     def make_exchange(self, client: Client, head: RequestHead, forwarding: Forwarding) -> Exchange:
         self.counters.requests += 1
         request_id = (forwarding.is_trusted and forwarding.request_id(head)) or self.new_request_id()
-        return Exchange(self.dispatcher, client, head, forwarding, request_id, self.loop.time())
+        return Exchange(self.dispatcher, client, head, forwarding, request_id, time.monotonic())
 
     def new_request_id(self) -> bytes:
         """Unique among all routers: 64 random bits of this process, then a count."""
@@ -75,7 +76,7 @@ class Frontend:
         if exchange.status:
             self.counters.replies[exchange.status // 100] += 1
         if self._access_log is not None:
-            self._access_log.write(address, exchange, n_bytes, self.loop.time())
+            self._access_log.write(address, exchange, n_bytes, time.monotonic())
 
     def reopen_log(self) -> None:
         if self._access_log is not None:

@@ -222,6 +222,7 @@ class Http1Client(asyncio.Protocol):
         if exchange is not None:
             has_begun = exchange.state is State.REPLYING
             exchange.client_gone()
+            exchange.status = exchange.status or error.status
             self._frontend.note(self.address, exchange, self._bytes_out)
             if has_begun:
                 self.cut()

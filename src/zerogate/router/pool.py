@@ -1,9 +1,9 @@
 """Pools: the workers of one route, whose turn it is, and who waits for one of them.
 
 **Picking.** Of the workers with room, the one with the least in flight over its weight; among equals, the one whose
-turn comes first. A turn is a virtual time, as in start-time fair queueing: each pick moves the worker's turn on by
-1/weight from the pool's clock, so equals alternate, a weight of 200 comes twice as often as 100, and who was away or
-has just joined starts at the clock and gets no burst.
+turn comes first, and at the very start the one whose name does. A turn is a virtual time, as in start-time fair
+queueing: each pick moves the worker's turn on by 1/weight from the pool's clock, so equals alternate, a weight of 200
+comes twice as often as 100, and who was away or has just joined starts at the clock and gets no burst.
 
 The workers are in a heap by (load, turn). An entry is never updated: a worker whose key changed is pushed again, and an
 entry whose key is no longer its worker's is dropped when it comes up. So a pick costs O(log n), and so does a release.
@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 SLACK = 4
 MIN_SLACK = 64
 
-Entry = tuple[float, float, int, Worker]
+Entry = tuple[float, float, tuple[str, int], Worker]
 
 
 class Pool:
     """The workers of one route and its queue. Offer a worker only while it has room."""
 
-    __slots__ = ("_heap", "_max_entries", "clock", "queue", "route", "workers")
+    __slots__ = ("_clock", "_heap", "_max_entries", "_turns", "queue", "route", "workers")
 
     def __init__(self, route: Route, queue: "Queue") -> None:
         self.route = route
         self.workers: dict[int, Worker] = {}
         self.queue = queue
-        self.clock = 0.0
+        self._clock = 0.0
+        self._turns: dict[int, float] = {}
         self._heap: list[Entry] = []
         self._max_entries = MIN_SLACK
 
@@ -45,20 +46,18 @@ class Pool:
 
     def add(self, worker: Worker) -> None:
         self.workers[worker.serial] = worker
-        if worker.turn < self.clock:
-            worker.turn = self.clock
+        self._turns[worker.serial] = self._clock
         if worker.has_room:
             self.offer(worker)
 
     def remove(self, worker: Worker) -> None:
         del self.workers[worker.serial]
-        # No entry has its key any more, here or in the worker's other pools: there it has to be offered again.
-        worker.turn += worker.share
+        del self._turns[worker.serial]
 
     def offer(self, worker: Worker) -> None:
         """The worker's load or standing has changed and it has room: it may be picked again."""
         heap = self._heap
-        heappush(heap, (worker.load, worker.turn, worker.serial, worker))
+        heappush(heap, (worker.load, self._turns[worker.serial], worker.rank, worker))
         if len(heap) > self._max_entries:
             self._sweep()
 
@@ -68,9 +67,10 @@ class Pool:
         The exchange is counted as the worker's.
         """
         heap = self._heap
+        turns = self._turns
         while heap:
             load, turn, _, worker = heap[0]
-            if load != worker.load or turn != worker.turn or not worker.has_room:
+            if load != worker.load or turn != turns.get(worker.serial) or not worker.has_room:
                 heappop(heap)
             elif avoid and worker.serial in avoid:
                 return self._pick_other(avoid)
@@ -81,9 +81,11 @@ class Pool:
 
     def take(self, worker: Worker) -> None:
         """Count an exchange as the worker's, and move its turn on."""
-        if worker.turn > self.clock:
-            self.clock = worker.turn
-        worker.turn = self.clock + worker.share
+        turns = self._turns
+        turn = turns[worker.serial]
+        if turn > self._clock:
+            self._clock = turn
+        turns[worker.serial] = self._clock + worker.share
         worker.take()
         if worker.has_room:
             for pool in worker.pools:
@@ -100,7 +102,8 @@ class Pool:
         return worker or self.pick()
 
     def _sweep(self) -> None:
-        self._heap = [(w.load, w.turn, w.serial, w) for w in self.workers.values() if w.has_room]
+        turns = self._turns
+        self._heap = [(w.load, turns[w.serial], w.rank, w) for w in self.workers.values() if w.has_room]
         heapify(self._heap)
         self._max_entries = MIN_SLACK + SLACK * len(self.workers)
 

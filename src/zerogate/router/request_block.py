@@ -13,22 +13,8 @@ from zerogate.wire.http1 import RequestHead
 from zerogate.wire.spdy.headers import encode_pair
 
 # Fields that say who the client is. Believed from trusted proxies only; from others dropped, not appended to.
-CLAIMS = frozenset(
-    {
-        b"forwarded",
-        b"x-real-ip",
-        b"x-request-id",
-        b"x-forwarded-for",
-        b"x-forwarded-proto",
-        b"x-forwarded-host",
-        b"x-forwarded-port",
-        b"x-forwarded-prefix",
-        b"x-forwarded-server",
-        b"x-forwarded-ssl",
-        b"x-forwarded-scheme",
-        b"x-forwarded-by",
-    }
-)
+CLAIMS = frozenset({b"forwarded", b"x-real-ip", b"x-request-id"})
+CLAIMS_PREFIX = b"x-forwarded-"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -49,7 +35,7 @@ _FORWARDED_HOST = _name_prefix(b"x-forwarded-host")
 _REQUEST_ID = _name_prefix(b"x-request-id")
 
 # The prefix of each field name met so far; empty for those that don't cross. Bounded, as names come from clients.
-_prefixes = dict.fromkeys(CLAIMS, b"")
+_prefixes: dict[bytes, bytes] = {}
 _MAX_PREFIXES = 1024
 _MAX_NAME_BYTES = 64
 
@@ -89,8 +75,8 @@ class Forwarding:
         """`:scheme`, `x-forwarded-for`, `x-forwarded-proto` and `x-real-ip`, encoded."""
         if not self.is_trusted:
             return self._pairs
-        claims = {name: value for name, value in head.fields if name in CLAIMS}
-        address = self._peel(claims.get(b"x-forwarded-for", b""))
+        claims = dict(head.fields)
+        address = self._peel(b",".join(value for name, value in head.fields if name == b"x-forwarded-for"))
         scheme = claims.get(b"x-forwarded-proto", self.scheme)
         if scheme not in (b"http", b"https"):
             scheme = self.scheme
@@ -171,7 +157,8 @@ def _head_pairs(head: RequestHead, forwarded_host: bytes) -> bytes:
         _length(len(forwarded_host)),
         forwarded_host,
     ]
-    parts[0] = _length(_N_OWN_PAIRS + _add_fields(head.fields, parts))
+    fields = [*head.fields, (b"upgrade", head.upgrade)] if head.upgrade else head.fields
+    parts[0] = _length(_N_OWN_PAIRS + _add_fields(fields, parts))
     return b"".join(parts)
 
 
@@ -200,7 +187,7 @@ def _add_fields(fields: list[tuple[bytes, bytes]], parts: list[bytes]) -> int:
 
 
 def _learn_prefix(name: bytes) -> bytes:
-    prefix = _name_prefix(name)
+    prefix = b"" if name in CLAIMS or name.startswith(CLAIMS_PREFIX) else _name_prefix(name)
     if len(_prefixes) < _MAX_PREFIXES and len(name) <= _MAX_NAME_BYTES:
         _prefixes[name] = prefix
     return prefix

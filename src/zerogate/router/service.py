@@ -103,7 +103,7 @@ class Router:
             worker = Worker(link, DEFAULT_CAPACITY if capacity is None else capacity, self._loop.time())
             self.links[link] = worker
             self.counters.joined += 1
-        worker.name = join.name
+        worker.set_name(join.name)
         worker.software = join.software
         worker.set_weight(join.weight)
         routes = ", ".join(str(route) for route in join.routes)

@@ -28,7 +28,7 @@ class Away(enum.Flag):
 class Worker:
     """One joined worker, on one link.
 
-    Pools order workers by `load`, in-flight exchanges over weight, and among equals by `turn`, a virtual time.
+    Pools order workers by `load`, in-flight exchanges over weight, among equals by whose turn it is, then by `rank`.
     """
 
     __slots__ = (
@@ -43,18 +43,19 @@ class Worker:
         "load",
         "name",
         "pools",
+        "rank",
         "rests",
         "serial",
         "served",
         "share",
         "software",
-        "turn",
         "weight",
     )
 
     def __init__(self, link: Link, capacity: int, now: float) -> None:
         self.link = link
-        self.name = "?"
+        self.serial = next(_serials)
+        self.set_name("?")
         self.software = ""
         self.weight = DEFAULT_WEIGHT
         self.share = 1.0
@@ -63,8 +64,6 @@ class Worker:
         self.in_flight = 0
         self.served = 0
         self.load = 0.0
-        self.turn = 0.0
-        self.serial = next(_serials)
         self.joined_at = now
         self.failures = 0
         self.rests = 0
@@ -79,6 +78,10 @@ class Worker:
     def state(self) -> str:
         """One word for people."""
         return next((reason.name.lower() for reason in Away if reason in self.away and reason.name), "up")
+
+    def set_name(self, name: str) -> None:
+        self.name = name
+        self.rank = (name, self.serial)
 
     def set_weight(self, weight: int) -> None:
         self.weight = weight

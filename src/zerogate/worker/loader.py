@@ -25,7 +25,7 @@ def load_application(target: str) -> Any:
         if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             raise StartError(f"no module named {error.name!r}, here ({os.getcwd()}) or installed") from error
         raise StartError(_import_failure(module_name, error)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StartError(_import_failure(module_name, error)) from error
     for name in attribute.split("."):
         try:
@@ -37,6 +37,6 @@ def load_application(target: str) -> Any:
     return found
 
 
-def _import_failure(module_name: str, error: Exception) -> str:
+def _import_failure(module_name: str, error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"importing {module_name!r} failed: {type(error).__name__}: {error} ({last.filename}:{last.lineno})"
