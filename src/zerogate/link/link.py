@@ -25,6 +25,9 @@ HIGH_WATER_BYTES = 256 * 1024
 # DATA stops at the high-water mark; only replies to a flood of control frames can go so far beyond it.
 MAX_BACKLOG_BYTES = 8 * 1024 * 1024
 
+# Pieces of output that are written at once, without waiting for more.
+MAX_BATCH = 4096
+
 # libzmq counts a PING's time to live in 16 bits of milliseconds.
 MAX_PING_TTL_S = 65.0
 
@@ -181,6 +184,17 @@ class Link(asyncio.Protocol):
         if self._transport is not None and not self.is_closed:
             self._transport.abort()
 
+    def fail(self, reason: str) -> None:
+        """The peer has broken the rules, or is not there: say so in the log, and end the link."""
+        if not self._reason:
+            self._reason = reason
+            logger.warning("link to %s ended: %s", self.peer, reason)
+        if self._transport is not None and not self.is_closed:
+            if self._transport.get_write_buffer_size():
+                self._transport.abort()
+            else:
+                self._transport.close()
+
     def after_batch(self, call: Any) -> None:
         """Call when every event of the bytes now being read has been handed on."""
         self._late.append(call)
@@ -217,6 +231,9 @@ class Link(asyncio.Protocol):
         error = connection.error or self.session.error
         if error is not None:
             self._fail(error)
+        elif len(self.session.output) > MAX_BATCH:
+            # The event loop may read many times in a turn: what a flood makes us say must not pile up meanwhile.
+            self._flush()
         elif not self._is_flush_due:
             # Behind the tasks that these events made: what those send in their first step goes with this write.
             self._flush_soon()
@@ -290,7 +307,7 @@ class Link(asyncio.Protocol):
         self._flush_soon()
 
     def _check_handshake(self) -> None:
-        self._fail_with(f"no handshake within {self._settings.handshake_timeout:g} s")
+        self.fail(f"no handshake within {self._settings.handshake_timeout:g} s")
 
     def _check_liveness(self) -> None:
         settings = self._settings
@@ -300,7 +317,7 @@ class Link(asyncio.Protocol):
         self._heard += max(0.0, now - self._check_due - interval)
         silent = now - self._heard
         if silent >= settings.lost_after:
-            self._fail_with(f"silent for {silent:.1f} s")
+            self.fail(f"silent for {silent:.1f} s")
             return
         if silent >= settings.suspect_after and not self.is_suspect:
             self.is_suspect = True
@@ -312,17 +329,7 @@ class Link(asyncio.Protocol):
 
     def _fail(self, error: WireError) -> None:
         self._flush()
-        self._fail_with(error.reason)
-
-    def _fail_with(self, reason: str) -> None:
-        if not self._reason:
-            self._reason = reason
-            logger.warning("link to %s ended: %s", self.peer, reason)
-        if self._transport is not None and not self.is_closed:
-            if self._transport.get_write_buffer_size():
-                self._transport.abort()
-            else:
-                self._transport.close()
+        self.fail(error.reason)
 
     def _flush_soon(self) -> None:
         if not self._is_flush_due:

@@ -95,6 +95,7 @@ class Router:
             join = parse_join(fields, self.settings.max_routes)
         except JoinError as error:
             self._note_refusal(link, error.reason)
+            logger.warning("%s cannot join: %s", link.peer, error.reason)
             link.send_reply(stream, refused(error), True)
             return
         worker = self.links.get(link)
@@ -181,12 +182,11 @@ class Router:
 
     def _expect_join(self, link: Link) -> None:
         if self.links.get(link, ...) is None:
-            link.abort(f"no JOIN within {self.settings.handshake_timeout:g} s")
+            link.fail("no JOIN in time")
 
     def _note_refusal(self, link: Link, reason: str) -> None:
         self.counters.links_failed += 1
         self.refusals.append({"peer": link.peer, "reason": reason, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
-        logger.warning("%s cannot join: %s", link.peer, reason)
 
     def _status(self) -> dict[str, Any]:
         return status_of(self)
