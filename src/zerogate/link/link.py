@@ -20,10 +20,11 @@ from zerogate.wire.spdy.streams import Stream
 
 logger = logging.getLogger("zerogate.link")
 
-# Above this much unsent output DATA is held back, so that streams share a slow link in turn.
+# Above this much unsent output DATA is held back, so that streams share a slow link in turn. And no more of it is
+# framed in one turn of the event loop: the windows of all streams together are far more.
 HIGH_WATER_BYTES = 256 * 1024
 # DATA stops at the high-water mark; only replies to a flood of control frames can go so far beyond it.
-MAX_BACKLOG_BYTES = 8 * 1024 * 1024
+MAX_BACKLOG_BYTES = 16 * 1024 * 1024
 
 # Pieces of output that are written at once, without waiting for more.
 MAX_BATCH = 4096
@@ -97,6 +98,7 @@ class Link(asyncio.Protocol):
             session_window=settings.session_window,
             max_concurrent=max_concurrent,
             last_stream_id=settings.last_stream_id,
+            max_batch_bytes=HIGH_WATER_BYTES,
         )
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -341,6 +343,10 @@ class Link(asyncio.Protocol):
         if not self.is_ready or not self.session.output:
             return
         self._write(self._zmtp.encode(self.session.take_output()))
+        if self.session.is_held and not self._is_paused:
+            # The batch was full, and the transport is not: go on in the next turn, when others have had theirs.
+            self._dispatch(self.session.release())
+            self._flush_soon()
 
     def _write_zmtp(self) -> None:
         output = self._zmtp.take_output()

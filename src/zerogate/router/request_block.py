@@ -36,6 +36,10 @@ _REQUEST_ID = _name_prefix(b"x-request-id")
 
 # The prefix of each field name met so far; empty for those that don't cross. Bounded, as names come from clients.
 _prefixes: dict[bytes, bytes] = {}
+# From trusted proxies all cross, but for those that we say ourselves.
+_trusted_prefixes = dict.fromkeys(
+    (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip", b"x-request-id"), b""
+)
 _MAX_PREFIXES = 1024
 _MAX_NAME_BYTES = 64
 
@@ -128,15 +132,15 @@ def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) 
     never the same, comes last, so that a worker can recognise all that is before it.
     """
     if forwarding.is_trusted:
-        begin = _head_pairs(head, forwarding.host(head))
+        begin = _head_pairs(head, forwarding.host(head), _trusted_prefixes)
     elif head.note is None:
-        head.note = begin = _head_pairs(head, head.host)
+        head.note = begin = _head_pairs(head, head.host, _prefixes)
     else:
         begin = cast(bytes, head.note)
     return b"%b%b%b%b%b" % (begin, forwarding.pairs(head), _REQUEST_ID, _length(len(request_id)), request_id)
 
 
-def _head_pairs(head: RequestHead, forwarded_host: bytes) -> bytes:
+def _head_pairs(head: RequestHead, forwarded_host: bytes, prefixes: dict[bytes, bytes]) -> bytes:
     """The count of all pairs, and those that follow from the head."""
     method = head.method
     target = head.target
@@ -158,18 +162,18 @@ def _head_pairs(head: RequestHead, forwarded_host: bytes) -> bytes:
         forwarded_host,
     ]
     fields = [*head.fields, (b"upgrade", head.upgrade)] if head.upgrade else head.fields
-    parts[0] = _length(_N_OWN_PAIRS + _add_fields(fields, parts))
+    parts[0] = _length(_N_OWN_PAIRS + _add_fields(fields, parts, prefixes))
     return b"".join(parts)
 
 
-def _add_fields(fields: list[tuple[bytes, bytes]], parts: list[bytes]) -> int:
+def _add_fields(fields: list[tuple[bytes, bytes]], parts: list[bytes], prefixes: dict[bytes, bytes]) -> int:
     """Encode the fields that cross. Returns how many pairs they make: the values of a repeated name make one."""
     positions: dict[bytes, int] = {}
     append = parts.append
     for name, value in fields:
-        prefix = _prefixes.get(name)
+        prefix = prefixes.get(name)
         if prefix is None:
-            prefix = _learn_prefix(name)
+            prefix = _learn_prefix(name, prefixes)
         if not prefix:
             continue
         if name in positions:
@@ -186,8 +190,9 @@ def _add_fields(fields: list[tuple[bytes, bytes]], parts: list[bytes]) -> int:
     return len(positions)
 
 
-def _learn_prefix(name: bytes) -> bytes:
-    prefix = b"" if name in CLAIMS or name.startswith(CLAIMS_PREFIX) else _name_prefix(name)
-    if len(_prefixes) < _MAX_PREFIXES and len(name) <= _MAX_NAME_BYTES:
-        _prefixes[name] = prefix
+def _learn_prefix(name: bytes, prefixes: dict[bytes, bytes]) -> bytes:
+    is_claim = prefixes is _prefixes and (name in CLAIMS or name.startswith(CLAIMS_PREFIX))
+    prefix = b"" if is_claim else _name_prefix(name)
+    if len(prefixes) < _MAX_PREFIXES and len(name) <= _MAX_NAME_BYTES:
+        prefixes[name] = prefix
     return prefix

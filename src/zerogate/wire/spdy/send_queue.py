@@ -13,13 +13,16 @@ from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, SendWindow
 class SendQueue:
     """Frames DATA into `output` as far as the stream's window, the session's and `is_held` allow.
 
-    The rest waits in its stream. A stream is in the queue if it has something to send and its own window does not
-    forbid it; unless the queue is held or the session's window is used up, it is therefore empty.
+    After `max_batch_bytes` it holds itself, so that what is framed in one go is bounded by less than the windows of all
+    streams. The rest waits in its stream. A stream is in the queue if it has something to send and its own window does
+    not forbid it; unless the queue is held or the session's window is used up, it is therefore empty.
     """
 
-    __slots__ = ("_output", "_queue", "_writer", "is_held", "window")
+    __slots__ = ("_max_batch_bytes", "_output", "_queue", "_writer", "batch_bytes", "is_held", "window")
 
-    def __init__(self, output: list[bytes], writer: BlockWriter) -> None:
+    def __init__(self, output: list[bytes], writer: BlockWriter, max_batch_bytes: int) -> None:
+        self._max_batch_bytes = max_batch_bytes
+        self.batch_bytes = 0  # framed since the output was taken
         self.window = SendWindow(DEFAULT_WINDOW_BYTES)
         self.is_held = False
         self._output = output
@@ -44,6 +47,7 @@ class SendQueue:
                 self._output.append(frames.data_header(stream.id, size, fin))
                 if size:
                     self._output.append(data)
+                    self._count(size)
                 return True
         self._keep(stream, data)
         stream.pending_bytes += size
@@ -85,6 +89,11 @@ class SendQueue:
                     ended.append(stream)
         return ended
 
+    def _count(self, size: int) -> None:
+        self.batch_bytes += size
+        if self.batch_bytes > self._max_batch_bytes:
+            self.is_held = True
+
     def _keep(self, stream: Stream, item: bytes | HeldBlock) -> None:
         if stream.pending is None:
             stream.pending = deque()
@@ -121,6 +130,7 @@ class SendQueue:
         stream.pending_bytes -= size
         self._output.append(frames.data_header(stream.id, size, stream.local == ENDING and not pending))
         self._output += pieces
+        self._count(size)
         if size and not stream.pending_bytes:
             events.append(Writable(stream))
 

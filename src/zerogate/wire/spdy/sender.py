@@ -44,6 +44,7 @@ class Sender:
         session_window: int,
         max_concurrent: int | None,
         last_stream_id: int,
+        max_batch_bytes: int,
     ) -> None:
         if not 0 < stream_window <= MAX_WINDOW_BYTES or not DEFAULT_WINDOW_BYTES <= session_window <= MAX_WINDOW_BYTES:
             raise ValueError(f"windows of {stream_window} and {session_window} bytes")
@@ -57,7 +58,7 @@ class Sender:
         self.last_good_id = 0  # The peer's last stream that we take, once we are going away.
         writer = BlockWriter()
         self._wrap = writer.wrap
-        self._queue = SendQueue(self.output, writer)
+        self._queue = SendQueue(self.output, writer, max_batch_bytes)
         pairs = [] if max_concurrent is None else [(SettingId.MAX_CONCURRENT_STREAMS.value, max_concurrent)]
         pairs.append((SettingId.INITIAL_WINDOW_SIZE.value, stream_window))
         self.output.append(frames.settings(pairs))
@@ -71,6 +72,7 @@ class Sender:
 
     def take_output(self) -> list[bytes]:
         """What is to be written now: whole frames, in order, in pieces that are to be joined."""
+        self._queue.batch_bytes = 0
         output = self.output[:]
         self.output.clear()
         return output
@@ -136,6 +138,11 @@ class Sender:
             credit = stream.receive_window.give(size)
             if credit:
                 self.output.append(frames.window_update(stream.id, credit))
+
+    @property
+    def is_held(self) -> bool:
+        """No DATA is framed until `release`: by `hold`, or because the batch is full."""
+        return self._queue.is_held
 
     def hold(self) -> None:
         """The transport is full: no DATA is framed until `release`. Everything else is."""

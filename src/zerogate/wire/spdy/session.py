@@ -4,6 +4,7 @@ The session itself only coordinates. `frames` cuts and writes frames, `headers` 
 stream may do, `stream_table` which there are, `windows` how much they may send, `send_queue` who is next.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Final
 
@@ -40,7 +41,7 @@ class Session(Sender):
     `opens_odd`: our streams and pings have odd numbers (the draft's client; the router). `stream_window` and
     `session_window`: bytes that the peer may have under way. `max_concurrent`: how many streams the peer should have
     open at once, which is told but not enforced: `max_peer_streams` is, by REFUSED_STREAM. `last_stream_id` is the
-    highest id to use.
+    highest id to use. `max_batch_bytes`: after so much DATA without `take_output` no more is framed until `release`.
 
     `receive` never raises for what a peer sent: when the peer breaks the session, `error` is set, a GOAWAY that says so
     is in the output, and nothing more is read.
@@ -57,6 +58,7 @@ class Session(Sender):
         max_concurrent: int | None = None,
         max_peer_streams: int = 65536,
         last_stream_id: int = MAX_STREAM_ID,
+        max_batch_bytes: int = sys.maxsize,
     ) -> None:
         super().__init__(
             opens_odd=opens_odd,
@@ -64,6 +66,7 @@ class Session(Sender):
             session_window=session_window,
             max_concurrent=max_concurrent,
             last_stream_id=last_stream_id,
+            max_batch_bytes=max_batch_bytes,
         )
         self.error: SpdyError | None = None
         self.peer_is_going_away = False

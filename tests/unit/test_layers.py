@@ -1,0 +1,143 @@
+"""Who may import whom (docs/life-of-a-request.md, The layers), read from the source: nothing is imported here."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[2] / "src"
+
+# Who imports only from lower ranks, or from its own part. `router` and `worker` have one rank, so they never meet.
+RANKS = {"": 0, "errors": 0, "settings": 1, "wire": 2, "link": 3, "router": 4, "worker": 4}
+TOP_RANK = 5
+TOP = {"__main__", "cli", "demo", "runner", "status", "supervisor"}
+
+# What has a clock, a socket, chance or a log is no business of a protocol.
+NOT_IN_WIRE = {"asyncio", "concurrent", "logging", "multiprocessing", "random", "secrets", "select", "selectors"}
+NOT_IN_WIRE |= {"signal", "socket", "ssl", "subprocess", "threading", "time", "datetime", "uvloop"}
+
+DEPENDENCIES = {"click": {"cli"}, "httptools": {"wire"}, "uvloop": {"cli", "demo", "runner"}}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name."""
+    found = {}
+    for path in sorted((SRC / "zerogate").rglob("*.py")):
+        parts = path.relative_to(SRC).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def part_of(module: str) -> str:
+    """The layer's part: `wire` of `zerogate.wire.spdy.frames`, "" of `zerogate` itself."""
+    return (module.split(".") + [""])[1]
+
+
+def rank_of(module: str) -> int:
+    return RANKS.get(part_of(module), TOP_RANK)
+
+
+def imports(source: str, package: str = "zerogate") -> Iterator[str]:
+    """The dotted names that a source imports, wherever it does, also for type checking only."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parent = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parent, base] if base else parent)
+            yield base
+            yield from (full for alias in node.names if (full := f"{base}.{alias.name}") in MODULES)
+
+
+def imports_of(module: str) -> set[str]:
+    path = MODULES[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    # `from zerogate import x` names the package, which is below everything, and x, which may not be.
+    return set(imports(path.read_text(), package))
+
+
+def own(module: str) -> set[str]:
+    return {name for name in imports_of(module) if name.split(".")[0] == "zerogate"}
+
+
+def foreign(module: str) -> set[str]:
+    return {name.split(".")[0] for name in imports_of(module)} - {"zerogate"}
+
+
+def test_the_walk_sees_every_kind_of_import() -> None:
+    source = """
+import a.b
+import zerogate.wire.fields as fields
+from c import d
+from zerogate.router import pool
+if TYPE_CHECKING:
+    from zerogate.worker.asgi import AsgiCall
+def late():
+    import e
+    from . import errors
+    from .wire import fields
+"""
+    assert set(imports(source)) == {
+        *("a.b", "c", "e", "zerogate", "zerogate.errors", "zerogate.router", "zerogate.router.pool"),
+        *("zerogate.wire", "zerogate.wire.fields", "zerogate.worker.asgi"),
+    }
+
+
+def test_every_part_has_a_place() -> None:
+    parts = {part_of(module) for module in MODULES}
+    assert parts == set(RANKS) | TOP
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_downward(module: str) -> None:
+    upward = {
+        name
+        for name in own(module)
+        if part_of(name) != part_of(module) and rank_of(name) >= rank_of(module) and rank_of(module) < TOP_RANK
+    }
+    assert not upward
+
+
+def test_errors_need_nothing() -> None:
+    assert not imports_of("zerogate.errors")
+    assert own("zerogate.settings") == {"zerogate.errors"}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if part_of(module) == "wire"])
+def test_the_wire_knows_no_sockets_and_no_clock(module: str) -> None:
+    assert not foreign(module) & NOT_IN_WIRE
+    assert part_of(module) == "wire"
+    assert {part_of(name) for name in own(module)} <= {"errors", "wire"}
+
+
+@pytest.mark.parametrize("protocol", ["zmtp", "spdy", "http1"])
+def test_each_protocol_stands_alone(protocol: str) -> None:
+    inside = f"zerogate.wire.{protocol}"
+    shared = {"zerogate.errors", "zerogate.wire.fields"}
+    found = {name for module in MODULES if module.startswith(inside) for name in own(module)}
+    assert {name for name in found if not name.startswith(inside)} - {"zerogate.wire"} <= shared
+
+
+def test_router_and_worker_never_meet() -> None:
+    for one, other in (("router", "worker"), ("worker", "router")):
+        for module in MODULES:
+            if part_of(module) == one:
+                assert not {name for name in own(module) if part_of(name) == other}, module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_else_is_needed(module: str) -> None:
+    outside = foreign(module) - set(sys.stdlib_module_names)
+    assert {name for name in outside if part_of(module) not in DEPENDENCIES.get(name, set())} == set()
+
+
+def test_zmq_is_nowhere() -> None:
+    assert len(MODULES) > 50
+    assert not [module for module in MODULES if {"zmq", "pyzmq"} & foreign(module)]
