@@ -442,11 +442,12 @@ _requests: list[dict[str, Any]] = []
 
 
 async def recorder(scope: Scope, receive: Receive, send: Send) -> None:
-    """Notes each request and whether its body came whole. GET /recorded tells and forgets."""
+    """Notes each request, from which address, and whether its body came whole. GET /recorded tells and forgets."""
     if scope["type"] == "lifespan":
         raise NotImplementedError
     if scope["type"] == "websocket":
-        _requests.append({"method": "WS", "path": scope["path"], "bytes": 0, "is_whole": True})
+        path = scope["path"]
+        _requests.append({"client": scope["client"][0], "method": "WS", "path": path, "bytes": 0, "is_whole": True})
         await receive()
         await send({"type": "websocket.close"})
         return
@@ -456,7 +457,7 @@ async def recorder(scope: Scope, receive: Receive, send: Send) -> None:
         _requests.clear()
         await reply(send, body)
         return
-    entry = {"method": scope["method"], "path": path, "bytes": 0, "is_whole": False}
+    entry = {"client": scope["client"][0], "method": scope["method"], "path": path, "bytes": 0, "is_whole": False}
     _requests.append(entry)
     more = True
     while more:

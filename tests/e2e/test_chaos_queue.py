@@ -1,6 +1,7 @@
 """More clients than workers can take: they wait in line, within bounds, and are told when the bounds are passed."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 
 import pytest
@@ -145,3 +146,18 @@ def test_a_queue_outlives_its_workers(chaos: ChaosSite) -> None:
             worker = chaos.chaos_worker("w", *SLOT)
         load.wait_ok(100)
     assert load.report.is_clean, load.report
+
+
+def test_a_body_that_is_half_there_when_its_turn_comes(chaos: ChaosSite) -> None:
+    """Pipelined: the rest of the body is read as well, also a large one."""
+    chaos.chaos_router()
+    chaos.chaos_worker("only")
+    for size in (8, 400_000):
+        body = request_body("two", size)
+        with chaos.open() as client:
+            client.get("/echo/one?sleep=0.2")
+            chaos.wait_in_flight(1)
+            client.send(b"POST /echo/two HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % size + body[:4])
+            assert client.read_reply().body.startswith(b"one ")
+            client.send(body[4:])
+            assert client.read_reply().body.split()[1] == hashlib.sha256(body).hexdigest().encode()

@@ -37,7 +37,8 @@ class Process:
     """One `zerogate` command. What it prints is in `output()`."""
 
     def __init__(self, *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
-        self._log = tempfile.NamedTemporaryFile(prefix="zerogate-test-", suffix=".log", delete=False)  # noqa: SIM115 - it outlives this call; close() ends it
+        # Open for as long as the process is.
+        self._log = tempfile.NamedTemporaryFile(prefix="zerogate-test-", suffix=".log", delete=False)  # noqa: SIM115
         self.arguments = arguments
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ZEROGATE_")}
         self.popen = subprocess.Popen(

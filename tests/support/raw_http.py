@@ -52,13 +52,17 @@ class Reply(NamedTuple):
 
 
 class HttpConnection:
-    """One connection to a router's HTTP port."""
+    """One connection to a router's HTTP port, from the address `source` if that is given."""
 
-    def __init__(self, port: int, *, timeout: float = TIMEOUT_S, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self, port: int, *, timeout: float = TIMEOUT_S, receive_buffer: int | None = None, source: str = ""
+    ) -> None:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(timeout)
+        if source:
+            self.sock.bind((source, 0))
         self.sock.connect(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""

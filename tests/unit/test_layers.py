@@ -18,7 +18,8 @@ TOP = {"__main__", "cli", "demo", "runner", "status", "supervisor"}
 NOT_IN_WIRE = {"asyncio", "concurrent", "logging", "multiprocessing", "random", "secrets", "select", "selectors"}
 NOT_IN_WIRE |= {"signal", "socket", "ssl", "subprocess", "threading", "time", "datetime", "uvloop"}
 
-DEPENDENCIES = {"click": {"cli"}, "httptools": {"wire"}, "uvloop": {"cli", "demo", "runner"}}
+# Who may use what is installed with the package.
+DEPENDENCIES = {"click": {"cli"}, "httptools": {"wire"}, "uvloop": {"runner"}}
 
 
 def modules() -> dict[str, Path]:

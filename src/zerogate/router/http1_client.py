@@ -46,6 +46,7 @@ class Http1Client(asyncio.Protocol):
         self._unsent_bytes = 0
         self._has_eof = False
         self._is_advancing = False
+        self._is_body_paused = False
         self._is_closing = False
         self._interim: Interim | None = None
         self._is_paused = False
@@ -178,6 +179,7 @@ class Http1Client(asyncio.Protocol):
     def _begin(self, head: RequestHead) -> None:
         self._is_timing_head = False
         self._is_receiving = head.has_body
+        self._is_body_paused = False
         self._bytes_out = 0
         self._writer = ReplyWriter(head)
         self._exchange = exchange = self._frontend.make_exchange(self, head, self._forwarding)
@@ -201,7 +203,8 @@ class Http1Client(asyncio.Protocol):
         if reader.error is not None:
             self._refuse(reader.error)
         elif self._exchange is not None:
-            return
+            if not self._is_body_paused:
+                self._resume()  # It was paused for what waited here, which was not all of the body.
         elif self._has_eof:
             self.close()
         elif self._is_receiving:
@@ -297,9 +300,11 @@ class Http1Client(asyncio.Protocol):
         return self._exchange is exchange and not self._is_closing
 
     def pause_body(self) -> None:
+        self._is_body_paused = True
         self._pause()
 
     def resume_body(self) -> None:
+        self._is_body_paused = False
         if not self._ahead:
             self._resume()
 
