@@ -125,7 +125,7 @@ class RouterSettings(LinkSettings):
     max_fields: int = count(100, "Fields of a request: 431 past it.")
     max_target: int = size(16 * KIB, "Bytes of a request's target: 414 past it.")
     max_body: int | None = size(None, "Bytes of a request's body: 413 past it. Default: no limit.")
-    max_clients: int = count(10_000, "Client connections at once; more wait to be accepted.")
+    max_clients: int = count(10_000, "Client connections at once; more get 503.")
     max_links: int = count(1024, "Links at once; more are turned away.")
     max_routes: int = count(128, "Routes that one worker may serve.")
 

@@ -4,138 +4,29 @@ Only ZMTP is theirs. SPDY is our session's at both ends: the conformance tests h
 """
 
 import contextlib
-import itertools
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
-from tests.support.processes import Process, Site, free_port, make_site
+from tests.support.libzmq import WITHIN_S, Dealer, Routers, cut_by
+from tests.support.processes import Process, Site, free_port, make_site, wait_for
 from tests.support.raw_http import HttpConnection
-from tests.support.raw_worker import join_block, reply_block
 from tests.support.sites import APPS, ROOT
 from zerogate.wire.spdy import events
 from zerogate.wire.spdy.frames import RstStatus
-from zerogate.wire.spdy.headers import encode_block
-from zerogate.wire.spdy.session import Session
-from zerogate.wire.spdy.streams import Stream
 
-WITHIN_S = 15.0
 # Our ends take a link that is silent for longer than the second of them as lost.
 SILENCE = ("--suspect-after", "300ms", "--lost-after", "900ms")
 SILENT_S = 2.0
 
-E = TypeVar("E")
-
-
-class Peer:
-    """A SPDY session over a libzmq socket. `cut` makes the parts of a message of what is to be sent."""
-
-    def __init__(self, session: Session, send: Callable[[list[bytes]], None], read: Callable[[float], None]) -> None:
-        self.session = session
-        self.events: list[events.Event] = []
-        self.cut: Callable[[bytes], list[list[bytes]]] = lambda octets: [[octets]]
-        self._send = send
-        self._read = read
-
-    def flush(self) -> None:
-        output = b"".join(self.session.take_output())
-        if output:
-            for message in self.cut(output):
-                self._send(message)
-
-    def receive(self, parts: list[bytes]) -> None:
-        for part in parts:
-            self.events += self.session.receive(part)
-        assert self.session.error is None, self.session.error
-        self.flush()
-
-    def next(self, kind: type[E], stream: Stream | None = None) -> E:
-        """The next event of a kind, and of a stream if one is given; the others stay."""
-        give_up = time.monotonic() + WITHIN_S
-        while True:
-            for index, event in enumerate(self.events):
-                if isinstance(event, kind) and (stream is None or getattr(event, "stream", None) is stream):
-                    del self.events[index]
-                    return event
-            assert time.monotonic() < give_up, f"no {kind.__name__}: {self.session}, {self.events}"
-            self._read(0.1)
-
-    def read_body(self, stream: Stream) -> bytes:
-        """The rest of a stream's data; the credit for it is given back."""
-        body = b""
-        while True:
-            event = self.next(events.Data, stream)
-            body += event.data
-            self.session.consumed(stream, len(event.data))
-            self.flush()
-            if event.fin:
-                return body
-
-    def reply(self, stream: Stream, *pieces: bytes) -> None:
-        """A reply whose body comes in these pieces, each with a message of its own."""
-        self.session.send_reply(stream, reply_block("200"), False)
-        self.flush()
-        for piece in pieces:
-            self.session.send_data(stream, piece, False)
-            self.flush()
-        self.session.send_data(stream, b"", True)
-        self.flush()
-
-    def request(self, path: str, body: bytes = b"", *, method: str = "GET", **fields: str) -> Stream:
-        pairs = {":method": method, ":path": path, ":version": "HTTP/1.1", ":host": "a", ":scheme": "http", **fields}
-        raw = encode_block({name.encode(): value.encode() for name, value in pairs.items()})
-        stream = self.session.open_stream(raw, not body)
-        if body:
-            self.session.send_data(stream, body, True)
-        self.flush()
-        return stream
-
-    def answer(self, stream: Stream) -> tuple[bytes, bytes]:
-        """Status and body of the reply on a stream."""
-        reply = self.next(events.Reply, stream)
-        return reply.fields[b":status"], b"" if reply.fin else self.read_body(stream)
-
-    def get(self, path: str) -> bytes:
-        status, body = self.answer(self.request(path))
-        assert status == b"200", body
-        return body
-
 
 # Their DEALER, our router
-
-
-class Dealer(Peer):
-    """A worker on a libzmq DEALER."""
-
-    def __init__(self, socket: "zmq.Socket[bytes]", endpoint: str, name: str = "dealer") -> None:
-        self.socket = socket
-        self.monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        super().__init__(Session(opens_odd=False, max_concurrent=100), socket.send_multipart, self._read_socket)
-        socket.connect(endpoint)
-        stream = self.session.open_stream(join_block(name), True)
-        self.flush()
-        assert self.next(events.Reply, stream).fields[b":status"].startswith(b"200")
-
-    def _read_socket(self, seconds: float) -> None:
-        if self.socket.poll(int(seconds * 1000)):
-            self.receive(self.socket.recv_multipart())
-
-    def is_lost(self, seconds: float = 0) -> bool:
-        """Whether the connection has been lost, or is within that time. What comes meanwhile is answered."""
-        give_up = time.monotonic() + seconds
-        while True:
-            if self.monitor.poll(0):
-                assert recv_monitor_message(self.monitor)["event"] == zmq.EVENT_DISCONNECTED
-                return True
-            if time.monotonic() >= give_up:
-                return False
-            self._read_socket(0.02)
 
 
 @pytest.fixture
@@ -170,11 +61,17 @@ def endpoint(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Site]:
-    """A router for workers that stay for one test each."""
+def router_site() -> Iterator[Site]:
     with make_site() as site:
         site.router("--settle", "0s", "--hold", "0s", *SILENCE)
         yield site
+
+
+@pytest.fixture
+def shared(router_site: Site) -> Site:
+    """A router without workers: those of the test before are gone."""
+    wait_for(lambda: not router_site.status()["workers"], "nobody there")
+    return router_site
 
 
 class Client(threading.Thread):
@@ -213,25 +110,6 @@ def test_a_dealer_joins_and_answers(site: Site, endpoint: str, make_dealer: Make
         assert (status, body) == (200, b"hello from a dealer")
 
 
-def cut_by(sizes: list[int]) -> Callable[[bytes], list[list[bytes]]]:
-    """Parts of these sizes, in turn and again, in messages of one to four parts."""
-
-    def cut(octets: bytes) -> list[list[bytes]]:
-        parts, turns = [], itertools.cycle(sizes)
-        while octets:
-            size = next(turns)
-            parts.append(octets[:size])
-            octets = octets[size:]
-        messages, lengths = [], itertools.cycle((1, 4, 2, 3))
-        while parts:
-            length = next(lengths)
-            messages.append(parts[:length])
-            parts = parts[length:]
-        return messages
-
-    return cut
-
-
 @pytest.mark.parametrize(
     "sizes",
     [[1], [7, 0, 0, 1], [0, 3, 300, 0, 8], [255, 256, 257], [1 << 20]],
@@ -265,7 +143,7 @@ def test_a_body_larger_than_all_windows_goes_both_ways(shared: Site, make_dealer
     assert received == body
     dealer.reply(request.stream, received)
     while request.stream.pending_bytes:
-        dealer._read_socket(0.1)
+        dealer.read_some(0.1)
     assert client.result()[2] == body
 
 
@@ -309,47 +187,11 @@ def test_a_stopped_router_is_lost_by_heartbeat(site: Site, make_dealer: MakeDeal
     router = site.router("--settle", "0s")
     dealer = make_dealer(site.endpoint, HEARTBEAT_IVL=50, HEARTBEAT_TIMEOUT=500)
     assert not dealer.is_lost(1.0)
-    router.send_signal(19)
+    router.send_signal(signal.SIGSTOP)
     assert dealer.is_lost(WITHIN_S)
 
 
 # Our worker, their ROUTER
-
-
-class Routers:
-    """A libzmq ROUTER with a session for each link that dials it."""
-
-    def __init__(self, socket: "zmq.Socket[bytes]") -> None:
-        self.socket = socket
-        self.peers: dict[bytes, Peer] = {}
-
-    def _read(self, seconds: float) -> None:
-        if self.socket.poll(int(seconds * 1000)):
-            identity, *parts = self.socket.recv_multipart()
-            if identity not in self.peers:
-                self.peers[identity] = self._meet(identity)
-            self.peers[identity].receive(parts)
-
-    def _meet(self, identity: bytes) -> Peer:
-        peer = Peer(Session(opens_odd=True), lambda parts: self.socket.send_multipart([identity, *parts]), self._read)
-        peer.flush()
-        return peer
-
-    def joined(self, n: int = 1) -> Peer:
-        """The n-th link, its JOIN accepted."""
-        give_up = time.monotonic() + WITHIN_S
-        while len(self.peers) < n:
-            assert time.monotonic() < give_up, f"{len(self.peers)} links"
-            self._read(0.1)
-        peer = list(self.peers.values())[n - 1]
-        join = peer.next(events.StreamOpened)
-        assert join.fields[b":method"] == b"JOIN"
-        assert join.fin
-        assert peer.next(events.Settings).max_concurrent == 10
-        accepted = encode_block({b":status": b"200 OK", b":version": b"HTTP/1.1", b"router": b"libzmq"})
-        peer.session.send_reply(join.stream, accepted, True)
-        peer.flush()
-        return peer
 
 
 class WorkerSite(Site):
@@ -373,12 +215,15 @@ def dialled(endpoint: str, context: "zmq.Context[zmq.Socket[bytes]]") -> Iterato
         site.worker_process = site.start("worker", f"{APPS}:app", *options, *SILENCE, cwd=ROOT)
         yield site
     finally:
+        # It would wait for its router to close the link.
+        site.worker_process.kill()
         site.close()
         socket.close(linger=0)
 
 
 def test_our_worker_joins_and_answers(dialled: WorkerSite) -> None:
     peer = dialled.routers.joined()
+    assert peer.next(events.Settings).max_concurrent == 10
     dialled.worker_process.wait_output("joined router libzmq")
     assert peer.get("/") == b"ok"
     body = bytes(range(256)) * (20 * 4096)
@@ -448,17 +293,16 @@ def test_our_worker_dials_anew_beside_a_link_that_is_going_away(dialled: WorkerS
 
 def test_our_worker_leaves_in_order(dialled: WorkerSite) -> None:
     peer = dialled.routers.joined()
-    waiting = peer.request("/wait/last")
-    signal = peer.request("/signal/never-mind")
-    assert peer.answer(signal) == (b"200", b"signalled")
-    dialled.worker_process.send_signal(15)
+    unfinished = peer.request("/upload", b"before, ", method="POST", is_whole=False)
+    assert peer.get("/") == b"ok"
+    dialled.worker_process.send_signal(signal.SIGTERM)
     goaway = peer.next(events.GoAway)
-    assert goaway.last_stream_id == signal.id
+    assert goaway.last_stream_id == unfinished.id + 2
     assert goaway.status == 0
-    assert waiting in peer.session.streams.values()
-    assert not waiting.is_gone
-    peer.session.reset(waiting, RstStatus.CANCEL)
+    peer.session.send_data(unfinished, b"after", True)
     peer.flush()
+    assert peer.answer(unfinished) == (b"200", b"13")
+    dialled.routers.socket.close(linger=0)
     assert dialled.worker_process.popen.wait(WITHIN_S) == 0
 
 
@@ -466,6 +310,6 @@ def test_our_worker_keeps_an_idle_link(dialled: WorkerSite) -> None:
     peer = dialled.routers.joined()
     give_up = time.monotonic() + SILENT_S
     while time.monotonic() < give_up:
-        dialled.routers._read(0.05)
+        dialled.routers.read(0.05)
     assert peer.get("/") == b"ok"
     assert len(dialled.routers.peers) == 1

@@ -85,7 +85,8 @@ class Http1Client(asyncio.Protocol):
         if self._is_closing:
             return
         pieces = self._reader.receive(data)
-        if len(pieces) == 1 and self._exchange is None and not self._ahead and type(pieces[0]) is RequestHead:
+        is_free = self._exchange is None and not self._ahead and self.is_writable
+        if is_free and len(pieces) == 1 and type(pieces[0]) is RequestHead:
             self._is_advancing = True
             self._begin(pieces[0])
             self._is_advancing = False

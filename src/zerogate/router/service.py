@@ -45,6 +45,7 @@ class Router:
         self._admin_listeners: list[Listener] = []
         self._loop = asyncio.get_running_loop()
         self.started_at = self._loop.time()
+        self._join_timers: dict[Link, asyncio.TimerHandle] = {}
         self.refusals: deque[dict[str, Any]] = deque(maxlen=MAX_REFUSALS)
 
     async def start(self) -> None:
@@ -88,7 +89,8 @@ class Router:
         self.links[link] = None
 
     def on_ready(self, link: Link) -> None:
-        self._loop.call_later(self.settings.handshake_timeout, self._expect_join, link)
+        timeout = self.settings.handshake_timeout
+        self._join_timers[link] = self._loop.call_later(timeout, link.fail, "no JOIN in time")
 
     def on_stream(self, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
         try:
@@ -103,6 +105,7 @@ class Router:
             capacity = link.peer_max_concurrent
             worker = Worker(link, DEFAULT_CAPACITY if capacity is None else capacity, self._loop.time())
             self.links[link] = worker
+            self._join_timers.pop(link).cancel()
             self.counters.joined += 1
         worker.set_name(join.name)
         worker.software = join.software
@@ -137,6 +140,8 @@ class Router:
 
     def on_closed(self, link: Link, reason: str) -> None:
         worker = self.links.pop(link)
+        if (timer := self._join_timers.pop(link, None)) is not None:
+            timer.cancel()
         if worker is not None:
             if Away.DRAINING in worker.away or self.frontend.is_stopping:
                 logger.info("worker %s has left", worker.name)
@@ -179,10 +184,6 @@ class Router:
             logger.warning("a link was turned away: there are %d already (--max-links)", len(self.links))
             return _TurnedAway()
         return Link(self, self.settings, is_router=True)
-
-    def _expect_join(self, link: Link) -> None:
-        if self.links.get(link, ...) is None:
-            link.fail("no JOIN in time")
 
     def _note_refusal(self, link: Link, reason: str) -> None:
         self.counters.links_failed += 1
