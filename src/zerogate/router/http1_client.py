@@ -27,8 +27,6 @@ LINGER_S = 2.0
 # Silence amid a reply to a half-closed client, after which it is taken to have gone.
 HALF_CLOSED_S = 5.0
 
-Piece = RequestHead | RequestEnd | bytes
-
 
 class Http1Client(asyncio.Protocol):
     """One connection. At most one exchange at a time."""
@@ -40,7 +38,7 @@ class Http1Client(asyncio.Protocol):
         self._reader = RequestReader(frontend.limits, frontend.known_heads)
         self._exchange: Exchange | None = None
         self._writer: ReplyWriter | None = None
-        self._ahead: deque[Piece] = deque()
+        self._ahead: deque[RequestHead | RequestEnd | bytes] = deque()
         self._held = b""
         self._bytes_out = 0
         self._unsent_bytes = 0
@@ -340,16 +338,15 @@ class Http1Client(asyncio.Protocol):
         if exchange is not None:
             self._frontend.note(self.address, exchange, self._bytes_out)
         self._write_held()
-        self._is_closing = True
         if self._writer is not None and self._writer.is_close_delimited:
             # The end of the connection is the end of the body: only a reset says that this was not it.
+            self._is_closing = True
             sockets.reset(self._transport)
         else:
-            self._transport.close()
-            self._expect_end()
+            self.close()
 
     def close(self) -> None:
-        """Close an idle connection."""
+        """End, after what is left to send."""
         self._is_closing = True
         self._transport.close()
         self._expect_end()
@@ -383,21 +380,19 @@ class Http1Client(asyncio.Protocol):
         frontend = self._frontend
         frontend.counters.count_error(error.code)
         close = frontend.is_stopping or self._has_eof
-        reply, must_close = render_error(
-            error, head, request_id or frontend.new_request_id(), date=frontend.date, close=close
-        )
+        request_id = request_id or frontend.new_request_id()
+        reply, must_close = render_error(error, head, request_id, date=frontend.date, close=close)
         self._write(reply)
         return must_close
 
     def _linger(self) -> None:
         """Close, but let the client read what it was sent: drop what it still sends, for a while."""
+        if self._has_eof or not self._transport.can_write_eof():
+            self.close()
+            return
         self._is_closing = True
-        if self._has_eof or self._exchange is not None or not self._transport.can_write_eof():
-            self._transport.close()
-        else:
-            self._transport.write_eof()
-            self._is_paused = False
-            self._transport.resume_reading()
+        self._transport.write_eof()
+        self._transport.resume_reading()
         self._expect_end()
 
     def _expect_end(self) -> None:
