@@ -26,8 +26,12 @@ HIGH_WATER_BYTES = 256 * 1024
 # DATA stops at the high-water mark; only replies to a flood of control frames can go so far beyond it.
 MAX_BACKLOG_BYTES = 16 * 1024 * 1024
 
-# Pieces of output that are written at once, without waiting for more.
-MAX_BATCH = 4096
+# So many requests, or whole replies, are written without waiting for the end of the turn. One write for all of a turn
+# costs the least, but then the two ends take turns, too, and each waits for the other: with 64 clients on two cores
+# 42,000 requests per second instead of 56,000, and 1.5 ms instead of 1.1, for 3 % less CPU (bench/run.py).
+MAX_BATCH = 16
+# As many pieces of output are written at once, whatever they are.
+MAX_PIECES = 4096
 
 # libzmq counts a PING's time to live in 16 bits of milliseconds.
 MAX_PING_TTL_S = 65.0
@@ -40,6 +44,11 @@ class StreamHandler(Protocol):
 
     def on_reply(self, fields: Fields, fin: bool) -> None:
         """SYN_REPLY came."""
+
+    def on_whole_reply(self, fields: Fields, data: bytes) -> None:
+        """SYN_REPLY and all of its DATA came at once, as for most replies."""
+        self.on_reply(fields, False)
+        self.on_data(data, True)
 
     def on_headers(self, fields: Fields, fin: bool) -> None:
         """HEADERS came: trailers, or an interim reply."""
@@ -103,6 +112,7 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._is_flush_due = False
+        self._n_batched = 0
         self._is_paused = False
         self._late: list[Any] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -126,13 +136,25 @@ class Link(asyncio.Protocol):
         """Open a stream with a raw name/value block. Raises StreamIdsExhausted."""
         stream = self.session.open_stream(block, fin)
         stream.handler = handler
-        if not self._is_flush_due:
+        self._n_batched += 1
+        if self._n_batched >= MAX_BATCH:
+            self._flush_batch()
+        elif not self._is_flush_due:
             self._flush_soon()
         return stream
 
     def send_reply(self, stream: Stream, block: bytes, fin: bool) -> None:
         self.session.send_reply(stream, block, fin)
         if not self._is_flush_due:
+            self._flush_soon()
+
+    def send_whole_reply(self, stream: Stream, block: bytes, data: bytes) -> None:
+        """Send a reply of one piece: `send_reply` and `send_data` in one."""
+        self.session.send_whole_reply(stream, block, data)
+        self._n_batched += 1
+        if self._n_batched >= MAX_BATCH:
+            self._flush_batch()
+        elif not self._is_flush_due:
             self._flush_soon()
 
     def send_headers(self, stream: Stream, block: bytes, fin: bool) -> None:
@@ -233,7 +255,7 @@ class Link(asyncio.Protocol):
         error = connection.error or self.session.error
         if error is not None:
             self._fail(error)
-        elif len(self.session.output) > MAX_BATCH:
+        elif len(self.session.output) > MAX_PIECES:
             # The event loop may read many times in a turn: what a flood makes us say must not pile up meanwhile.
             self._flush()
         elif not self._is_flush_due:
@@ -268,16 +290,29 @@ class Link(asyncio.Protocol):
     # Inside
 
     def _dispatch(self, batch: list[Any]) -> None:
+        reply: events.Reply | None = None  # whose DATA may be the next event
         for event in batch:
             kind = type(event)
+            if reply is not None:
+                handler = reply.stream.handler
+                if kind is events.Data and event.fin and event.stream is reply.stream:
+                    if handler is not None:
+                        handler.on_whole_reply(reply.fields, event.data)
+                    reply = None
+                    continue
+                if handler is not None:
+                    handler.on_reply(reply.fields, False)
+                reply = None
             if kind is events.Data:
                 handler = event.stream.handler
                 if handler is not None:
                     handler.on_data(event.data, event.fin)
             elif kind is events.Reply:
                 handler = event.stream.handler
-                if handler is not None:
-                    handler.on_reply(event.fields, event.fin)
+                if not event.fin:
+                    reply = event
+                elif handler is not None:
+                    handler.on_reply(event.fields, True)
             elif kind is events.StreamOpened:
                 self._owner.on_stream(self, event.stream, event.fields, event.fin)
             elif kind is events.Writable:
@@ -298,6 +333,8 @@ class Link(asyncio.Protocol):
                     self._owner.on_settings(self, event.max_concurrent)
             elif kind is events.GoAway:
                 self._owner.on_goaway(self, event.last_stream_id)
+        if reply is not None and (handler := reply.stream.handler) is not None:
+            handler.on_reply(reply.fields, False)
 
     def _become_ready(self) -> None:
         self.is_ready = True
@@ -338,11 +375,14 @@ class Link(asyncio.Protocol):
             self._is_flush_due = True
             self._loop.call_soon(self._flush)
 
+    def _flush_batch(self) -> None:
+        self._n_batched = 0
+        if self.is_ready and self.session.output:
+            self._write(self._zmtp.encode(self.session.take_output()))
+
     def _flush(self) -> None:
         self._is_flush_due = False
-        if not self.is_ready or not self.session.output:
-            return
-        self._write(self._zmtp.encode(self.session.take_output()))
+        self._flush_batch()
         if self.session.is_held and not self._is_paused:
             # The batch was full, and the transport is not: go on in the next turn, when others have had theirs.
             self._dispatch(self.session.release())

@@ -18,6 +18,9 @@ class Client(Protocol):
         After a 101 bytes are passed on as they are, and without time-outs.
         """
 
+    def send_reply(self, fields: Fields, body: bytes) -> None:
+        """Send a whole reply. Raises ReplyError, having sent nothing."""
+
     def send_body(self, data: bytes, fin: bool) -> None:
         """Send a piece of the reply's body. Raises ReplyError."""
 

@@ -242,6 +242,19 @@ class Exchange:
         if fin:
             self._finish()
 
+    def on_whole_reply(self, fields: Fields, data: bytes) -> None:
+        if self.head.upgrade:
+            self.on_reply(fields, False)
+            if self.state is State.REPLYING:
+                self.on_data(data, True)
+            return
+        try:
+            self._client.send_reply(fields, data)
+        except ReplyError as error:
+            self._reject_reply(error)
+            return
+        self._finish()
+
     def on_headers(self, fields: Fields, fin: bool) -> None:
         try:
             if self.state is State.REPLYING:

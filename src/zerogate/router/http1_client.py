@@ -263,6 +263,15 @@ class Http1Client(asyncio.Protocol):
             self._held = head
             exchange.worker.link.after_batch(self._write_held)
 
+    def send_reply(self, fields: Fields, body: bytes) -> None:
+        exchange, writer, frontend = self._exchange, self._writer, self._frontend
+        assert exchange is not None
+        assert writer is not None
+        close = frontend.is_stopping or self._has_eof
+        reply = writer.head(fields, fin=False, date=frontend.date, close=close) + writer.data(body) + writer.end()
+        exchange.status = writer.status
+        self._write(reply)
+
     def send_body(self, data: bytes, fin: bool) -> None:
         assert self._writer is not None
         if self._is_tunnel:

@@ -11,7 +11,7 @@ entry whose key is no longer its worker's is dropped when it comes up. So a pick
 
 from collections import OrderedDict
 from collections.abc import Collection
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING
 
 from zerogate.router.routes import Route
@@ -74,6 +74,11 @@ class Pool:
                 heappop(heap)
             elif avoid and worker.serial in avoid:
                 return self._pick_other(avoid)
+            elif len(worker.pools) == 1:
+                self._count(worker)
+                if worker.has_room:
+                    heapreplace(heap, (worker.load, turns[worker.serial], worker.rank, worker))
+                return worker
             else:
                 self.take(worker)
                 return worker
@@ -81,25 +86,34 @@ class Pool:
 
     def take(self, worker: Worker) -> None:
         """Count an exchange as the worker's, and move its turn on."""
+        self._count(worker)
+        if worker.has_room:
+            for pool in worker.pools:
+                pool.offer(worker)
+
+    def _count(self, worker: Worker) -> None:
         turns = self._turns
         turn = turns[worker.serial]
         if turn > self._clock:
             self._clock = turn
         turns[worker.serial] = self._clock + worker.share
         worker.take()
-        if worker.has_room:
-            for pool in worker.pools:
-                pool.offer(worker)
 
     def _pick_other(self, avoid: Collection[int]) -> Worker | None:
         heap = self._heap
+        turns = self._turns
         avoided: list[Entry] = []
-        while heap and heap[0][3].serial in avoid:
-            avoided.append(heappop(heap))
-        worker = self.pick()
+        while heap:
+            load, turn, _, worker = heap[0]
+            if load == worker.load and turn == turns.get(worker.serial) and worker.has_room:
+                if worker.serial not in avoid:
+                    break
+                avoided.append(heap[0])
+            heappop(heap)
+        picked = self.pick()
         for entry in avoided:
             heappush(heap, entry)
-        return worker or self.pick()
+        return picked or self.pick()
 
     def _sweep(self) -> None:
         turns = self._turns

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from zerogate.link.link import Fields, Link
+from zerogate.link.link import Fields, Link, StreamHandler
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
@@ -25,7 +25,7 @@ logger = logging.getLogger("zerogate.worker")
 MAX_PENDING_BYTES = 64 * 1024
 
 
-class AsgiCall:
+class AsgiCall(StreamHandler):
     """One exchange at the worker: the handler of its stream, and the application's `receive` and `send`."""
 
     # Defaults of the class: most calls never change them, and a new call is made for each request.
@@ -164,11 +164,13 @@ class AsgiCall:
         if not self._has_begun:
             if not self._head:
                 raise AsgiError("http.response.body before http.response.start")
-            head_only = fin and not data
-            self._link.send_reply(stream, self._head, head_only)
+            if fin and data:
+                self._link.send_whole_reply(stream, self._head, data)
+            else:
+                self._link.send_reply(stream, self._head, fin)
             self._has_begun = True
-            if not head_only and (data or not more):
-                self._link.send_data(stream, data, fin)
+            if data and not fin:
+                self._link.send_data(stream, data, False)
         elif data or fin:
             self._link.send_data(stream, data, fin)
         if fin:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import zerogate
 from zerogate.errors import UsageError
 from zerogate.link.dial import Dialler
-from zerogate.link.link import Fields, Link
+from zerogate.link.link import Fields, Link, StreamHandler
 from zerogate.settings import WorkerSettings
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
@@ -87,7 +87,7 @@ class RouterLink:
             logger.error("router %s names an endpoint that cannot be dialled: %s", self.name, error.reason)
 
 
-class _JoinReply:
+class _JoinReply(StreamHandler):
     """The handler of a JOIN's stream."""
 
     def __init__(self, owner: RouterLink, link: Link) -> None:

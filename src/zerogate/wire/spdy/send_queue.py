@@ -53,6 +53,16 @@ class SendQueue:
         stream.pending_bytes += size
         return False
 
+    def take_whole(self, stream: Stream, size: int) -> bool:
+        """Whether one frame may take so much now. Then the windows have it taken from them."""
+        window = stream.send_window
+        if self.is_held or size > MAX_DATA_BYTES or size > window.available or size > self.window.available:
+            return False
+        window.available -= size
+        self.window.available -= size
+        self._count(size)
+        return True
+
     def keep_block(self, stream: Stream, block: bytes) -> None:
         """Keeps a block (of trailers) behind the stream's pending data. Raises BlockTooLargeError."""
         check_block_size(block)

@@ -15,6 +15,7 @@ from zerogate.wire.spdy.streams import (
     MOVE_NAMES,
     OPEN,
     REPLY,
+    REPLY_DUE,
     RESET,
     TRANSITIONS,
     Stream,
@@ -96,6 +97,17 @@ class Sender:
             return
         self.output.append(frames.syn_reply(stream.id, self._wrap(block), fin))
         self._move(stream, after)
+
+    def send_whole_reply(self, stream: Stream, block: bytes, data: bytes) -> None:
+        """SYN_REPLY with a raw block, then DATA with FIN, as `send_reply` and `send_data` would."""
+        if stream.local == REPLY_DUE and self._queue.take_whole(stream, len(data)):
+            stream_id = stream.id
+            reply = frames.syn_reply(stream_id, self._wrap(block), False)
+            self.output += (reply, frames.data_header(stream_id, len(data), True), data)
+            self._move(stream, DONE)
+        else:
+            self.send_reply(stream, block, False)
+            self.send_data(stream, data, True)
 
     def send_headers(self, stream: Stream, block: bytes, fin: bool) -> None:
         """HEADERS with a raw block, behind pending data. Raises StreamStateError, BlockTooLargeError."""

@@ -1,0 +1,74 @@
+"""JOIN: what a worker may say of itself, and what it is told."""
+
+import pytest
+
+from zerogate.router.join import JoinError, accepted, parse_join, refused
+from zerogate.router.routes import Route
+from zerogate.wire.spdy.headers import decode_block
+
+JOIN = {b":method": b"JOIN", b":path": b"/", b":version": b"HTTP/1.1", b":host": b"", b":scheme": b"zmq"}
+
+
+def test_all_that_can_be_said() -> None:
+    fields = {**JOIN, b"worker": b"w-1", b"route": b"a.b/c\0*.d\0/e", b"weight": b"250", b"software": b"mine/1"}
+    join = parse_join(fields, 128)
+    assert join.name == "w-1"
+    assert join.routes == [Route("a.b", "/c"), Route("*.d", ""), Route("", "/e")]
+    assert (join.weight, join.software) == (250, "mine/1")
+
+
+def test_a_name_is_enough() -> None:
+    assert parse_join({b":method": b"JOIN", b"worker": b"w"}, 1) == ("w", [Route("", "")], 100, "")
+
+
+@pytest.mark.parametrize("method", [b"GET", b"join", b"JOIN ", b""])
+def test_workers_open_streams_to_join_only(method: bytes) -> None:
+    with pytest.raises(JoinError) as caught:
+        parse_join({**JOIN, b":method": method, b"worker": b"w"}, 128)
+    assert caught.value.status == 405
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("worker", value) for value in (b"", b"a b", b"a/b", b"a\0b", b"\xe9", b"a\n", b"x" * 129)]
+    + [("route", value) for value in (b"", b"a b", b"/\0/ ", b"*\0", b"\xe9", b"http://a")]
+    + [("weight", value) for value in (b"", b"0", b"1001", b"-1", b"+1", b"1.5", b"1_0", b" 1", b"9" * 5000, b"\xb2")],
+)
+def test_the_reason_names_the_field(field: str, value: bytes) -> None:
+    with pytest.raises(JoinError) as caught:
+        parse_join({**JOIN, b"worker": b"w", field.encode(): value}, 128)
+    assert caught.value.status == 400
+    assert caught.value.reason.startswith(field)
+    told = decode_block(refused(caught.value))
+    assert told[b":status"] == b"400"
+    assert told[b"reason"].startswith(field.encode())
+    assert len(told[b"reason"]) < 1500
+
+
+def test_without_a_name() -> None:
+    with pytest.raises(JoinError, match="worker"):
+        parse_join(JOIN, 128)
+
+
+@pytest.mark.parametrize(("field", "value"), [("worker", b"x" * 128), ("weight", b"1"), ("weight", b"1000")])
+def test_at_the_limits(field: str, value: bytes) -> None:
+    parse_join({**JOIN, b"worker": b"w", field.encode(): value}, 128)
+
+
+def test_no_more_routes_than_allowed() -> None:
+    fields = {**JOIN, b"worker": b"w", b"route": b"/a\0/b\0/c"}
+    assert len(parse_join(fields, 3).routes) == 3
+    with pytest.raises(JoinError, match="route: 3 of them, at most 2"):
+        parse_join(fields, 2)
+
+
+def test_software_is_for_people_and_short() -> None:
+    join = parse_join({**JOIN, b"worker": b"w", b"software": b"\xff\xfe" + b"x" * 1000}, 128)
+    assert len(join.software) == 200
+
+
+def test_what_the_router_answers() -> None:
+    status = {b":status": b"200 OK", b":version": b"HTTP/1.1"}
+    assert decode_block(accepted("r", ())) == {**status, b"router": b"r"}
+    more = {b"router": b"r", b"routers": b"tcp://a:1\0ipc:///b"}
+    assert decode_block(accepted("r", ("tcp://a:1", "ipc:///b"))) == {**status, **more}
