@@ -112,6 +112,7 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._is_flush_due = False
+        self._has_opened = False
         self._n_batched = 0
         self._is_paused = False
         self._late: list[Any] = []
@@ -137,7 +138,8 @@ class Link(asyncio.Protocol):
         stream = self.session.open_stream(block, fin)
         stream.handler = handler
         self._n_batched += 1
-        if self._n_batched >= MAX_BATCH:
+        if self._n_batched >= MAX_BATCH or len(self.session.streams) == 1:
+            # With nothing else in flight there is nothing to wait for.
             self._flush_batch()
         elif not self._is_flush_due:
             self._flush_soon()
@@ -258,8 +260,9 @@ class Link(asyncio.Protocol):
         elif len(self.session.output) > MAX_PIECES:
             # The event loop may read many times in a turn: what a flood makes us say must not pile up meanwhile.
             self._flush()
-        elif not self._is_flush_due:
-            # Behind the tasks that these events made: what those send in their first step goes with this write.
+        elif self.session.output or self._has_opened:
+            # Behind the tasks that new streams made: what those send in their first step goes with this write.
+            self._has_opened = False
             self._flush_soon()
 
     def eof_received(self) -> None:
@@ -314,6 +317,7 @@ class Link(asyncio.Protocol):
                 elif handler is not None:
                     handler.on_reply(event.fields, True)
             elif kind is events.StreamOpened:
+                self._has_opened = True
                 self._owner.on_stream(self, event.stream, event.fields, event.fin)
             elif kind is events.Writable:
                 handler = event.stream.handler

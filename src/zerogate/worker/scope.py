@@ -57,6 +57,6 @@ def _make_scope(fields: Fields, root_path: str) -> dict[str, Any]:
 
 def _server(host: bytes) -> tuple[str, int | None]:
     name, _, port = host.decode("latin-1").rpartition(":")
-    if name and port.isdigit():
-        return name, int(port)
+    if name and (not port or port.isdigit()):
+        return name, int(port or 80)
     return host.decode("latin-1"), 80
