@@ -3,15 +3,15 @@
 import contextlib
 import json
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.canary import MAX_GROWTH_KIB, check_canary, make_canary_site, peer_of, unnoticed, wait_until_closed
 from tests.support.processes import wait_for
-from tests.support.raw_worker import LinkEndedError, RawLink, RawWorker, deflated, join_block, wrapped
+from tests.support.raw_worker import LinkEndedError, RawLink, RawWorker, deflated, wrapped
 from tests.support.sites import ServedSite
 from tests.zmtp_peer import GREETING, READY_DEALER, frame, item, ready
 from zerogate.wire.spdy import frames
@@ -20,41 +20,17 @@ from zerogate.wire.spdy.frames import GoAwayStatus, RstStatus
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "spdy31_vectors.json").read_text())
 NEGATIVES: dict[str, dict[str, Any]] = {vector["id"]: vector for vector in VECTORS["negative"]}
 
-# What one test may leave behind in the router, allocator's slack included.
-MAX_GROWTH_KIB = 16 * 1024
-
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[ServedSite]:
-    """A router that has little patience with links that say nothing, and a worker beyond reproach."""
-    site = ServedSite()
-    try:
-        site.router_process = site.router("--settle", "0s", "--handshake-timeout", "1s", "--max-links", "200")
-        site.hello("canary")
+    with make_canary_site() as site:
         yield site
-    finally:
-        site.close()
 
 
 @pytest.fixture(autouse=True)
 def canary(shared: ServedSite) -> Iterator[None]:
-    """Whatever happens, the good worker is reached, and the router stays as small as it was and complains of nobody."""
-    check_canary(shared)
-    before = shared.router_process.rss_kib()
-    yield
-    check_canary(shared)
-    assert shared.router_process.rss_kib() - before < MAX_GROWTH_KIB
-    assert "Traceback" not in shared.router_process.output()
-    assert [w["name"] for w in shared.status()["workers"] if w["state"] == "up"].count("canary") == 1
-
-
-def check_canary(site: ServedSite) -> None:
-    assert site.get("/", timeout=5)[2] == b"Hello from canary\n"
-
-
-def peer_of(link: RawLink) -> str:
-    host, port = link.sock.getsockname()
-    return f"{host}:{port}"
+    with unnoticed(shared):
+        yield
 
 
 # ZMTP
@@ -137,13 +113,6 @@ def test_bad_zmtp_ends_its_link(shared: ServedSite, name: str, how: str) -> None
             "the reason in the log",
             5,
         )
-
-
-def wait_until_closed(sock: socket.socket, seconds: float = 10.0) -> None:
-    sock.settimeout(seconds)
-    with contextlib.suppress(ConnectionResetError):
-        while sock.recv(65536):
-            pass
 
 
 @pytest.mark.parametrize("size", [0, 1, 10, 11, 12, 63, 64, 65, 70, 94])
@@ -382,100 +351,3 @@ def test_a_flood_is_bounded(name: str) -> None:
         assert router.rss_kib(peak=True) - before < 64 * 1024
     finally:
         site.close()
-
-
-# JOIN
-
-
-BAD_JOINS: dict[str, tuple[dict[str, str], str, str]] = {
-    "no name": ({"worker": ""}, "400", "worker"),
-    "long name": ({"worker": "a" * 129}, "400", "worker"),
-    "name with a space": ({"worker": "a b"}, "400", "worker"),
-    "weight 0": ({"weight": "0"}, "400", "weight"),
-    "weight 1001": ({"weight": "1001"}, "400", "weight"),
-    "weight in words": ({"weight": "much"}, "400", "weight"),
-    "negative weight": ({"weight": "-1"}, "400", "weight"),
-    "no route": ({"route": " "}, "400", "route"),
-    "route with a query": ({"route": "/a?b"}, "400", "route"),
-    "route with a port": ({"route": "a:80/"}, "400", "route"),
-    "route with a star amid": ({"route": "a.*.b"}, "400", "route"),
-    "route that is long": ({"route": "/" + "a" * 600}, "400", "route"),
-    "10,000 routes": ({"route": "\0".join(f"/{n}" for n in range(10_000))}, "400", "route"),
-    "another method": ({"_method": "GET"}, "40", "JOIN"),
-}
-
-
-@pytest.mark.parametrize("name", BAD_JOINS)
-def test_a_bad_join_is_told_what_is_wrong(shared: ServedSite, name: str) -> None:
-    given, status, word = BAD_JOINS[name]
-    fields = dict(given)
-    with RawWorker(shared.endpoint, join=False) as worker:
-        reply = worker.join(fields.pop("worker", "bad-join"), **fields)
-        assert reply[b":status"].startswith(status.encode())
-        assert word in reply[b"reason"].decode()
-        wait_for(lambda: f"{peer_of(worker)} cannot join" in shared.router_process.output(), "the reason in the log", 5)
-        # It may mend its ways.
-        assert worker.join("mended", ["/mended"])[b":status"].startswith(b"200")
-        with shared.open() as client:
-            client.get("/mended")
-            worker.reply(worker.next_request().stream, body=b"mended")
-            assert client.read_reply().body == b"mended"
-
-
-def test_streams_that_are_no_join_hold_nothing(shared: ServedSite) -> None:
-    """Thousands of streams left open, each with data in it."""
-    with RawWorker(shared.endpoint, "opener", routes=["/opener"]) as worker:
-        for number in range(2, 4002, 2):
-            raw = wrapped(join_block("x", _method="GET"))
-            worker.send_message(
-                frames.syn_stream(2 + number, raw, False) + frames.data_header(2 + number, 100, False) + bytes(100)
-            )
-        worker.pump(0.5)
-        check_canary(shared)
-        with shared.open() as client:
-            client.get("/opener")
-            worker.reply(worker.next_request().stream, body=b"still here")
-            assert client.read_reply().body == b"still here"
-
-
-def test_more_links_than_there_may_be(shared: ServedSite) -> None:
-    with contextlib.ExitStack() as stack:
-        links = [stack.enter_context(RawLink(shared.endpoint)) for _ in range(260)]
-        wait_for(lambda: "turned away" in shared.router_process.output(), "a link that is turned away")
-        check_canary(shared)
-        assert shared.status()["links"] <= 200
-        for link in links:
-            wait_until_closed(link.sock)
-    wait_for(lambda: shared.status()["links"] == 1, "one link left")
-    with RawWorker(shared.endpoint, "afterwards", routes=["/afterwards"]):
-        pass
-
-
-def test_one_name_twice_crosses_no_replies(shared: ServedSite) -> None:
-    with (
-        RawWorker(shared.endpoint, "twin", routes=["/twin"]) as one,
-        RawWorker(shared.endpoint, "twin", routes=["/twin"]) as two,
-    ):
-        for worker in (one, two):
-            assert worker.join_reply[b":status"].startswith(b"200")
-        with shared.open() as first, shared.open() as second:
-            first.get("/twin?first")
-            second.get("/twin?second")
-            requests = [one.next_request(), two.next_request()]
-            for worker, request in zip((one, two), requests, strict=True):
-                worker.reply(request.stream, body=request.fields[b":path"])
-            assert first.read_reply().body == b"/twin?first"
-            assert second.read_reply().body == b"/twin?second"
-
-
-def test_a_refused_request_is_not_lost(shared: ServedSite) -> None:
-    """REFUSED_STREAM from a worker alone in its pool: the request comes again, as nothing was begun."""
-    with RawWorker(shared.endpoint, "refuses", routes=["/refuses"]) as worker, shared.open() as client:
-        client.post("/refuses", b"body")
-        for _ in range(2):
-            worker.session.reset(worker.next_request().stream, RstStatus.REFUSED_STREAM)
-            worker.flush()
-        request = worker.next_request()
-        assert worker.read_body(request.stream) == b"body"
-        worker.reply(request.stream, body=b"at last")
-        assert client.read_reply().body == b"at last"

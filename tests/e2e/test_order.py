@@ -1,59 +1,16 @@
-"""Who starts first, who comes back, and whose turn it is."""
+"""Who starts first, who comes back, and what may change meanwhile."""
 
-import collections
-import signal
 import threading
 import time
 
 import pytest
 
+from tests.support.asking import Asking, wait_waiting, who_answers
 from tests.support.processes import Site, free_port, wait_for
-from tests.support.raw_http import HttpConnection, Reply
 from tests.support.raw_worker import RawWorker
-from tests.support.sites import ServedSite, make_served_site
 
 # Two seconds are promised; a busy machine gets more.
 RECOVERY_S = 8.0
-
-
-class Asking:
-    """A request under way, in a thread of its own."""
-
-    def __init__(self, site: Site, path: str = "/", *fields: str) -> None:
-        self._connection = HttpConnection(site.http_port, timeout=30)
-        self._connection.get(path, *fields)
-        self._reply: Reply | None = None
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        with self._connection:
-            self._reply = self._connection.read_reply()
-
-    @property
-    def is_answered(self) -> bool:
-        return not self._thread.is_alive()
-
-    def reply(self, seconds: float = 20.0) -> Reply:
-        self._thread.join(seconds)
-        assert self._reply is not None, "no reply yet"
-        return self._reply
-
-
-def wait_waiting(site: Site, n: int) -> None:
-    wait_for(lambda: site.status()["waiting"] == n, f"{n} requests waiting")
-
-
-def who_answers(site: Site, n: int, path: str = "/", *fields: str) -> list[str]:
-    """The names of the example workers that answer `n` requests, one after the other."""
-    names = []
-    with HttpConnection(site.http_port) as client:
-        for _ in range(n):
-            client.get(path, *fields)
-            reply = client.read_reply()
-            assert reply.status == 200, reply
-            names.append(reply.body.decode().split()[-1])
-    return names
 
 
 # Start order
@@ -262,91 +219,7 @@ def test_a_held_route_hides_no_wider_one(site: Site) -> None:
     assert Asking(site, "/narrow").reply().body == b"Hello from wide\n"
 
 
-# Turns
-
-
-def test_idle_workers_take_turns(site: Site) -> None:
-    site.router()
-    for name in ("worker-1", "worker-2"):
-        site.hello(name)
-    names = who_answers(site, 9)
-    assert names == (["worker-1", "worker-2"] * 5)[:9]
-
-
-def test_turns_are_taken_whatever_the_connection(site: Site) -> None:
-    site.router()
-    for name in ("worker-1", "worker-2", "worker-3"):
-        site.hello(name)
-    names = [site.get("/")[2].decode().split()[-1] for _ in range(9)]
-    assert collections.Counter(names) == {"worker-1": 3, "worker-2": 3, "worker-3": 3}
-    assert names[:3] == names[3:6] == names[6:]
-
-
-def test_who_joins_late_gets_no_burst(site: Site) -> None:
-    site.router()
-    site.hello("worker-1")
-    who_answers(site, 40)
-    site.hello("worker-2")
-    names = who_answers(site, 8)
-    assert names in (["worker-1", "worker-2"] * 4, ["worker-2", "worker-1"] * 4)
-
-
-def test_weights(site: Site) -> None:
-    site.router()
-    for weight in (100, 200, 300):
-        site.hello(f"weight-{weight}", "--weight", str(weight))
-    assert collections.Counter(who_answers(site, 60)) == {"weight-100": 10, "weight-200": 20, "weight-300": 30}
-
-
-def test_turns_in_one_route_are_not_used_up_in_another(site: Site) -> None:
-    """A worker of two routes, busy in one of them, takes its turns in the other all the same."""
-    site.router()
-    site.hello("both", "--route", "/a", "--route", "/b")
-    site.hello("only-b", "--route", "/b")
-    who_answers(site, 50, "/a")
-    assert collections.Counter(who_answers(site, 20, "/b")) == {"both": 10, "only-b": 10}
-
-
-def test_the_one_with_least_in_flight_is_next() -> None:
-    site = ServedSite()
-    try:
-        site.router()
-        with RawWorker(site.endpoint, "one") as one, RawWorker(site.endpoint, "two") as two:
-            clients = [HttpConnection(site.http_port) for _ in range(6)]
-            for number, client in enumerate(clients[:4]):
-                client.get(f"/{number}")
-            requests = [[worker.next_request().stream for _ in range(2)] for worker in (one, two)]
-            # One of them is done with both of its own: the next two are for it.
-            for stream in requests[1]:
-                two.reply(stream, body=b"two")
-            site.wait_in_flight(2)
-            for client in clients[4:]:
-                client.get("/more")
-            for _ in range(2):
-                two.reply(two.next_request().stream, body=b"two")
-            for stream in requests[0]:
-                one.reply(stream, body=b"one")
-            bodies = collections.Counter(client.read_reply().body for client in clients)
-            assert bodies == {b"one": 2, b"two": 4}
-            for client in clients:
-                client.close()
-    finally:
-        site.close()
-
-
-def test_a_full_worker_is_passed_over_and_the_queue_is_served_in_order(site: Site) -> None:
-    site.router()
-    with RawWorker(site.endpoint, "small", capacity=1) as worker:
-        asking = []
-        for number in range(5):
-            asking.append(Asking(site, f"/{number}"))
-            wait_waiting(site, number)
-        for number in range(5):
-            request = worker.next_request()
-            assert request.fields[b":path"] == b"/%d" % number
-            assert [ask.is_answered for ask in asking[number:]] == [False] * (5 - number)
-            worker.reply(request.stream)
-            assert asking[number].reply().status == 200
+# Changes
 
 
 def test_a_worker_that_joins_takes_the_oldest_that_waits(site: Site) -> None:
@@ -401,131 +274,3 @@ def test_routes_may_change_at_any_time(site: Site) -> None:
         worker.reply(stream, body=b"before")
         assert asking.reply().body == b"before"
         assert [w["name"] for w in site.status()["workers"]].count("moved") == 1
-
-
-# Losses
-
-
-def test_a_lost_worker_s_requests_are_answered_by_another() -> None:
-    site = ServedSite()
-    try:
-        site.router()
-        with RawWorker(site.endpoint, "dies") as dying, HttpConnection(site.http_port) as client:
-            client.get("/")
-            dying.next_request()
-            site.hello("lives")
-            dying.close()
-            assert client.read_reply().body == b"Hello from lives\n"
-            assert site.status()["counters"]["retries"] == 1
-    finally:
-        site.close()
-
-
-def test_a_kept_body_goes_to_the_next_worker(site: Site) -> None:
-    site.router()
-    body = bytes(range(256)) * 200
-    with RawWorker(site.endpoint, "dies") as dying, HttpConnection(site.http_port) as client:
-        client.send(b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
-        dying.read_body(dying.next_request().stream)
-        with RawWorker(site.endpoint, "lives") as other:
-            dying.close()
-            request = other.next_request()
-            assert other.read_body(request.stream) == body
-            other.reply(request.stream)
-            assert client.read_reply().status == 200
-
-
-def test_a_kept_body_that_is_still_coming_goes_to_the_next_worker(site: Site) -> None:
-    site.router()
-    with RawWorker(site.endpoint, "dies") as dying, HttpConnection(site.http_port) as client:
-        client.send(b"PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n")
-        dying.next_request()
-        with RawWorker(site.endpoint, "lives") as other:
-            dying.close()
-            stream = other.next_request().stream
-            client.send(b"7\r\n second\r\n0\r\n\r\n")
-            assert other.read_body(stream) == b"first second"
-            other.reply(stream)
-            assert client.read_reply().status == 200
-
-
-def test_a_body_too_large_to_keep_is_lost_with_its_worker(site: Site) -> None:
-    site.router()
-    with RawWorker(site.endpoint, "dies") as dying, HttpConnection(site.http_port) as client:
-        client.send(b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n" + bytes(100_000))
-        dying.read_body(dying.next_request().stream)
-        with RawWorker(site.endpoint, "lives"):
-            dying.close()
-            reply = client.read_reply()
-            assert (reply.status, reply.get("zerogate-error")) == (502, "worker_lost")
-
-
-def test_what_is_not_safe_to_repeat_is_not_repeated(site: Site) -> None:
-    site.router()
-    with RawWorker(site.endpoint, "dies") as dying, HttpConnection(site.http_port) as client:
-        client.post("/", b"")
-        dying.next_request()
-        with RawWorker(site.endpoint, "lives") as other:
-            dying.close()
-            reply = client.read_reply()
-            assert (reply.status, reply.get("zerogate-error")) == (502, "worker_lost")
-            assert other.events == [event for event in other.events if type(event).__name__ == "Settings"]
-
-
-def test_retries_come_to_an_end(site: Site) -> None:
-    site.router("--retries", "2")
-    with HttpConnection(site.http_port) as client:
-        client.get("/")
-        for number in range(3):
-            with RawWorker(site.endpoint, f"dies-{number}") as worker:
-                worker.next_request()
-        reply = client.read_reply()
-        assert (reply.status, reply.get("zerogate-error")) == (502, "worker_lost")
-
-
-def test_a_refusal_is_always_safe_to_send_elsewhere(site: Site) -> None:
-    site.router()
-    with RawWorker(site.endpoint, "refuses") as refusing, HttpConnection(site.http_port) as client:
-        client.post("/", b"body")
-        stream = refusing.next_request().stream
-        with RawWorker(site.endpoint, "takes") as other:
-            refusing.session.reset(stream, 3)
-            refusing.flush()
-            request = other.next_request()
-            assert other.read_body(request.stream) == b"body"
-            other.reply(request.stream)
-            assert client.read_reply().status == 200
-        assert site.status()["counters"]["refused"] == 1
-
-
-def test_streams_above_the_last_one_of_a_goaway_go_elsewhere(site: Site) -> None:
-    """A worker that leaves without having looked at a request: nothing fails, whatever the method."""
-    site.router()
-    with RawWorker(site.endpoint, "leaves") as leaving, HttpConnection(site.http_port) as client:
-        # The router says nothing before the JOIN is answered, so this is what it has seen: nothing.
-        leaving.session.goaway()
-        client.post("/", b"body")
-        wait_for(lambda: site.status()["workers"][0]["in_flight"] == 1, "the request under way")
-        leaving.flush()
-        with RawWorker(site.endpoint, "stays") as other:
-            request = other.next_request()
-            assert other.read_body(request.stream) == b"body"
-            other.reply(request.stream)
-            assert client.read_reply().status == 200
-
-
-def test_a_worker_that_leaves_finishes_what_it_has() -> None:
-    with make_served_site() as site, HttpConnection(site.http_port) as client:
-        client.send(b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n")
-        assert client.read_head().status == 200
-        assert client.read_chunk() == b"first"
-        leaving = site.worker_process
-        site.app_worker("app", "second")
-        leaving.send_signal(signal.SIGTERM)
-        wait_for(lambda: "worker app-worker is leaving" in site.router_process.output(), "the worker's farewell")
-        assert site.get("/")[0] == 200
-        assert leaving.popen.poll() is None
-        client.send(b"4\r\nlast\r\n0\r\n\r\n")
-        assert client.read_chunk() == b"last"
-        assert client.read_chunk() == b""
-        assert leaving.popen.wait(20) == 0

@@ -203,7 +203,7 @@ E2E = "tests/e2e/"
 PROOFS = {
     "a worker is killed (`kill -9`)": [
         "test_chaos_kill.py::test_get_survives_kill_9_of_one_of_three_again_and_again",
-        "test_order.py::test_what_is_not_safe_to_repeat_is_not_repeated",
+        "test_losses.py::test_what_is_not_safe_to_repeat_is_not_repeated",
     ],
     "a worker is stopped (Ctrl-C, SIGTERM)": [
         "test_draining.py::test_rolling_restarts_of_every_worker_fail_nothing",
@@ -212,8 +212,8 @@ PROOFS = {
     "a worker starts": ["test_order.py::test_a_worker_that_joins_takes_the_oldest_that_waits"],
     "no worker is there, or all are full": [
         "test_order.py::test_requests_before_any_worker_are_answered_once_there_is_one",
-        "test_http.py::test_a_full_queue_says_when_to_come_again",
-        "test_http.py::test_a_queue_has_an_end",
+        "test_refusals.py::test_a_full_queue_says_when_to_come_again",
+        "test_refusals.py::test_a_queue_has_an_end",
         "test_readme.py::test_numbers",
     ],
     "the router dies or is restarted": ["test_readme.py::test_workers_are_back_within_two_seconds"],

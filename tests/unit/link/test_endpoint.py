@@ -1,0 +1,64 @@
+"""Endpoints and addresses, as people write them."""
+
+import pytest
+
+from zerogate.errors import UsageError
+from zerogate.link.endpoint import is_loopback, parse_address, parse_endpoint
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("localhost:80", "localhost", 80),
+        ("127.0.0.1:0", "127.0.0.1", 0),
+        ("[::1]:65535", "::1", 65535),
+        ("*:9000", "", 9000),
+        (":9000", "", 9000),
+        ("a-b.example:1", "a-b.example", 1),
+    ],
+)
+def test_addresses(text: str, host: str, port: int) -> None:
+    assert parse_address(text) == (host, port)
+    endpoint = parse_endpoint(f"tcp://{text}")
+    assert (endpoint.host, endpoint.port, endpoint.path) == (host, port, "")
+    assert endpoint.text == f"tcp://{text}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "localhost", "localhost:", "a:b", "a:-1", "a:65536", "a:99999999999", "a: 1", "a:1 ", "a:\u0661", "::1:80"],
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_address(text)
+    with pytest.raises(UsageError):
+        parse_endpoint(f"tcp://{text}")
+
+
+def test_an_ipv6_address_belongs_in_brackets() -> None:
+    with pytest.raises(UsageError, match=r"\[::1\]:80"):
+        parse_address("::1:80")
+
+
+@pytest.mark.parametrize("path", ["/tmp/a", "relative/a", "@abstract", "a b:1"])
+def test_ipc(path: str) -> None:
+    endpoint = parse_endpoint(f"ipc://{path}")
+    assert (endpoint.path, endpoint.host, endpoint.port) == (path, "", 0)
+    assert endpoint.is_local
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tcp", "tcp:", "tcp:/a:1", "localhost:80", "ipc://", "inproc://a", "TCP://a:1", "http://a:1"]
+)
+def test_what_is_no_endpoint(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_endpoint(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [(host, True) for host in ("localhost", "127.0.0.1", "127.9.9.9", "::1")]
+    + [(host, False) for host in ("", "0.0.0.0", "::", "::2", "10.0.0.1", "localhost.example")],
+)
+def test_what_only_this_machine_can_reach(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected

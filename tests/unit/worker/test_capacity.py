@@ -1,0 +1,263 @@
+"""One capacity for several routers: grants, and turns for who was refused."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.support.fakes import FakeLink
+from zerogate.worker.capacity import CapacityShare
+
+ROUNDS = 20
+
+
+def make(capacity: int, n_routers: int) -> tuple[CapacityShare, list[Any]]:
+    share = CapacityShare(capacity)
+    routers: list[Any] = [FakeLink(f"router-{number}") for number in range(n_routers)]
+    for router in routers:
+        share.add(router)
+    return share, routers
+
+
+def take(share: CapacityShare, router: Any, n: int) -> int:
+    """How many of `n` requests are taken."""
+    return sum(share.take(router) for _ in range(n))
+
+
+def release(share: CapacityShare, router: Any, n: int) -> None:
+    for _ in range(n):
+        share.release(router)
+
+
+def grants(share: CapacityShare, routers: list[Any]) -> list[int]:
+    return [share.granted(router) for router in routers]
+
+
+def test_one_router_may_have_it_all() -> None:
+    share, (router,) = make(10, 1)
+    share.share()
+    assert share.granted(router) == 10
+    assert take(share, router, 11) == 10
+    assert share.in_flight == 10
+
+
+def test_idle_routers_share_evenly() -> None:
+    share, routers = make(12, 3)
+    share.share()
+    assert sum(grants(share, routers)) == 12
+    assert max(grants(share, routers)) - min(grants(share, routers)) <= 1
+
+
+def test_need_moves_grants() -> None:
+    share, routers = make(100, 2)
+    busy, idle = routers
+    for _ in range(ROUNDS):
+        n = take(share, busy, share.granted(busy))
+        share.share()
+        release(share, busy, n)
+    assert share.granted(busy) >= 90
+    assert share.granted(idle) >= 1
+    assert sum(grants(share, routers)) <= 100
+
+
+def test_who_is_busy_later_gets_its_share_back() -> None:
+    share, routers = make(100, 2)
+    flights = [0, 0]
+    for _ in range(2 * ROUNDS):
+        for number in (0, 1) if _ >= ROUNDS else (0,):
+            flights[number] += take(share, routers[number], max(0, share.granted(routers[number]) - flights[number]))
+        share.share()
+        for number in (0, 1):
+            release(share, routers[number], flights[number])
+            flights[number] = 0
+    assert all(abs(grant - 50) <= 1 for grant in grants(share, routers))
+
+
+def test_small_needs_are_met_and_large_ones_share_the_rest() -> None:
+    share, routers = make(100, 3)
+    small, *large = routers
+    for _ in range(ROUNDS):
+        flights = [take(share, small, 5), *(take(share, router, share.granted(router)) for router in large)]
+        share.share()
+        for router, n in zip(routers, flights, strict=True):
+            release(share, router, n)
+    assert share.granted(small) >= 5
+    assert all(40 <= share.granted(router) <= 50 for router in large)
+
+
+def test_only_what_changed_is_told() -> None:
+    share, routers = make(10, 2)
+    assert set(share.share()) == set(routers)
+    for _ in range(ROUNDS):
+        share.share()
+    assert share.share() == {}
+
+
+def test_more_routers_than_capacity_have_one_each() -> None:
+    share, routers = make(2, 5)
+    share.share()
+    assert grants(share, routers) == [1] * 5
+    assert [take(share, router, 1) for router in routers] == [1, 1, 0, 0, 0]
+
+
+def test_who_was_refused_is_told_and_comes_first() -> None:
+    share, (busy, late) = make(3, 2)
+    take(share, busy, 3)
+    assert not share.take(late)
+    assert share.release(busy) is late
+    # The free slot is kept for who was refused, not for who is fast.
+    assert not share.take(busy)
+    assert share.take(late)
+    assert share.release(late) is busy
+    assert share.take(busy)
+
+
+def test_turns_are_in_order() -> None:
+    share, routers = make(1, 4)
+    holder, *others = routers
+    assert share.take(holder)
+    assert [share.take(router) for router in others] == [False] * 3
+    for router in others:
+        told = share.release(holder)
+        assert told is router
+        assert [share.take(other) for other in others if other is not router] == [False] * 2
+        assert share.take(router)
+        holder = router
+
+
+def test_who_does_not_come_loses_its_turn() -> None:
+    share, (busy, gone) = make(1, 2)
+    share.take(busy)
+    assert not share.take(gone)
+    assert share.release(busy) is gone
+    rounds = 0
+    while not share.take(busy):
+        told = share.share()
+        assert gone in told or rounds > 1
+        rounds += 1
+        assert rounds < 5
+    assert rounds >= 1
+
+
+@pytest.mark.parametrize("how", ["remove", "leave"])
+def test_who_goes_loses_its_turn_at_once(how: str) -> None:
+    share, (busy, gone) = make(1, 2)
+    share.take(busy)
+    assert not share.take(gone)
+    getattr(share, how)(gone)
+    assert share.release(busy) is None
+    assert share.take(busy)
+
+
+def test_a_router_that_is_gone_frees_what_it_had() -> None:
+    share, (one, other) = make(4, 2)
+    assert take(share, one, 4) == 4
+    share.remove(one)
+    assert share.in_flight == 0
+    # Calls that were its own end later.
+    assert share.release(one) is None
+    share.remove(one)
+    assert share.in_flight == 0
+    assert take(share, other, 5) == 4
+
+
+def test_a_router_that_leaves_keeps_what_it_has_and_no_more() -> None:
+    share, (leaving, other) = make(10, 2)
+    take(share, leaving, 4)
+    share.leave(leaving)
+    share.share()
+    assert share.granted(other) == 6
+    release(share, leaving, 4)
+    share.share()
+    assert share.granted(other) == 10
+
+
+@settings(deadline=None)
+@given(capacity=st.integers(1, 50), needs=st.lists(st.integers(0, 60), min_size=1, max_size=6))
+def test_grants_settle_to_a_fair_share(capacity: int, needs: list[int]) -> None:
+    share, routers = make(capacity, len(needs))
+    for _ in range(ROUNDS):
+        flights = [take(share, r, min(need, share.granted(r))) for r, need in zip(routers, needs, strict=True)]
+        share.share()
+        for router, n in zip(routers, flights, strict=True):
+            release(share, router, n)
+    # What was in flight over a grant that shrank is free now, and goes to those who should have more.
+    share.share()
+    given_out = grants(share, routers)
+    assert min(given_out) >= 1
+    assert sum(given_out) <= max(capacity, len(routers))
+    if capacity >= len(routers):
+        assert sum(given_out) == capacity
+        # Who needs more than it has is not worse off than anybody by more than what rounding leaves.
+        fair = capacity // len(routers)
+        for grant, need in zip(given_out, needs, strict=True):
+            assert grant >= min(need, fair) - 1
+
+
+class ShareModel(RuleBasedStateMachine):
+    """Whatever routers do, the capacity is kept, and nothing in flight is lost count of."""
+
+    @initialize(capacity=st.integers(1, 8))
+    def start(self, capacity: int) -> None:
+        self.share = CapacityShare(capacity)
+        self.flights: dict[Any, int] = {}
+        self.leaving: set[Any] = set()
+
+    def some(self, data: Any) -> Any:
+        return data.draw(st.sampled_from(list(self.flights)))
+
+    @precondition(lambda self: len(self.flights) < 5)
+    @rule()
+    def add(self) -> None:
+        router: Any = FakeLink()
+        self.share.add(router)
+        self.flights[router] = 0
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data())
+    def remove(self, data: Any) -> None:
+        router = self.some(data)
+        self.share.remove(router)
+        del self.flights[router]
+        self.leaving.discard(router)
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data())
+    def leave(self, data: Any) -> None:
+        router = self.some(data)
+        self.share.leave(router)
+        self.leaving.add(router)
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data(), n=st.integers(1, 5))
+    def take(self, data: Any, n: int) -> None:
+        router = self.some(data)
+        self.flights[router] += take(self.share, router, n)
+
+    @precondition(lambda self: any(self.flights.values()))
+    @rule(data=st.data())
+    def release(self, data: Any) -> None:
+        router = data.draw(st.sampled_from([router for router, n in self.flights.items() if n]))
+        told = self.share.release(router)
+        self.flights[router] -= 1
+        assert told is None or (told in self.flights and told not in self.leaving)
+
+    @precondition(lambda self: self.flights)
+    @rule()
+    def share_out(self) -> None:
+        told = self.share.share()
+        assert set(told) <= set(self.flights)
+        staying = [router for router in self.flights if router not in self.leaving]
+        total = sum(self.share.granted(router) for router in staying)
+        assert total <= max(self.share.capacity, len(staying))
+
+    @invariant()
+    def the_capacity_is_kept(self) -> None:
+        if hasattr(self, "share"):
+            assert self.share.in_flight == sum(self.flights.values()) <= self.share.capacity
+
+
+ShareModel.TestCase.settings = settings(max_examples=100, deadline=None)
+TestShareModel = ShareModel.TestCase

@@ -1,0 +1,92 @@
+"""The blocks of replies: what an application may say, and that it is said as it was."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zerogate.wire.spdy.headers import decode_block, merge_fields
+from zerogate.worker.asgi_types import AsgiError
+from zerogate.worker.reply_block import reply_block, trailers_block
+
+OWN = {b":status": b"200", b":version": b"HTTP/1.1"}
+
+
+def test_a_reply() -> None:
+    headers = [(b"Content-Type", b"text/plain"), (b"content-length", b"2"), (b"x-empty", b"")]
+    expected = {b"content-type": b"text/plain", b"content-length": b"2", b"x-empty": b""}
+    # The second time it is known.
+    assert [decode_block(reply_block(200, headers)) for _ in range(2)] == [{**OWN, **expected}] * 2
+
+
+@pytest.mark.parametrize("status", [200, 204, 299, 404, 500, 599])
+def test_statuses(status: int) -> None:
+    assert decode_block(reply_block(status, []))[b":status"] == b"%d" % status
+
+
+@pytest.mark.parametrize("status", [0, 99, 100, 101, 199, 600, 1000, -200, "200", None, b"200"])
+def test_what_is_no_status(status: Any) -> None:
+    with pytest.raises(AsgiError, match="status"):
+        reply_block(status, [])
+
+
+def test_repeated_names_are_joined() -> None:
+    headers = [(b"Set-Cookie", b"a=1"), (b"x", b"y"), (b"set-cookie", b"b=2"), (b"SET-COOKIE", b"")]
+    assert decode_block(reply_block(200, headers)) == {**OWN, b"set-cookie": b"a=1\0b=2", b"x": b"y"}
+
+
+def test_space_around_values_is_no_part_of_them() -> None:
+    assert decode_block(reply_block(200, [(b"x", b" \ta\tb \t")]))[b"x"] == b"a\tb"
+
+
+@pytest.mark.parametrize("make", [lambda headers: reply_block(200, headers), trailers_block], ids=["head", "trailers"])
+@pytest.mark.parametrize(
+    "header",
+    [(b"", b"v"), (b"a b", b"v"), (b":status", b"204"), (b"a:", b"v"), (b"\xe9", b"v"), (b"a\0", b"v"), (b"a\n", b"v")]
+    + [(b"a", b"b\r\nc: d"), (b"a", b"\0"), (b"a", b"b\0c"), (b"a", b"\x7f"), (b"a", b"\x1f"), (b"a", b"b\n")]
+    + [("a", b"b"), (b"a", "b"), (b"a", None), (None, b"b"), (1, 2), (b"a", bytearray(b"b"))],
+)
+def test_what_http_does_not_allow(make: Any, header: Any) -> None:
+    with pytest.raises(AsgiError, match="header"):
+        make([header])
+
+
+def test_headers_may_be_lists_and_any_iterable() -> None:
+    headers: Any = [[b"a", b"1"], [b"b", b"2"]]
+    expected = {**OWN, b"a": b"1", b"b": b"2"}
+    assert decode_block(reply_block(200, headers)) == expected
+    assert decode_block(reply_block(200, iter([(b"a", b"1"), (b"b", b"2")]))) == expected
+
+
+def test_a_list_that_is_changed_afterwards_is_another_reply() -> None:
+    headers = [(b"a", b"1")]
+    reply_block(200, headers)
+    headers.append((b"b", b"2"))
+    assert b"b" in decode_block(reply_block(200, headers))
+
+
+def test_obs_text_crosses() -> None:
+    assert decode_block(reply_block(200, [(b"x", b"caf\xe9")]))[b"x"] == b"caf\xe9"
+
+
+def test_more_replies_than_are_kept() -> None:
+    for _ in range(2):
+        for number in range(600):
+            headers = [(b"etag", b"%d" % number), (b"x", b"v" * (number * 4))]
+            assert decode_block(reply_block(200, headers))[b"etag"] == b"%d" % number
+
+
+def test_trailers() -> None:
+    assert decode_block(trailers_block([(b"X-Sum", b"1"), (b"x-sum", b"2")])) == {b"x-sum": b"1\x002"}
+    assert decode_block(trailers_block([])) == {}
+
+
+names = st.text("abcXYZ019-_.~!#$%&'*+^`|", min_size=1, max_size=8).map(str.encode)
+values = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=12)
+
+
+@given(st.lists(st.tuples(names, values.map(lambda value: value.encode("latin-1"))), max_size=8))
+def test_whatever_is_allowed(headers: list[tuple[bytes, bytes]]) -> None:
+    expected = merge_fields((name.lower(), value.strip(b" \t")) for name, value in headers)
+    assert decode_block(reply_block(200, headers)) == {**OWN, **expected}

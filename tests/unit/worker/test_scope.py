@@ -1,0 +1,154 @@
+"""The scope that an application sees."""
+
+from typing import Any
+
+import pytest
+
+from zerogate.wire.fields import KnownFields
+from zerogate.worker.scope import http_scope
+
+FIELDS = {
+    b":method": b"POST",
+    b":path": b"/caf%C3%A9/x?a=b&c=%20",
+    b":version": b"HTTP/1.1",
+    b":host": b"example.org:8080",
+    b":scheme": b"http",
+    b"x-forwarded-for": b"203.0.113.9",
+    b"x-forwarded-proto": b"https",
+    b"x-real-ip": b"203.0.113.9",
+    b"cookie": b"a=1",
+    b"x-many": b"1\x002",
+    b"x-request-id": b"id-1",
+}
+
+
+def scope_of(root_path: str = "", **changed: bytes) -> Any:
+    """`_path` stands for `:path`."""
+    fields = {**FIELDS, **{name.replace("_", ":").encode(): value for name, value in changed.items()}}
+    return http_scope(fields, root_path)
+
+
+def test_a_request() -> None:
+    scope = scope_of()
+    assert scope["headers"] == [
+        (b"host", b"example.org:8080"),
+        (b"x-forwarded-for", b"203.0.113.9"),
+        (b"x-forwarded-proto", b"https"),
+        (b"x-real-ip", b"203.0.113.9"),
+        (b"cookie", b"a=1"),
+        (b"x-many", b"1"),
+        (b"x-many", b"2"),
+        (b"x-request-id", b"id-1"),
+    ]
+    del scope["headers"]
+    asgi, extensions = scope.pop("asgi"), scope.pop("extensions")
+    assert asgi["version"] == "3.0"
+    assert "http.response.trailers" in extensions
+    assert scope == {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "https",
+        "path": "/café/x",
+        "raw_path": b"/caf%C3%A9/x",
+        "query_string": b"a=b&c=%20",
+        "root_path": "",
+        "client": ("203.0.113.9", 0),
+        "server": ("example.org", 8080),
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "raw_path", "query"),
+    [
+        (b"/", "/", b"/", b""),
+        (b"/?", "/", b"/", b""),
+        (b"/a?b?c", "/a", b"/a", b"b?c"),
+        (b"/%2F%3F", "//?", b"/%2F%3F", b""),
+        (b"/%", "/%", b"/%", b""),
+        (b"/%zz", "/%zz", b"/%zz", b""),
+        (b"/%FF", "/\ufffd", b"/%FF", b""),
+        (b"/\xff", "/\ufffd", b"/\xff", b""),
+        (b"//a//b", "//a//b", b"//a//b", b""),
+        (b"*", "*", b"*", b""),
+    ],
+)
+def test_paths(target: bytes, path: str, raw_path: bytes, query: bytes) -> None:
+    scope = scope_of(_path=target)
+    assert (scope["path"], scope["raw_path"], scope["query_string"]) == (path, raw_path, query)
+
+
+@pytest.mark.parametrize(
+    ("host", "server"),
+    [
+        (b"a", ("a", 80)),
+        (b"a:81", ("a", 81)),
+        (b"[::1]", ("[::1]", 80)),
+        (b"[::1]:81", ("[::1]", 81)),
+        (b"a:", ("a", 80)),
+        (b"[::1]:", ("[::1]", 80)),
+    ],
+)
+def test_servers(host: bytes, server: tuple[str, int]) -> None:
+    assert scope_of(_host=host)["server"] == server
+
+
+def test_without_a_host() -> None:
+    scope = scope_of(_host=b"", _version=b"HTTP/1.0")
+    assert scope["http_version"] == "1.0"
+    assert b"host" not in dict(scope["headers"])
+
+
+def test_without_a_client() -> None:
+    assert http_scope({name: value for name, value in FIELDS.items() if name != b"x-real-ip"}, "")["client"] is None
+
+
+def test_mounted_below_a_path() -> None:
+    scope = scope_of("/api")
+    assert (scope["root_path"], scope["path"], scope["raw_path"]) == ("/api", "/api/café/x", b"/api/caf%C3%A9/x")
+
+
+@pytest.mark.parametrize("missing", [b":method", b":path"])
+def test_what_must_be_there(missing: bytes) -> None:
+    with pytest.raises(KeyError):
+        http_scope({name: value for name, value in FIELDS.items() if name != missing}, "")
+
+
+# Requests that are the same but for their id
+
+
+def known(base: KnownFields, request_id: bytes) -> KnownFields:
+    fields = KnownFields({**base, b"x-request-id": request_id})
+    fields.base = base
+    fields.note = None
+    return fields
+
+
+@pytest.fixture
+def base() -> KnownFields:
+    made = KnownFields({name: value for name, value in FIELDS.items() if name != b"x-request-id"})
+    made.base = made.note = None
+    return made
+
+
+def test_known_requests_have_the_same_scope(base: KnownFields) -> None:
+    for number in range(3):
+        fields = known(base, b"%d" % number)
+        assert http_scope(fields, "") == http_scope(dict(fields), "")
+
+
+def test_applications_that_change_their_scope_change_no_other(base: KnownFields) -> None:
+    expected = http_scope(dict(known(base, b"2")), "")
+    first: Any = http_scope(known(base, b"1"), "")
+    first["path"] = "/changed"
+    first["headers"].clear()
+    first["extensions"]["x"] = {}
+    first["state"] = {}
+    del first["query_string"]
+    assert http_scope(known(base, b"2"), "") == expected
+
+
+def test_known_requests_below_another_path(base: KnownFields) -> None:
+    for root_path in ("", "/a", "/b", "/a"):
+        fields = known(base, b"1")
+        assert http_scope(fields, root_path) == http_scope(dict(fields), root_path)
