@@ -246,6 +246,7 @@ class Link(asyncio.Protocol):
         connection = self._zmtp
         pieces = connection.receive(data)
         if not self.is_ready and connection.is_ready:
+            self._write_zmtp()  # Our READY: the owner's first message must not overtake it.
             self._become_ready()
         for piece in pieces:
             self._dispatch(self.session.receive(piece))
