@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from zerogate.errors import HttpError
-from zerogate.link.link import Fields
+from zerogate.link.handlers import Fields
 from zerogate.router.error_replies import NO_REQUEST, error_reply
 from zerogate.wire.http1 import HttpLimits, ReplyWriter, RequestHead, RequestReader
 

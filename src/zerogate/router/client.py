@@ -1,9 +1,12 @@
 """What an exchange asks of its client, whatever version of HTTP that speaks."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from zerogate.errors import HttpError
-from zerogate.link.link import Fields
+from zerogate.link.handlers import Fields
+
+if TYPE_CHECKING:
+    from zerogate.router.interim import Interim, NoInterim
 
 
 class Client(Protocol):
@@ -11,6 +14,7 @@ class Client(Protocol):
 
     is_writable: bool
     address: str
+    interim: "Interim | NoInterim"
 
     def begin_reply(self, fields: Fields, fin: bool) -> None:
         """Send the reply's head, and expect its body. Raises ReplyError, having sent nothing.
@@ -44,12 +48,6 @@ class Client(Protocol):
 
     def expect(self, seconds: float) -> None:
         """Call `Exchange.on_deadline` if nothing more comes within `seconds`."""
-
-    def want_body(self) -> None:
-        """The worker wants the body: answer `expect: 100-continue`."""
-
-    def want_body_soon(self) -> None:
-        """A worker has the request: answer `expect: 100-continue` if it does not say soon that it wants the body."""
 
     def unsent_bytes(self) -> int:
         """What the client has not taken yet."""

@@ -3,7 +3,7 @@
 Each request moves its client's deadline several times, and hardly any is ever met: a timer for each would cost more
 than the request. So an item carries its deadline as a plain attribute, and is looked at only when its place in a wheel
 of ticks comes up; if its deadline has moved on, it is put where it belongs now. An item is looked at again after at
-most `horizon` seconds. A new deadline is never nearer than that, so none is missed by more than a tick.
+most `horizon` seconds. A new deadline is never nearer than that, so none is missed by more than two ticks.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 import json
 
 from zerogate.errors import HttpError
-from zerogate.link.link import Fields
+from zerogate.link.handlers import Fields
 from zerogate.wire.http1 import ReplyWriter, RequestHead
 
 RETRY_AFTER_S = b"1"

@@ -14,7 +14,8 @@ import enum
 from typing import TYPE_CHECKING
 
 from zerogate.errors import HttpError, ReplyError
-from zerogate.link.link import Fields, Link
+from zerogate.link.handlers import Fields
+from zerogate.link.link import Link
 from zerogate.router.client import Client
 from zerogate.router.request_block import Forwarding, request_block
 from zerogate.wire.http1 import RequestHead
@@ -117,7 +118,7 @@ class Exchange:
             if self._trailers:
                 link.send_headers(stream, encode_block(self._trailers), True)
             if not self._request_ended:
-                self._client.want_body_soon()
+                self._client.interim.want_body_soon()
                 self._client.resume_body()
         self._client.expect(self._dispatcher.settings.timeout)
 
@@ -262,7 +263,7 @@ class Exchange:
                     self._client.send_trailers(fields)
                     self._finish()
             elif fields.get(b":status", b"").startswith(b"100"):
-                self._client.want_body()
+                self._client.interim.want_body()
             else:
                 raise ReplyError("HEADERS before the reply")
         except ReplyError as error:

@@ -10,11 +10,11 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from zerogate.errors import HttpError
-from zerogate.link.link import Fields
+from zerogate.link.handlers import Fields
 from zerogate.router import sockets
 from zerogate.router.error_replies import render_error
 from zerogate.router.exchange import SWITCHING_PROTOCOLS, Exchange, State
-from zerogate.router.interim import Interim
+from zerogate.router.interim import NO_INTERIM, Interim, NoInterim
 from zerogate.wire.http1 import ReplyWriter, RequestEnd, RequestHead, RequestReader
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Http1Client(asyncio.Protocol):
         self._is_advancing = False
         self._is_body_paused = False
         self._is_closing = False
-        self._interim: Interim | None = None
+        self.interim: Interim | NoInterim = NO_INTERIM
         self._is_paused = False
         self._is_receiving = False
         self._is_timing_head = False
@@ -182,7 +182,7 @@ class Http1Client(asyncio.Protocol):
         self._bytes_out = 0
         self._writer = ReplyWriter(head)
         self._exchange = exchange = self._frontend.make_exchange(self, head, self._forwarding)
-        self._interim = self._make_interim(exchange) if head.expects_continue else None
+        self.interim = self._make_interim(exchange) if head.expects_continue else NO_INTERIM
         self._frontend.dispatcher.submit(exchange)
 
     def _take(self, piece: RequestEnd | bytes) -> None:
@@ -192,8 +192,7 @@ class Http1Client(asyncio.Protocol):
             if exchange is not None:
                 exchange.end_request(piece.trailers)
         elif exchange is not None:
-            if self._interim is not None:
-                self._interim.has_body()
+            self.interim.has_body()
             exchange.receive_body(cast(bytes, piece))
 
     def _await_more(self) -> None:
@@ -292,14 +291,6 @@ class Http1Client(asyncio.Protocol):
         assert self._writer is not None
         self._write_held()
         self._write(self._writer.end(trailers))
-
-    def want_body(self) -> None:
-        if self._interim is not None:
-            self._interim.want_body()
-
-    def want_body_soon(self) -> None:
-        if self._interim is not None:
-            self._interim.want_body_soon()
 
     def _make_interim(self, exchange: Exchange) -> Interim:
         return Interim(exchange, self._is_current, self._transport.write)

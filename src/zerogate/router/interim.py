@@ -61,3 +61,19 @@ class Interim:
 
     def _is_waiting(self) -> bool:
         return self._is_current(self._exchange) and self._exchange.state is not State.REPLYING
+
+
+class NoInterim:
+    """For an exchange that expects none."""
+
+    def want_body(self) -> None:
+        """Nobody waits for it."""
+
+    def want_body_soon(self) -> None:
+        """Nobody waits for it."""
+
+    def has_body(self) -> None:
+        """It was not waited for."""
+
+
+NO_INTERIM = NoInterim()

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from zerogate.errors import ZerogateError
-from zerogate.link.link import Fields
+from zerogate.link.handlers import Fields
 from zerogate.router.routes import Route, RouteError, parse_route
 from zerogate.router.workers import DEFAULT_WEIGHT
 from zerogate.wire.spdy.headers import encode_block

@@ -9,7 +9,8 @@ from typing import Any
 
 from zerogate.errors import UsageError
 from zerogate.link.endpoint import parse_address, parse_endpoint
-from zerogate.link.link import Fields, Link
+from zerogate.link.handlers import Fields
+from zerogate.link.link import Link
 from zerogate.link.listen import Listener, bind_endpoint, bind_tcp, inherited_listeners
 from zerogate.router.admin import AdminClient
 from zerogate.router.counters import Counters

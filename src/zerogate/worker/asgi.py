@@ -9,7 +9,8 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from zerogate.link.link import Fields, Link, StreamHandler
+from zerogate.link.handlers import Fields, StreamHandler
+from zerogate.link.link import Link
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream

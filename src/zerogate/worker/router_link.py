@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import zerogate
 from zerogate.errors import UsageError
 from zerogate.link.dial import Dialler
-from zerogate.link.link import Fields, Link, StreamHandler
+from zerogate.link.handlers import Fields, StreamHandler
+from zerogate.link.link import Link
 from zerogate.settings import WorkerSettings
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from zerogate.link.link import Fields
+from zerogate.link.handlers import Fields
 from zerogate.wire.fields import KnownFields
 from zerogate.worker.asgi_types import ASGI_VERSION, EXTENSIONS, Scope
 

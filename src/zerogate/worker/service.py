@@ -5,7 +5,8 @@ import logging
 
 from zerogate.link.dial import Dialler
 from zerogate.link.endpoint import parse_endpoint
-from zerogate.link.link import Fields, Link
+from zerogate.link.handlers import Fields
+from zerogate.link.link import Link
 from zerogate.settings import WorkerSettings
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
@@ -23,7 +24,7 @@ logger = logging.getLogger("zerogate.worker")
 SHARE_EVERY_S = 0.1
 STOP_POLL_S = 0.02
 # For routers to receive the last of it, and to close their links.
-CLOSE_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 2.0
 
 BAD_REQUEST_BLOCK = encode_block({b":status": b"400", b":version": b"HTTP/1.1", b"content-length": b"0"})
 
