@@ -1,10 +1,14 @@
 """Fixtures for all tests."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.processes import Site, make_site
+
+# Under nohup(1) SIGHUP is ignored, and so it would be by every process that a test starts.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

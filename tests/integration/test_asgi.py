@@ -63,12 +63,23 @@ def test_a_failure_before_the_reply_is_a_500(shared: ServedSite, client: HttpCon
     assert client.read_reply().body == b"ok"
 
 
-@pytest.mark.parametrize("path", ["/raise-amid", "/raise-amid?length=yes", "/half-reply", "/too-long", "/too-short"])
+@pytest.mark.parametrize("path", ["/raise-amid", "/raise-amid?length=yes", "/half-reply"])
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
 def test_a_failure_amid_the_reply_is_seen(shared: ServedSite, client: HttpConnection, path: str, version: str) -> None:
     client.get(path, version=version)
     with pytest.raises(ReplyCutError):
         client.read_reply()
+
+
+@pytest.mark.parametrize("path", ["/too-long", "/too-short"])
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_a_reply_of_another_length_than_it_says_is_no_reply(
+    shared: ServedSite, client: HttpConnection, path: str, version: str
+) -> None:
+    """It came whole, so nothing of it has been passed on: the client can still be told."""
+    client.get(path, version=version)
+    reply = client.read_reply()
+    assert (reply.status, reply.get("zerogate-error")) == (502, "worker_failed")
 
 
 def test_what_is_sent_after_the_end_is_dropped(shared: ServedSite, client: HttpConnection) -> None:
