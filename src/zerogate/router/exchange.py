@@ -364,8 +364,11 @@ class Exchange:
         stream, self._stream = self._stream, None
         worker = self.worker
         self.state = State.DONE
-        if not self._request_ended and stream is not None:
-            self._worker_link().reset(stream, RstStatus.CANCEL)
+        if stream is not None:
+            # The session remembers its last stream; by its handler that would keep the worker, and so the link.
+            stream.handler = None
+            if not self._request_ended:
+                self._worker_link().reset(stream, RstStatus.CANCEL)
         self._client.end_exchange()
         if worker is not None:
             worker.failures = 0

@@ -53,6 +53,7 @@ class Pool:
     def remove(self, worker: Worker) -> None:
         del self.workers[worker.serial]
         del self._turns[worker.serial]
+        self._sweep()  # An outdated entry would keep the worker, and all of its link, until it came up.
 
     def offer(self, worker: Worker) -> None:
         """The worker's load or standing has changed and it has room: it may be picked again."""
