@@ -15,7 +15,7 @@ from zerogate.router import sockets
 from zerogate.router.error_replies import render_error
 from zerogate.router.exchange import SWITCHING_PROTOCOLS, Exchange, State
 from zerogate.router.interim import NO_INTERIM, Interim, NoInterim
-from zerogate.wire.http1 import ReplyWriter, RequestEnd, RequestHead, RequestReader
+from zerogate.wire.http1 import ReplyWriter, RequestEnd, RequestHead, RequestReader, whole_reply
 
 if TYPE_CHECKING:
     from zerogate.router.frontend import Frontend
@@ -46,6 +46,7 @@ class Http1Client(asyncio.Protocol):
         self._is_advancing = False
         self._is_body_paused = False
         self._is_closing = False
+        self._must_close = False
         self.interim: Interim | NoInterim = NO_INTERIM
         self._is_paused = False
         self._is_receiving = False
@@ -180,7 +181,6 @@ class Http1Client(asyncio.Protocol):
         self._is_receiving = head.has_body
         self._is_body_paused = False
         self._bytes_out = 0
-        self._writer = ReplyWriter(head)
         self._exchange = exchange = self._frontend.make_exchange(self, head, self._forwarding)
         self.interim = self._make_interim(exchange) if head.expects_continue else NO_INTERIM
         self._frontend.dispatcher.submit(exchange)
@@ -244,13 +244,14 @@ class Http1Client(asyncio.Protocol):
     # Replies
 
     def begin_reply(self, fields: Fields, fin: bool) -> None:
-        exchange, writer = self._exchange, self._writer
+        exchange = self._exchange
         assert exchange is not None
-        assert writer is not None
         frontend = self._frontend
         close = frontend.is_stopping or self._has_eof or bool(exchange.head.upgrade)
+        writer = self._writer = ReplyWriter(exchange.head)
         head = writer.head(fields, fin=fin, date=frontend.date, close=close)
         exchange.status = writer.status
+        self._must_close = writer.must_close
         if writer.status == SWITCHING_PROTOCOLS:
             self._is_tunnel = True
             self.deadline = math.inf
@@ -263,13 +264,14 @@ class Http1Client(asyncio.Protocol):
             exchange.worker.link.after_batch(self._write_held)
 
     def send_reply(self, fields: Fields, body: bytes) -> None:
-        exchange, writer, frontend = self._exchange, self._writer, self._frontend
+        exchange, frontend = self._exchange, self._frontend
         assert exchange is not None
-        assert writer is not None
         close = frontend.is_stopping or self._has_eof
-        reply = writer.head(fields, fin=False, date=frontend.date, close=close) + writer.data(body) + writer.end()
-        exchange.status = writer.status
-        self._write(reply)
+        exchange.status, reply, self._must_close = whole_reply(
+            exchange.head, fields, body, date=frontend.date, close=close
+        )
+        self._bytes_out += len(reply)
+        self._transport.write(reply)
 
     def send_body(self, data: bytes, fin: bool) -> None:
         assert self._writer is not None
@@ -279,9 +281,7 @@ class Http1Client(asyncio.Protocol):
             framed = self._writer.data(data)
             if fin:
                 framed += self._writer.end()
-        if self._held:
-            framed = self._held + framed
-            self._held = b""
+        framed, self._held = self._held + framed, b""
         if framed:
             self._write(framed)
         if fin and self._is_tunnel:
@@ -313,9 +313,8 @@ class Http1Client(asyncio.Protocol):
     def end_exchange(self) -> None:
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
-        assert self._writer is not None
         self._frontend.note(self.address, exchange, self._bytes_out)
-        if self._writer.must_close or self._is_tunnel:
+        if self._must_close or self._is_tunnel:
             self._linger()
         elif self._ahead or self._is_paused or self._has_eof or not self._reader.is_idle:
             self._advance()

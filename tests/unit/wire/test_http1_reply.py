@@ -3,7 +3,7 @@ from tests.http1_events import GET, head_of, with_fields
 
 from zerogate.errors import ReplyError
 from zerogate.wire.fields import KnownFields
-from zerogate.wire.http1 import ReplyWriter, RequestHead
+from zerogate.wire.http1 import ReplyWriter, RequestHead, whole_reply
 from zerogate.wire.http1.limits import MAX_CONTENT_LENGTH
 
 DATE = b"Sun, 06 Nov 1994 08:49:37 GMT"
@@ -262,6 +262,38 @@ def test_known_fields_are_framed_for_each_request_anew(status: bytes) -> None:
                 expected, other = head(request_head, plain, close=close)
                 assert (written, writer.data(b"hello")) == (expected, other.data(b"hello"))
                 assert (writer.status, writer.must_close) == (other.status, other.must_close)
+
+
+@pytest.mark.parametrize(
+    ("status", "named"),
+    [
+        (b"200", {"content_length": b"5"}),
+        (b"404 Gone fishing", {"content_length": b"5", "x_a": b"1"}),
+        (b"200", {"content_length": b"5", "date": b"today"}),
+        (b"200", {}),
+        (b"204", {"content_length": b"5"}),
+        (b"304", {"content_length": b"5"}),
+    ],
+)
+def test_a_whole_reply_is_what_a_writer_makes(status: bytes, named: dict[str, bytes]) -> None:
+    reply = fields(status, **named)
+    for request_head in (HTTP_11, HTTP_11_CLOSE, HTTP_10, HTTP_10_KEEP_ALIVE, HEAD, WEBSOCKET):
+        for close in (False, True):
+            written, writer = head(request_head, reply, close=close)
+            written += writer.data(b"hello") + writer.end()
+            whole = whole_reply(request_head, reply, b"hello", date=DATE, close=close)
+            assert whole == (writer.status, written, writer.must_close)
+
+
+def test_a_whole_reply_without_a_body_or_a_date() -> None:
+    _, written, _ = whole_reply(HTTP_11, fields(content_length=b"0"), b"", date=b"", close=False)
+    assert written == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("named", [{"content_length": b"5", "x": b"a\nb"}, {"content_length": b"4"}])
+def test_a_whole_reply_that_is_not_valid(named: dict[str, bytes]) -> None:
+    with pytest.raises(ReplyError):
+        whole_reply(HTTP_11, fields(**named), b"hello", date=DATE, close=False)
 
 
 def test_known_fields_that_are_not_valid_stay_so() -> None:

@@ -2,7 +2,7 @@
 
 from zerogate.wire.http1.events import RequestEnd, RequestHead
 from zerogate.wire.http1.limits import HttpLimits
-from zerogate.wire.http1.reply import ReplyWriter
+from zerogate.wire.http1.reply import ReplyWriter, whole_reply
 from zerogate.wire.http1.request import KnownHeads, RequestReader
 
-__all__ = ["HttpLimits", "KnownHeads", "ReplyWriter", "RequestEnd", "RequestHead", "RequestReader"]
+__all__ = ["HttpLimits", "KnownHeads", "ReplyWriter", "RequestEnd", "RequestHead", "RequestReader", "whole_reply"]

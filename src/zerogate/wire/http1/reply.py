@@ -70,11 +70,7 @@ class ReplyWriter:
         close: the connection ends after this reply, whatever the client asked for.
         Raises ReplyError for what is not valid HTTP.
         """
-        lines = fields.note if type(fields) is KnownFields else None
-        if lines is None:
-            lines = _Lines(fields)
-            if type(fields) is KnownFields:
-                fields.note = lines
+        lines = _lines_of(fields)
         self.status = lines.status
         self.must_close = close or not self._request.keep_alive
         framing = self._frame(lines.length, fin)
@@ -137,10 +133,28 @@ class ReplyWriter:
         return b""
 
 
+def whole_reply(
+    request: RequestHead, fields: dict[bytes, bytes], body: bytes, *, date: bytes, close: bool
+) -> tuple[int, bytes, bool]:
+    """A reply whose body is all there: status, octets, and whether the connection ends with them.
+
+    It is what a ReplyWriter makes, with the same arguments, and raises as that does. But most replies leave nothing to
+    decide: their Content-Length is true, and the connection goes on. They take 0.4 µs, and with a writer 1.1.
+    """
+    lines = _lines_of(fields)
+    is_plain = lines.plain_length == len(body) and request.keep_alive and request.minor_version == 1
+    if is_plain and not close and request.method != b"HEAD":
+        date_field = b"" if lines.has_date or not date else _DATE_PREFIX + date
+        return lines.status, b"%b%b\r\n\r\n%b" % (lines.text, date_field, body), False
+    writer = ReplyWriter(request)
+    octets = writer.head(fields, fin=False, date=date, close=close) + writer.data(body) + writer.end()
+    return writer.status, octets, writer.must_close
+
+
 class _Lines:
     """What of a reply's head follows from its fields alone: kept with them, since replies repeat themselves."""
 
-    __slots__ = ("has_date", "length", "status", "text")
+    __slots__ = ("has_date", "length", "plain_length", "status", "text")
 
     def __init__(self, fields: dict[bytes, bytes]) -> None:
         """Raises ReplyError for what is not valid HTTP."""
@@ -153,6 +167,7 @@ class _Lines:
         if self.status == 101 or self.status == 204:
             # RFC 9110, 8.6: no Content-Length in these.
             fields = {name: value for name, value in fields.items() if name != b"content-length"}
+        self.plain_length = None if self.status in _BODILESS else self.length
         self.has_date = b"date" in fields
 
         lines = [status_line]
@@ -171,6 +186,15 @@ class _Lines:
         # made once on the whole: 0.2 µs, where a look at each value would take 0.1 µs a field.
         if len(self.text) - len(self.text.translate(None, CONTROLS)) != len(lines) - 1:
             raise ReplyError("a control character in a field value")
+
+
+def _lines_of(fields: dict[bytes, bytes]) -> _Lines:
+    if type(fields) is not KnownFields:
+        return _Lines(fields)
+    lines: _Lines | None = fields.note
+    if lines is None:
+        lines = fields.note = _Lines(fields)
+    return lines
 
 
 def _learn_status(text: bytes | None) -> tuple[int, bytes]:
