@@ -7,6 +7,7 @@ comes twice as often as 100, and who was away or has just joined starts at the c
 
 The workers are in a heap by (load, turn). An entry is never updated: a worker whose key changed is pushed again, and an
 entry whose key is no longer its worker's is dropped when it comes up. So a pick costs O(log n), and so does a release.
+A pool of one has nothing to order: its heap stays empty, and however often its worker is picked, that is one turn.
 """
 
 from collections import OrderedDict
@@ -30,12 +31,14 @@ Entry = tuple[float, float, tuple[str, int], Worker]
 class Pool:
     """The workers of one route and its queue. Offer a worker only while it has room."""
 
-    __slots__ = ("_clock", "_heap", "_max_entries", "_turns", "queue", "route", "workers")
+    __slots__ = ("_clock", "_had_turn", "_heap", "_max_entries", "_only", "_turns", "queue", "route", "workers")
 
     def __init__(self, route: Route, queue: "Queue") -> None:
         self.route = route
         self.workers: dict[int, Worker] = {}
         self.queue = queue
+        self._only: Worker | None = None  # the worker of a pool of one,
+        self._had_turn = False  # and whether it has been picked
         self._clock = 0.0
         self._turns: dict[int, float] = {}
         self._heap: list[Entry] = []
@@ -45,10 +48,11 @@ class Pool:
         return f"<Pool {self.route} workers={len(self.workers)} waiting={len(self.queue)}>"
 
     def add(self, worker: Worker) -> None:
+        if self._only is not None and self._had_turn:
+            self._turns[self._only.serial] = self._clock + self._only.share
         self.workers[worker.serial] = worker
         self._turns[worker.serial] = self._clock
-        if worker.has_room:
-            self.offer(worker)
+        self._sweep()
 
     def remove(self, worker: Worker) -> None:
         del self.workers[worker.serial]
@@ -57,6 +61,8 @@ class Pool:
 
     def offer(self, worker: Worker) -> None:
         """The worker's load or standing has changed and it has room: it may be picked again."""
+        if self._only is not None:
+            return
         heap = self._heap
         heappush(heap, (worker.load, self._turns[worker.serial], worker.rank, worker))
         if len(heap) > self._max_entries:
@@ -67,6 +73,15 @@ class Pool:
 
         The exchange is counted as the worker's.
         """
+        only = self._only
+        if only is not None:
+            if not only.has_room:
+                return None
+            only.take()
+            self._had_turn = True
+            if len(only.pools) > 1:
+                self._offer_again(only)
+            return only
         heap = self._heap
         turns = self._turns
         while heap:
@@ -88,6 +103,9 @@ class Pool:
     def take(self, worker: Worker) -> None:
         """Count an exchange as the worker's, and move its turn on."""
         self._count(worker)
+        self._offer_again(worker)
+
+    def _offer_again(self, worker: Worker) -> None:
         if worker.has_room:
             for pool in worker.pools:
                 pool.offer(worker)
@@ -118,7 +136,10 @@ class Pool:
 
     def _sweep(self) -> None:
         turns = self._turns
-        self._heap = [(w.load, turns[w.serial], w.rank, w) for w in self.workers.values() if w.has_room]
+        workers = self.workers.values()
+        self._only = next(iter(workers)) if len(workers) == 1 else None
+        self._had_turn = False
+        self._heap = [] if self._only else [(w.load, turns[w.serial], w.rank, w) for w in workers if w.has_room]
         heapify(self._heap)
         self._max_entries = MIN_SLACK + SLACK * len(self.workers)
 

@@ -162,6 +162,26 @@ def test_two_routes_share_a_worker() -> None:
     assert one.pick() is None
 
 
+def test_who_joins_one_that_was_alone_comes_next() -> None:
+    pool = make_pool()
+    make_worker("a", pool, capacity=100)
+    assert names(pool, 3) == "aaa"
+    make_worker("b", pool, capacity=100)
+    assert names(pool, 4) == "baba"
+
+
+def test_who_is_left_alone_takes_all() -> None:
+    pool = make_pool()
+    a, b = make_worker("a", pool, capacity=2), make_worker("b", pool, capacity=2)
+    assert names(pool, 2) == "ab"
+    pool.remove(b)
+    b.pools.remove(pool)
+    assert names(pool, 2, is_kept=True) == "aa"
+    assert pool.pick() is None
+    release(a)
+    assert pool.pick({a.serial}) is a
+
+
 def test_the_heap_is_bounded() -> None:
     pool = make_pool()
     workers = [make_worker(f"{number}", pool, capacity=100) for number in range(10)]
@@ -185,6 +205,7 @@ class PoolModel(RuleBasedStateMachine):
         self.workers: list[Worker] = []
         self.clocks = [0.0, 0.0]
         self.turns: list[dict[int, float]] = [{}, {}]
+        self.had_turn: list[Worker | None] = [None, None]  # who was picked when it was alone
 
     def some(self, data: Any) -> Worker:
         return data.draw(st.sampled_from(self.workers))  # type: ignore[no-any-return]
@@ -209,6 +230,9 @@ class PoolModel(RuleBasedStateMachine):
         worker = make_worker(name, *(self.pools[n] for n in served), capacity=capacity, weight=weight)
         self.workers.append(worker)
         for n in served:
+            before, self.had_turn[n] = self.had_turn[n], None
+            if before is not None:
+                self.turns[n][before.serial] = self.clocks[n] + 100 / before.weight
             self.turns[n][worker.serial] = self.clocks[n]
 
     @precondition(lambda self: self.workers)
@@ -216,6 +240,7 @@ class PoolModel(RuleBasedStateMachine):
     def leave(self, data: Any) -> None:
         worker = self.some(data)
         self.workers.remove(worker)
+        self.had_turn = [None if before is worker else before for before in self.had_turn]
         for pool in list(worker.pools):
             pool.remove(worker)
             worker.pools.remove(pool)
@@ -227,7 +252,9 @@ class PoolModel(RuleBasedStateMachine):
         expected = self.expected(number, avoid)
         picked = self.pools[number].pick(avoid)
         assert picked is expected
-        if picked is not None:
+        if picked is not None and len(self.pools[number].workers) == 1:
+            self.had_turn[number] = picked
+        elif picked is not None:
             turn = self.turns[number][picked.serial]
             self.clocks[number] = max(self.clocks[number], turn)
             self.turns[number][picked.serial] = self.clocks[number] + 100 / picked.weight
