@@ -1,14 +1,26 @@
 """One end of a SPDY session, for tests that speak to it."""
 
+from collections.abc import Iterable, Iterator
+
 from tests import spdy_peer
 from tests.spdy_peer import Frame, Peer
-from zerogate.wire.spdy.events import Event, StreamOpened
+from zerogate.wire.spdy.events import Data, Event, Reply, StreamOpened, WholeReply
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.session import Session
 from zerogate.wire.spdy.streams import Stream
 
 BLOCK = encode_block(spdy_peer.REQUEST)
 REPLY_BLOCK = encode_block(spdy_peer.REPLY)
+
+
+def apart(events: Iterable[Event]) -> Iterator[Event]:
+    """Events as they are when a reply and its data come one by one."""
+    for event in events:
+        if isinstance(event, WholeReply):
+            yield Reply(event.stream, event.fields, False)
+            yield Data(event.stream, event.data, True)
+        else:
+            yield event
 
 
 class End:

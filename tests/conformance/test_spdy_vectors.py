@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests import spdy_peer
+from tests.spdy_end import apart
 from tests.spdy_peer import REQUEST, Frame
 
 from zerogate.wire.spdy import frames
@@ -118,7 +119,7 @@ class TestSessions:
         session = Session(opens_odd=False)
         session.take_output()
         octets = bytes.fromhex("".join(vector["hex"] for vector in context))
-        events = [event for chunk in chunks(octets, size) for event in session.receive(chunk)]
+        events = [event for chunk in chunks(octets, size) for event in apart(session.receive(chunk))]
         data = [(name, *rest) for name, *rest in event_names(events) if name == "Data"]
         others = [(name, *rest) for name, *rest in event_names(events) if name != "Data"]
         assert others == [
@@ -150,7 +151,7 @@ class TestSessions:
             session.open_stream(encode_block(REQUEST), fin=True)
         session.take_output()
         octets = bytes.fromhex("".join(vector["hex"] for vector in context))
-        events = [event for chunk in chunks(octets, size) for event in session.receive(chunk)]
+        events = [event for chunk in chunks(octets, size) for event in apart(session.receive(chunk))]
         data = [event for event in events if isinstance(event, Data)]
         assert b"".join(event.data for event in data) == b"hello world"
         assert [event.fin for event in data][-1:] == [True]
@@ -268,7 +269,7 @@ def heard(octets: bytes, size: int) -> tuple[Session, list[Event]]:
     """A session with the window that the vectors are made for, after it heard the octets."""
     session = Session(opens_odd=False, stream_window=65536)
     session.take_output()
-    return session, [event for chunk in chunks(octets, size) for event in session.receive(chunk)]
+    return session, [event for chunk in chunks(octets, size) for event in apart(session.receive(chunk))]
 
 
 def test_every_vector_has_an_outcome() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import spdy_peer
-from tests.spdy_end import BLOCK, REPLY_BLOCK
+from tests.spdy_end import BLOCK, REPLY_BLOCK, apart
 from tests.spdy_peer import Frame
 
 from zerogate.wire.spdy.events import Data, Event, Headers, Reply, Reset, StreamOpened, Writable
@@ -105,7 +105,7 @@ class End:
             self.ended.add(stream.id)
 
     def hear(self, events: list[Event]) -> None:
-        for event in events:
+        for event in apart(events):
             match event:
                 case StreamOpened(stream, fields, fin):
                     assert fields == spdy_peer.REQUEST
@@ -233,7 +233,7 @@ class Link:
             # What the peer may send and what it has not been told yet make the whole window again.
             window = end.session._window
             assert window.available + window.owed == end.session_window
-            assert other.session._queue.window.available == window.available == other.windows.session
+            assert other.session._queue.window == window.available == other.windows.session
 
 
 ops_of_two = st.tuples(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests import spdy_peer
-from tests.spdy_end import BLOCK
+from tests.spdy_end import BLOCK, apart
 from tests.spdy_peer import Peer
 
 from zerogate.errors import SpdyError
@@ -76,7 +76,7 @@ def fresh_session() -> Session:
 def joined(events: Iterable[Event]) -> list[tuple[object, ...]]:
     """Events with the pieces of each stretch of data joined: how it was cut is nobody's matter."""
     found: list[tuple[object, ...]] = []
-    for event in events:
+    for event in apart(events):
         known = (type(event), *(item.id if isinstance(item, Stream) else item for item in event))
         if isinstance(event, Data) and found and found[-1][:2] == known[:2] and not found[-1][3]:
             found[-1] = (*known[:2], found[-1][2] + event.data, event.fin)  # type: ignore[operator]

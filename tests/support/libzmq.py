@@ -8,6 +8,7 @@ from typing import TypeVar
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from tests.spdy_end import apart
 from tests.support.raw_worker import join_block, reply_block
 from zerogate.wire.spdy import events
 from zerogate.wire.spdy.headers import encode_block
@@ -57,7 +58,7 @@ class Peer:
 
     def receive(self, parts: list[bytes]) -> None:
         for part in parts:
-            self.events += self.session.receive(part)
+            self.events += apart(self.session.receive(part))
         assert self.session.error is None, self.session.error
         self.flush()
 

@@ -241,29 +241,20 @@ class Link(asyncio.Protocol):
     # Inside
 
     def _dispatch(self, batch: list[Any]) -> None:
-        reply: events.Reply | None = None  # whose DATA may be the next event
         for event in batch:
             kind = type(event)
-            if reply is not None:
-                handler = reply.stream.handler
-                if kind is events.Data and event.fin and event.stream is reply.stream:
-                    if handler is not None:
-                        handler.on_whole_reply(reply.fields, event.data)
-                    reply = None
-                    continue
+            if kind is events.WholeReply:
+                handler = event.stream.handler
                 if handler is not None:
-                    handler.on_reply(reply.fields, False)
-                reply = None
-            if kind is events.Data:
+                    handler.on_whole_reply(event.fields, event.data)
+            elif kind is events.Data:
                 handler = event.stream.handler
                 if handler is not None:
                     handler.on_data(event.data, event.fin)
             elif kind is events.Reply:
                 handler = event.stream.handler
-                if not event.fin:
-                    reply = event
-                elif handler is not None:
-                    handler.on_reply(event.fields, True)
+                if handler is not None:
+                    handler.on_reply(event.fields, event.fin)
             elif kind is events.StreamOpened:
                 self._has_opened = True
                 self._owner.on_stream(self, event.stream, event.fields, event.fin)
@@ -285,8 +276,6 @@ class Link(asyncio.Protocol):
                     self._owner.on_settings(self, event.max_concurrent)
             elif kind is events.GoAway:
                 self._owner.on_goaway(self, event.last_stream_id)
-        if reply is not None and (handler := reply.stream.handler) is not None:
-            handler.on_reply(reply.fields, False)
 
     def _become_ready(self) -> None:
         self.is_ready = True

@@ -21,6 +21,14 @@ class Reply(NamedTuple):
     fin: bool
 
 
+class WholeReply(NamedTuple):
+    """Reply and then Data with `fin`, when they come in one go. How a peer's bytes are cut decides which it is."""
+
+    stream: Stream
+    fields: dict[bytes, bytes]
+    data: bytes
+
+
 class Headers(NamedTuple):
     """HEADERS: trailers, with `fin`."""
 
@@ -63,4 +71,4 @@ class GoAway(NamedTuple):
     status: int
 
 
-Event = StreamOpened | Reply | Headers | Data | Reset | Writable | Settings | GoAway
+Event = StreamOpened | Reply | WholeReply | Headers | Data | Reset | Writable | Settings | GoAway

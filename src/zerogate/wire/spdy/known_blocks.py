@@ -19,6 +19,7 @@ MAX_KNOWN_BYTES: Final = 1024
 _ID_NAME: Final = b"x-request-id"
 _ID_PREFIX: Final = len(_ID_NAME).to_bytes(4, "big") + _ID_NAME
 _MAX_ID_BYTES: Final = 128
+_LENGTHS: Final = tuple(size.to_bytes(4, "big") for size in range(_MAX_ID_BYTES + 1))
 _ID_OCTETS: Final = bytes(range(0x21, 0x7F))
 
 # Apart: the beginning of one block is, taken for a whole one, a block whose count is wrong.
@@ -27,7 +28,7 @@ _beginnings: dict[bytes, KnownFields] = {}
 
 
 def decode_known(raw: bytes) -> KnownFields:
-    """As `decode_block`, and raises as it does."""
+    """As `decode_block`, and raises as it does. For blocks that mostly end with `x-request-id`."""
     at = raw.rfind(_ID_PREFIX)
     if at < 0:
         fields = _whole_blocks.get(raw)
@@ -38,7 +39,7 @@ def decode_known(raw: bytes) -> KnownFields:
     start = at + 20
     size = len(raw) - start
     value = raw[start:]
-    if int.from_bytes(raw[start - 4 : start]) != size or size > _MAX_ID_BYTES or value.translate(None, _ID_OCTETS):
+    if size > _MAX_ID_BYTES or raw[start - 4 : start] != _LENGTHS[size] or value.translate(None, _ID_OCTETS):
         return _make(decode_block(raw))
     begin = raw[:at]
     base = _beginnings.get(begin)
@@ -55,6 +56,11 @@ def decode_known(raw: bytes) -> KnownFields:
     fields.base = base
     fields.note = None
     return fields
+
+
+def decode_known_reply(raw: bytes) -> KnownFields:
+    """The same for blocks that mostly have no `x-request-id`: whole ones first."""
+    return _whole_blocks.get(raw) or decode_known(raw)
 
 
 def _make(pairs: dict[bytes, bytes]) -> KnownFields:

@@ -7,7 +7,7 @@ from zerogate.wire.spdy.events import Event, Writable
 from zerogate.wire.spdy.frames import MAX_DATA_BYTES
 from zerogate.wire.spdy.headers import BlockWriter, check_block_size
 from zerogate.wire.spdy.streams import ENDING, HeldBlock, Pending, Stream
-from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, SendWindow
+from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES
 
 
 class SendQueue:
@@ -23,7 +23,7 @@ class SendQueue:
     def __init__(self, output: list[bytes], writer: BlockWriter, max_batch_bytes: int) -> None:
         self._max_batch_bytes = max_batch_bytes
         self.batch_bytes = 0  # framed since the output was taken
-        self.window = SendWindow(DEFAULT_WINDOW_BYTES)
+        self.window = DEFAULT_WINDOW_BYTES
         self.is_held = False
         self._output = output
         self._writer = writer
@@ -31,7 +31,7 @@ class SendQueue:
 
     def __repr__(self) -> str:
         held = "held, " if self.is_held else ""
-        return f"<SendQueue {held}window {self.window.available}, {len(self._queue)} streams waiting>"
+        return f"<SendQueue {held}window {self.window}, {len(self._queue)} streams waiting>"
 
     def send_data(self, stream: Stream, data: bytes, fin: bool) -> bool:
         """Frames the data and returns True, or keeps it for `pump` and returns False."""
@@ -39,11 +39,11 @@ class SendQueue:
         if not size and not fin:
             return True
         if stream.pending is None and not self.is_held and size <= MAX_DATA_BYTES:
-            available = stream.send_window.available
+            available = stream.send_window
             # Without data no window is asked: a FIN alone must not wait for credit that it does not need.
-            if not size or (size <= available and size <= self.window.available):
-                stream.send_window.available = available - size
-                self.window.available -= size
+            if not size or (size <= available and size <= self.window):
+                stream.send_window = available - size
+                self.window -= size
                 self._output.append(frames.data_header(stream.id, size, fin))
                 if size:
                     self._output.append(data)
@@ -55,11 +55,10 @@ class SendQueue:
 
     def take_whole(self, stream: Stream, size: int) -> bool:
         """Whether one frame may take so much now. Then the windows have it taken from them."""
-        window = stream.send_window
-        if self.is_held or size > MAX_DATA_BYTES or size > window.available or size > self.window.available:
+        if self.is_held or size > MAX_DATA_BYTES or size > stream.send_window or size > self.window:
             return False
-        window.available -= size
-        self.window.available -= size
+        stream.send_window -= size
+        self.window -= size
         self._count(size)
         return True
 
@@ -81,7 +80,7 @@ class SendQueue:
         while queue and not self.is_held:
             stream = queue[0]
             pending = stream.pending
-            if pending is not None and self.window.available <= 0 and pending[0]:
+            if pending is not None and self.window <= 0 and pending[0]:
                 break  # Everybody waits for the session's window; who comes behind must not overtake.
             queue.popleft()
             stream.is_queued = False
@@ -118,7 +117,7 @@ class SendQueue:
 
     def _frame_data(self, stream: Stream, pending: Pending, events: list[Event]) -> None:
         """Puts as many of the stream's pieces into one DATA frame as fit: many small ones make one frame."""
-        room = max(0, min(stream.send_window.available, self.window.available, MAX_DATA_BYTES))
+        room = max(0, min(stream.send_window, self.window, MAX_DATA_BYTES))
         pieces: list[bytes] = []
         size = 0
         while pending:
@@ -135,8 +134,8 @@ class SendQueue:
             pieces.append(bytes(item))
             size += len(item)
             pending.popleft()
-        stream.send_window.take(size)
-        self.window.take(size)
+        stream.send_window -= size
+        self.window -= size
         stream.pending_bytes -= size
         self._output.append(frames.data_header(stream.id, size, stream.local == ENDING and not pending))
         self._output += pieces
@@ -147,4 +146,4 @@ class SendQueue:
 
 def _may_go(stream: Stream) -> bool:
     """Whether the stream's own window lets its next frame pass; a block or a FIN alone always may."""
-    return stream.send_window.available > 0 or not (stream.pending and stream.pending[0])
+    return stream.send_window > 0 or not (stream.pending and stream.pending[0])

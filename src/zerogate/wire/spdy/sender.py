@@ -51,7 +51,7 @@ class Sender:
             raise ValueError(f"windows of {stream_window} and {session_window} bytes")
         if not 0 <= last_stream_id <= MAX_STREAM_ID:
             raise ValueError(f"last stream id {last_stream_id}")
-        self._table = StreamTable(opens_odd=opens_odd, receive_window_bytes=stream_window, top_id=last_stream_id)
+        self._table = StreamTable(opens_odd=opens_odd, top_id=last_stream_id)
         self._ping_id = self._table.next_id
         self.streams = self._table.streams
         self.output: list[bytes] = []
@@ -146,8 +146,10 @@ class Sender:
 
     def consumed(self, stream: Stream, size: int) -> None:
         """`size` bytes of the stream's data have gone on: the peer may send as many again."""
-        if stream.remote == OPEN:  # "After [...] FLAG_FIN [...] it should not send WINDOW_UPDATE frames" (2.6.8)
-            credit = stream.receive_window.give(size)
+        window = stream.receive_window
+        # "After [...] FLAG_FIN [...] it should not send WINDOW_UPDATE frames" (2.6.8)
+        if stream.remote == OPEN and window is not None:
+            credit = window.give(size)
             if credit:
                 self.output.append(frames.window_update(stream.id, credit))
 

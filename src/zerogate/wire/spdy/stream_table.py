@@ -3,21 +3,13 @@
 from zerogate.errors import SpdyError
 from zerogate.wire.spdy.frames import MAX_STREAM_ID, GoAwayStatus
 from zerogate.wire.spdy.streams import DONE, OPEN, REPLY_DUE, Stream
-from zerogate.wire.spdy.windows import (
-    DEFAULT_WINDOW_BYTES,
-    MAX_WINDOW_BYTES,
-    NO_RECEIVE_WINDOW,
-    NO_SEND_WINDOW,
-    ReceiveWindow,
-    SendWindow,
-)
+from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES
 
 
 class StreamTable:
     """Makes streams, and forgets them when they are gone."""
 
     __slots__ = (
-        "_receive_window_bytes",
         "_send_window_bytes",
         "next_id",
         "parity",
@@ -27,14 +19,13 @@ class StreamTable:
         "top_id",
     )
 
-    def __init__(self, *, opens_odd: bool, receive_window_bytes: int, top_id: int = MAX_STREAM_ID) -> None:
+    def __init__(self, *, opens_odd: bool, top_id: int = MAX_STREAM_ID) -> None:
         self.streams: dict[int, Stream] = {}
         self.parity = 1 if opens_odd else 0  # Of our ids, and of our pings.
         self.next_id = 1 if opens_odd else 2
         self.top_id = top_id  # The highest that we may use: 0 after the peer's GOAWAY.
         self.peer_id = 0  # The highest that the peer has used.
         self.peer_count = 0  # How many of the peer's streams are open.
-        self._receive_window_bytes = receive_window_bytes
         self._send_window_bytes = DEFAULT_WINDOW_BYTES
 
     def __repr__(self) -> str:
@@ -48,21 +39,13 @@ class StreamTable:
         """A stream of ours, with the next id: there must be one left."""
         stream_id = self.next_id
         self.next_id = stream_id + 2
-        receive_window = ReceiveWindow(self._receive_window_bytes)
-        if fin:
-            stream = Stream(stream_id, DONE, REPLY_DUE, NO_SEND_WINDOW, receive_window)
-        else:
-            stream = Stream(stream_id, OPEN, REPLY_DUE, SendWindow(self._send_window_bytes), receive_window)
+        stream = Stream(stream_id, DONE if fin else OPEN, REPLY_DUE, self._send_window_bytes)
         self.streams[stream_id] = stream
         return stream
 
     def admit(self, stream_id: int, fin: int) -> Stream:
         """A stream of the peer's."""
-        send_window = SendWindow(self._send_window_bytes)
-        if fin:
-            stream = Stream(stream_id, REPLY_DUE, DONE, send_window, NO_RECEIVE_WINDOW)
-        else:
-            stream = Stream(stream_id, REPLY_DUE, OPEN, send_window, ReceiveWindow(self._receive_window_bytes))
+        stream = Stream(stream_id, REPLY_DUE, DONE if fin else OPEN, self._send_window_bytes)
         self.streams[stream_id] = stream
         self.peer_count += 1
         return stream
@@ -96,6 +79,7 @@ class StreamTable:
         self._send_window_bytes = window_bytes
         sending = [stream for stream in self.streams.values() if stream.local != DONE]
         for stream in sending:
-            if not stream.send_window.widen(delta):
+            stream.send_window += delta
+            if stream.send_window > MAX_WINDOW_BYTES:
                 raise SpdyError(f"the window of {stream} is over 2^31-1 bytes", GoAwayStatus.FLOW_CONTROL_ERROR)
         return sending

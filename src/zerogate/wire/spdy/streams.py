@@ -16,7 +16,7 @@ from collections import deque
 from typing import Any, Final
 
 from zerogate.wire.spdy.frames import RstStatus
-from zerogate.wire.spdy.windows import ReceiveWindow, SendWindow
+from zerogate.wire.spdy.windows import ReceiveWindow
 
 # States and moves are plain integers: they are compared and added for every frame (see frames.DATA).
 REPLY_DUE: Final = 0
@@ -71,6 +71,7 @@ class Stream:
     """One stream. `handler` is for whoever uses the session; everything else is for the session to write.
 
     `pending_bytes` is the data that was given to the session and not framed yet: who sends looks at it, and stops.
+    `send_window` is what the peer lets us send; `receive_window` is made when data comes, as most streams need none.
     """
 
     __slots__ = (
@@ -85,15 +86,13 @@ class Stream:
         "send_window",
     )
 
-    def __init__(
-        self, stream_id: int, local: int, remote: int, send_window: SendWindow, receive_window: ReceiveWindow
-    ) -> None:
+    def __init__(self, stream_id: int, local: int, remote: int, send_window: int) -> None:
         self.id = stream_id
         self.handler: Any = None
         self.local = local
         self.remote = remote
         self.send_window = send_window
-        self.receive_window = receive_window
+        self.receive_window: ReceiveWindow | None = None
         self.pending: Pending | None = None  # Made when first needed: most streams never wait.
         self.pending_bytes = 0
         self.is_queued = False

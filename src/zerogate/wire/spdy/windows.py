@@ -1,36 +1,13 @@
 """Flow control windows: how much may be sent, and how much of what came in is owed back (draft 3.1, 2.6.8).
 
-One class for each direction, the same for a stream and for the whole session.
+What may be sent is a number: what the peer lets us send, less than 0 if it has taken back what it had let us. What may
+come is a ReceiveWindow. Either is the same for a stream and for the whole session.
 """
 
 from typing import Final
 
 DEFAULT_WINDOW_BYTES: Final = 64 * 1024  # Until SETTINGS say otherwise.
 MAX_WINDOW_BYTES: Final = 0x7FFFFFFF
-
-
-class SendWindow:
-    """What the peer lets us send. It may be negative: the peer can take back what it has let us."""
-
-    __slots__ = ("available",)
-
-    def __init__(self, available: int) -> None:
-        self.available = available
-
-    def __repr__(self) -> str:
-        return f"<SendWindow {self.available}>"
-
-    def take(self, size: int) -> None:
-        """`size` bytes are sent: no more than `available`."""
-        self.available -= size
-
-    def widen(self, delta: int) -> bool:
-        """The peer gives, or takes back. False, and nothing is changed, past 2^31-1: a flow control error."""
-        widened = self.available + delta
-        if widened > MAX_WINDOW_BYTES:
-            return False
-        self.available = widened
-        return True
 
 
 class ReceiveWindow:
@@ -43,8 +20,7 @@ class ReceiveWindow:
     __slots__ = ("_limit", "available", "owed")
 
     def __init__(self, limit: int) -> None:
-        # Not max(): half the time of this call, which each stream makes.
-        self.available = limit if limit > DEFAULT_WINDOW_BYTES else DEFAULT_WINDOW_BYTES  # noqa: FURB136
+        self.available = max(limit, DEFAULT_WINDOW_BYTES)
         self.owed = 0
         self._limit = limit
 
@@ -58,6 +34,17 @@ class ReceiveWindow:
         self.available -= size
         return True
 
+    def pass_on(self, size: int) -> int:
+        """Take and give in one, where `size` is no more than `available`."""
+        owed = self.owed + size
+        if owed << 1 < self._limit:
+            self.owed = owed
+            self.available -= size
+            return 0
+        self.available += self.owed
+        self.owed = 0
+        return owed
+
     def give(self, size: int) -> int:
         """`size` bytes have gone on. Returns the credit to send now: 0 until half a window is owed.
 
@@ -70,8 +57,3 @@ class ReceiveWindow:
         self.owed = 0
         self.available += owed
         return owed
-
-
-# A half that has ended, or never was, has no window of its own. Nobody looks at it either: the state says no before.
-NO_SEND_WINDOW: Final = SendWindow(0)
-NO_RECEIVE_WINDOW: Final = ReceiveWindow(0)

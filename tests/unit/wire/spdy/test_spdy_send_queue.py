@@ -252,7 +252,7 @@ def test_a_smaller_initial_window_stops_streams_that_wait() -> None:
     session.send_data(sending[1], bytes(20_000), fin=False)
     assert sending.sizes() == [(1, 60_000), (3, 5536)]
     assert session.receive(spdy_peer.settings((7, 16384))) == [Settings(None)]
-    assert sending[0].send_window.available == 16384 - 60_000
+    assert sending[0].send_window == 16384 - 60_000
     assert sending.credit(WIDE) == []
     assert sending.sizes() == [(3, 16384 - 5536)]
     session.send_data(sending[0], b"waits", fin=False)

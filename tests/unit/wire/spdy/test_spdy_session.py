@@ -7,7 +7,7 @@ from tests import spdy_peer
 from tests.spdy_end import REPLY_BLOCK, End
 from tests.spdy_peer import Frame, Peer
 
-from zerogate.wire.spdy.events import Data, Headers, Reply, Reset, StreamOpened
+from zerogate.wire.spdy.events import Data, Headers, Reply, Reset, StreamOpened, WholeReply
 from zerogate.wire.spdy.frames import GoAwayStatus, RstStatus
 
 TRAILERS = {b"x-trailer": b"v"}
@@ -35,6 +35,64 @@ class TestAnExchange:
         assert [type(event) for event in events] == [Reply, Data, Data, Headers]
         assert end.session.streams == {}
         assert end.out() == []
+
+    def test_a_reply_that_comes_whole(self) -> None:
+        end = End(opens_odd=True)
+        first, second = end.opened(fin=True), end.opened(fin=True)
+        replies = [end.peer.syn_reply(number) + spdy_peer.data(number, b"all", fin=True) for number in (1, 3)]
+        assert end.hear(*replies) == [
+            WholeReply(first, spdy_peer.REPLY, b"all"),
+            WholeReply(second, spdy_peer.REPLY, b"all"),
+        ]
+        assert end.session.streams == {}
+        assert first.is_gone
+        assert end.out() == []
+        assert end.is_alive()
+
+    @pytest.mark.parametrize(
+        ("between", "size", "cut"),
+        [(b"", 3, 1), (spdy_peer.words(spdy_peer.PING, 1), 3, 0), (b"", 65537, 0), (spdy_peer.data(1, b"."), 3, 0)],
+    )
+    def test_a_reply_that_comes_in_parts(self, between: bytes, size: int, cut: int) -> None:
+        end = End(opens_odd=True)
+        stream = end.opened(fin=True)
+        octets = end.peer.syn_reply(1) + between + spdy_peer.data(1, bytes(size), fin=True)
+        events = end.hear(octets[: len(octets) - cut]) + end.hear(octets[len(octets) - cut :])
+        assert events[0] == Reply(stream, spdy_peer.REPLY, False)
+        assert b"".join(event.data for event in events if isinstance(event, Data))[-size:] == bytes(size)
+        assert events[-1][-1] is True
+        assert end.session.streams == {}
+
+    def test_a_whole_reply_while_we_still_send(self) -> None:
+        end = End(opens_odd=True)
+        stream = end.opened()
+        events = end.hear(end.peer.syn_reply(1), spdy_peer.data(1, b"all", fin=True))
+        assert events == [Reply(stream, spdy_peer.REPLY, False), Data(stream, b"all", True)]
+        assert end.session.streams == {1: stream}
+
+    def test_a_whole_reply_with_bad_fields(self) -> None:
+        end = End(opens_odd=True)
+        stream = end.opened(fin=True)
+        events = end.hear(end.peer.syn_reply(1, UPPER), spdy_peer.data(1, b"all", fin=True))
+        assert events == [Reset(stream, RstStatus.PROTOCOL_ERROR)]
+        assert end.rst() == [(1, RstStatus.PROTOCOL_ERROR)]
+        assert end.session._window.available == 16 * 1024 * 1024 - 3
+        assert end.is_alive()
+
+    def test_whole_replies_use_the_sessions_window(self) -> None:
+        end = End(opens_odd=True, session_window=65536)
+        stream = end.opened(fin=True)
+        assert len(end.hear(end.peer.syn_reply(1), spdy_peer.data(1, bytes(40_000), fin=True))) == 1
+        assert [(frame.kind, frame.stream_id, frame.number) for frame in end.out()] == [("WINDOW_UPDATE", 0, 40_000)]
+        assert stream.is_gone
+
+    def test_a_whole_reply_to_a_stream_that_is_gone(self) -> None:
+        end = End(opens_odd=True)
+        stream = end.opened(fin=True)
+        end.session.reset(stream, RstStatus.CANCEL)
+        end.out()
+        assert end.hear(end.peer.syn_reply(1), spdy_peer.data(1, b"late", fin=True)) == []
+        assert end.is_alive()
 
     def test_seen_by_who_answers(self) -> None:
         end = End()

@@ -8,12 +8,12 @@ from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES
 
 
 def odd_table(top_id: int = 0x7FFFFFFF) -> StreamTable:
-    return StreamTable(opens_odd=True, receive_window_bytes=100_000, top_id=top_id)
+    return StreamTable(opens_odd=True, top_id=top_id)
 
 
 def test_ids_of_ours() -> None:
     assert [odd_table().open(fin=True).id] == [1]
-    table = StreamTable(opens_odd=False, receive_window_bytes=100_000)
+    table = StreamTable(opens_odd=False)
     assert [table.open(fin=True).id for _ in range(3)] == [2, 4, 6]
 
 
@@ -23,9 +23,9 @@ def test_ids_left(top_id: int, left: int) -> None:
 
 
 def test_even_ids_left() -> None:
-    assert StreamTable(opens_odd=False, receive_window_bytes=1, top_id=1).ids_left == 0
-    assert StreamTable(opens_odd=False, receive_window_bytes=1, top_id=2).ids_left == 1
-    assert StreamTable(opens_odd=False, receive_window_bytes=1).ids_left == 2**30 - 1
+    assert StreamTable(opens_odd=False, top_id=1).ids_left == 0
+    assert StreamTable(opens_odd=False, top_id=2).ids_left == 1
+    assert StreamTable(opens_odd=False).ids_left == 2**30 - 1
 
 
 @pytest.mark.parametrize("fin", [False, True])
@@ -34,10 +34,8 @@ def test_halves_of_a_new_stream(fin: bool) -> None:
     ours, peers = table.open(fin), table.admit(2, fin)
     assert (ours.local, ours.remote) == (DONE if fin else OPEN, REPLY_DUE)
     assert (peers.local, peers.remote) == (REPLY_DUE, DONE if fin else OPEN)
-    assert ours.receive_window.available == 100_000
-    assert peers.send_window.available == DEFAULT_WINDOW_BYTES
-    assert ours.send_window.available == (0 if fin else DEFAULT_WINDOW_BYTES)
-    assert peers.receive_window.available == (DEFAULT_WINDOW_BYTES if fin else 100_000)
+    assert ours.send_window == peers.send_window == DEFAULT_WINDOW_BYTES
+    assert ours.receive_window is peers.receive_window is None
 
 
 def test_idle_gone_and_open() -> None:
@@ -72,12 +70,12 @@ class TestResizingSendWindows:
     def test_open_streams_move_with_it_and_new_ones_begin_with_it(self) -> None:
         table = odd_table()
         ours, done, peers = table.open(fin=False), table.open(fin=True), table.admit(2, fin=False)
-        ours.send_window.take(60_000)
+        ours.send_window -= 60_000
         assert table.resize_send_windows(16384) == [ours, peers]
-        assert ours.send_window.available == 16384 - 60_000
-        assert peers.send_window.available == 16384
-        assert done.send_window.available == 0
-        assert table.open(fin=False).send_window.available == 16384
+        assert ours.send_window == 16384 - 60_000
+        assert peers.send_window == 16384
+        assert done.send_window == DEFAULT_WINDOW_BYTES
+        assert table.open(fin=False).send_window == 16384
 
     def test_31_bits(self) -> None:
         table = odd_table()
@@ -87,7 +85,7 @@ class TestResizingSendWindows:
 
     def test_a_stream_that_had_credit_before_overflows(self) -> None:
         table = odd_table()
-        assert table.open(fin=False).send_window.widen(1)
+        table.open(fin=False).send_window += 1
         with pytest.raises(SpdyError, match="the window of <Stream 1") as caught:
             table.resize_send_windows(MAX_WINDOW_BYTES)
         assert caught.value.status == GoAwayStatus.FLOW_CONTROL_ERROR

@@ -19,7 +19,6 @@ from zerogate.wire.spdy.streams import (
     TRANSITIONS,
     Stream,
 )
-from zerogate.wire.spdy.windows import ReceiveWindow, SendWindow
 
 STATES = (REPLY_DUE, OPEN, ENDING, DONE, RESET)
 MOVES = (REPLY, HEADERS, DATA)
@@ -51,12 +50,12 @@ def test_the_table_has_no_more_than_that() -> None:
 
 @pytest.mark.parametrize(("local", "remote"), list(itertools.product(STATES, STATES)))
 def test_a_stream_is_gone_when_both_halves_are(local: int, remote: int) -> None:
-    stream = Stream(1, local, remote, SendWindow(0), ReceiveWindow(0))
+    stream = Stream(1, local, remote, 0)
     assert stream.is_gone == (local in (DONE, RESET) and remote in (DONE, RESET))
 
 
 def test_its_repr_shows_its_state() -> None:
-    stream = Stream(5, OPEN, REPLY_DUE, SendWindow(0), ReceiveWindow(0))
+    stream = Stream(5, OPEN, REPLY_DUE, 0)
     assert repr(stream) == "<Stream 5, we are OPEN, peer is REPLY_DUE>"
     stream.pending_bytes = 7
     assert repr(stream) == "<Stream 5, we are OPEN, peer is REPLY_DUE, 7 bytes pending>"

@@ -1,28 +1,6 @@
 import pytest
 
-from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES, ReceiveWindow, SendWindow
-
-
-class TestSendWindow:
-    def test_taking_and_widening(self) -> None:
-        window = SendWindow(100)
-        window.take(60)
-        assert window.widen(10)
-        assert window.available == 50
-        assert repr(window) == "<SendWindow 50>"
-
-    def test_the_peer_may_take_back_more_than_is_left(self) -> None:
-        window = SendWindow(65536)
-        window.take(65536)
-        assert window.widen(16384 - 65536)
-        assert window.available == -49152
-
-    def test_it_ends_at_31_bits(self) -> None:
-        window = SendWindow(1)
-        assert window.widen(MAX_WINDOW_BYTES - 1)
-        assert window.available == MAX_WINDOW_BYTES
-        assert not window.widen(1)
-        assert window.available == MAX_WINDOW_BYTES
+from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, ReceiveWindow
 
 
 class TestReceiveWindow:
@@ -48,6 +26,14 @@ class TestReceiveWindow:
             on_the_way += size - window.give(size)
             assert window.available + window.owed == 100_000
         assert on_the_way == window.owed
+
+    @pytest.mark.parametrize("limit", [0, 1, 100_000])
+    def test_passing_on_is_taking_and_giving(self, limit: int) -> None:
+        window, twin = ReceiveWindow(limit), ReceiveWindow(limit)
+        for size in (1, 49_998, 0, 1, 10, 60_000, 0, 7):
+            assert twin.take(size)
+            assert window.pass_on(size) == twin.give(size)
+            assert repr(window) == repr(twin)
 
     @pytest.mark.parametrize("limit", [0, 1, 100, DEFAULT_WINDOW_BYTES])
     def test_a_peer_that_has_not_heard_of_a_small_window_may_fill_the_default_one(self, limit: int) -> None:
