@@ -56,16 +56,19 @@ def parse_networks(texts: Sequence[str]) -> list[Network]:
 
 
 class Forwarding:
-    """Who sends the requests of one connection: the peer's address and scheme, and whether its word is believed."""
+    """Who sends the requests of one connection: the peer's address and scheme, and whether its word is believed.
 
-    __slots__ = ("_networks", "_pairs", "address", "is_trusted", "scheme")
+    own_pairs: `:scheme`, `x-forwarded-for`, `x-forwarded-proto` and `x-real-ip` as the connection itself says, encoded
+    """
+
+    __slots__ = ("_networks", "address", "is_trusted", "own_pairs", "scheme")
 
     def __init__(self, address: str, scheme: bytes, trusted: Sequence[Network]) -> None:
         self.address = address
         self.scheme = scheme
         self._networks = trusted
         self.is_trusted = bool(trusted) and is_trusted(address, trusted)
-        self._pairs = encode_pair(b":scheme", scheme) + self._client_pairs(address)
+        self.own_pairs = encode_pair(b":scheme", scheme) + self._client_pairs(address)
 
     def request_id(self, head: RequestHead) -> bytes:
         """The request id that a trusted proxy gave, or b""."""
@@ -76,9 +79,7 @@ class Forwarding:
         return b""
 
     def pairs(self, head: RequestHead) -> bytes:
-        """`:scheme`, `x-forwarded-for`, `x-forwarded-proto` and `x-real-ip`, encoded."""
-        if not self.is_trusted:
-            return self._pairs
+        """As `own_pairs`, by the word of a trusted proxy."""
         claims = dict(head.fields)
         address = self._peel(b",".join(value for name, value in head.fields if name == b"x-forwarded-for"))
         scheme = claims.get(b"x-forwarded-proto", self.scheme)
@@ -133,11 +134,13 @@ def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) 
     """
     if forwarding.is_trusted:
         begin = _head_pairs(head, forwarding.host(head), _trusted_prefixes)
-    elif head.note is None:
-        head.note = begin = _head_pairs(head, head.host, _prefixes)
+        pairs = forwarding.pairs(head)
     else:
         begin = cast(bytes, head.note)
-    return b"%b%b%b%b%b" % (begin, forwarding.pairs(head), _REQUEST_ID, _length(len(request_id)), request_id)
+        if begin is None:
+            head.note = begin = _head_pairs(head, head.host, _prefixes)
+        pairs = forwarding.own_pairs
+    return b"%b%b%b%b%b" % (begin, pairs, _REQUEST_ID, _length(len(request_id)), request_id)
 
 
 def _head_pairs(head: RequestHead, forwarded_host: bytes, prefixes: dict[bytes, bytes]) -> bytes:
