@@ -11,13 +11,13 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.commands import ROOT, Script
 from tests.support.processes import Site, make_site, wait_for
 from tests.support.raw_http import HttpConnection
+from zerogate.wire.spdy.dictionary import DICTIONARY
 
 EXAMPLES = ROOT / "examples"
 PYZMQ_WORKER = EXAMPLES / "pyzmq_worker.py"
@@ -102,11 +102,15 @@ def test_it_needs_nothing_but_pyzmq() -> None:
     assert imported - set(sys.stdlib_module_names) == {"zmq"}
 
 
+def test_it_is_short() -> None:
+    assert len(PYZMQ_WORKER.read_text().splitlines()) < 100
+
+
 def test_it_serves(site: Site) -> None:
     site.router()
     start_worker(site)
     assert site.get()[::2] == (200, b"Hello from py-1\n")
-    assert site.get(method="POST", body=b"a body")[::2] == (200, b"a body")
+    assert site.get(method="POST", body=b"a body")[::2] == (200, b"Hello from py-1\n")
     assert site.get(method="HEAD")[::2] == (200, b"")
     (worker,) = site.status()["workers"]
     assert (worker["name"], worker["capacity"], worker["routes"]) == ("py-1", 100, ["*"])
@@ -126,52 +130,36 @@ def test_it_may_be_there_before_the_router(site: Site) -> None:
     assert site.get()[0] == 200
 
 
-def test_it_serves_many_large_bodies_at_once(site: Site) -> None:
-    site.router()
-    worker = start_worker(site)
-    bodies = [os.urandom(3 * MIB) for _ in range(8)]
-    with concurrent.futures.ThreadPoolExecutor(8) as threads:
-        replies = list(threads.map(lambda body: site.get(method="PUT", body=body), bodies))
-    assert [reply[2] for reply in replies] == bodies
-    assert worker.rss_kib(peak=True) < 100 * 1024
-
-
-def test_a_slow_client_slows_nobody_down_and_fills_no_memory(site: Site) -> None:
+def test_it_takes_many_large_bodies_at_once(site: Site) -> None:
     site.router()
     worker = start_worker(site)
     before_kib = worker.rss_kib()
-    with site.connect() as slow:
-        slow.settimeout(0.5)
-        slow.sendall(b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n")
-        with pytest.raises(TimeoutError):  # it never reads: the router takes no more from it in the end
-            slow.sendall(bytes(200 * MIB))
-        body = os.urandom(MIB)
-        assert site.get(method="PUT", body=body)[2] == body
-        assert worker.rss_kib() - before_kib < 16 * 1024
-    wait_for(lambda: site.status()["workers"][0]["in_flight"] == 0, "the stream's end")
-    assert site.get()[0] == 200
+    body = os.urandom(20 * MIB)
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        replies = list(threads.map(lambda _: site.get(method="PUT", body=body), range(8)))
+    assert {reply[::2] for reply in replies} == {(200, b"Hello from py-1\n")}
+    assert worker.rss_kib(peak=True) - before_kib < 32 * 1024
 
 
 def test_it_forgets_a_client_that_leaves(site: Site) -> None:
     site.router()
     start_worker(site)
-    for _ in range(20):
+    for _ in range(120):  # more than it takes at once
         with site.connect() as client:
             client.sendall(b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nsome of it")
-            assert client.recv(4096).startswith(b"HTTP/1.1 200")
-    wait_for(lambda: site.status()["workers"][0]["in_flight"] == 0, "the streams' end")
+            wait_for(lambda: site.status()["workers"][0]["in_flight"] == 1, "the request")
+        wait_for(lambda: site.status()["workers"][0]["in_flight"] == 0, "the stream's end")
     assert site.get()[2] == b"Hello from py-1\n"
 
 
-def test_it_asks_for_a_body_that_is_held_back(site: Site) -> None:
+def test_a_body_that_is_held_back_comes(site: Site) -> None:
     site.router()
     start_worker(site)
     with HttpConnection(site.http_port) as client:
         client.send(b"PUT / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n")
-        _, interim = client.read_final_head()
-        assert interim == [100]
+        assert client.read_head().status == 100
         client.send(b"body")
-        assert client.read_chunk() == b"body"
+        assert client.read_reply("PUT").body == b"Hello from py-1\n"
 
 
 def test_it_answers_an_upgrade_as_a_plain_request(site: Site) -> None:
@@ -193,7 +181,7 @@ def test_trailers_end_a_request(site: Site) -> None:
         client.send(
             b"PUT / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nx-sum: 1\r\n\r\n"
         )
-        assert client.read_reply("PUT").body == b"body"
+        assert client.read_reply("PUT").body == b"Hello from py-1\n"
 
 
 def test_it_comes_back_after_a_restart_of_the_router(site: Site) -> None:
@@ -212,7 +200,8 @@ def test_it_leaves_without_a_failed_request(site: Site) -> None:
     with site.connect() as client:
         client.settimeout(20)
         client.sendall(b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nhalf")
-        received = client.recv(4096)
+        wait_for(lambda: site.status()["workers"][0]["in_flight"] == 1, "the request")
+        received = b""
         site.hello("worker-1")
         first.send_signal(signal.SIGINT)
         wait_for(lambda: site.status()["counters"]["drained"] == 1, "its farewell")
@@ -243,11 +232,11 @@ def test_it_dials_anew_when_stream_ids_run_out(site: Site) -> None:
     wait_for(lambda: site.status()["links"] <= 2, "the end of the old links")
 
 
-def test_it_dials_the_routers_that_it_is_told_of(site: Site) -> None:
+def test_it_serves_several_routers(site: Site) -> None:
     with make_site() as other:
         other.router()
-        site.router("--advertise", other.endpoint)
-        start_worker(site)
+        site.router()
+        start_worker(site, "py-1", site.endpoint, other.endpoint)
         other.wait_workers(1)
         assert other.get()[2] == b"Hello from py-1\n"
         assert site.get()[2] == b"Hello from py-1\n"
@@ -274,12 +263,7 @@ def test_it_is_patient_with_somebody_else_s_port(site: Site) -> None:
 def test_what_it_knows_is_in_the_protocol() -> None:
     """Everything that its frames say is on the page that it was written from."""
     page = (ROOT / "docs" / "protocol.md").read_text()
-    for word in (
-        "MAX_CONCURRENT_STREAMS (4)",
-        "INITIAL_WINDOW_SIZE (7)",
-        "REFUSED_STREAM",
-        "Z_SYNC_FLUSH",
-        "`routers`",
-    ):
+    for word in ("MAX_CONCURRENT_STREAMS (4)", "REFUSED_STREAM", "Z_SYNC_FLUSH", "`spdy3.dictionary`"):
         assert word in page
-    assert Path(PYZMQ_WORKER).name in page
+    assert PYZMQ_WORKER.name in page
+    assert (EXAMPLES / "spdy3.dictionary").read_bytes() == DICTIONARY
