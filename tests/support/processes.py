@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,24 @@ from typing import Any
 DEADLINE_S = 20.0
 
 
+_reserved: deque[socket.socket] = deque()
+MAX_RESERVED = 256
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+    """A port that nobody gets but who asks for it.
+
+    It stays bound, though nobody listens: else the system could give it to the next connection that goes out. Sockets
+    with SO_REUSEADDR or SO_REUSEPORT may bind it as well, and listen.
+    """
+    sock = socket.socket()
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        sock.setsockopt(socket.SOL_SOCKET, option, 1)
+    sock.bind(("127.0.0.1", 0))
+    _reserved.append(sock)
+    if len(_reserved) > MAX_RESERVED:
+        _reserved.popleft().close()
+    return int(sock.getsockname()[1])
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_S) -> Any:
