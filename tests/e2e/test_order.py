@@ -143,6 +143,13 @@ def test_a_router_that_stays_away_for_long_finds_its_workers(site: Site) -> None
     assert time.monotonic() - back < RECOVERY_S
 
 
+def test_a_router_says_that_it_shares_its_ports(site: Site) -> None:
+    first, second = site.router(), site.router()
+    assert "listens there too" not in first.output()
+    for label in (f"--http 127.0.0.1:{site.http_port}", f"--bind {site.endpoint}"):
+        assert f"WARNING {label}: another process listens there too" in second.output()
+
+
 def test_a_router_replaced_without_a_gap(site: Site) -> None:
     """The successor binds the same ports before the old one stops; requests never fail."""
     old = site.router("--name", "old")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import NamedTuple
 
 from zerogate.errors import StartError
 from zerogate.link.endpoint import Endpoint
+
+logger = logging.getLogger("zerogate.link")
 
 BACKLOG = 2048
 SYSTEMD_FIRST_FD = 3
@@ -84,6 +87,7 @@ def bind_tcp(host: str, port: int, label: str) -> list[Listener]:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            is_shared = bool(port) and _is_taken(family, str(address[0]), port)
             sock.bind((address[0], port or (listeners[0].port if listeners else 0)))
             sock.listen(BACKLOG)
         except OSError as error:
@@ -92,7 +96,22 @@ def bind_tcp(host: str, port: int, label: str) -> list[Listener]:
                 listener.close()
             raise StartError(f"{label}: {_explain(error, f'{host or chr(42)}:{port}')}") from error
         listeners.append(Listener(sock, label))
+        if is_shared:
+            logger.warning("%s: another process listens there too: connections go to either until one stops", label)
     return listeners
+
+
+def _is_taken(family: socket.AddressFamily, host: str, port: int) -> bool:
+    """Whether somebody listens there already: SO_REUSEPORT would let us share the port without a word."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def bind_unix(path: str, label: str) -> list[Listener]:
