@@ -162,6 +162,14 @@ def test_two_routes_share_a_worker() -> None:
     assert one.pick() is None
 
 
+def test_who_is_alone_in_one_pool_is_picked_in_the_other_too() -> None:
+    one, other = make_pool("/a"), make_pool("/b")
+    both = make_worker("b", one, other, capacity=100)
+    make_worker("o", other, capacity=100)
+    assert one.pick() is both
+    assert names(other, 5, is_kept=True) == "obobo"
+
+
 def test_who_joins_one_that_was_alone_comes_next() -> None:
     pool = make_pool()
     make_worker("a", pool, capacity=100)

@@ -59,6 +59,14 @@ def test_a_known_beginning_is_no_whole_block_and_the_other_way_round() -> None:
         decode_known(raw_block(REQUEST) + raw_block({b"x-request-id": b"1"})[4:])
 
 
+def test_a_known_beginning_with_a_wrong_length_behind_it() -> None:
+    whole = raw_block(REQUEST | {b"x-request-id": b"1"})
+    decode_known(whole)
+    for raw in (whole + b"2", whole[:-1] + b"", whole[:-2] + b"\2" + whole[-1:]):
+        with pytest.raises(HeaderBlockError):
+            decode_known(raw)
+
+
 def test_bad_blocks_are_not_kept() -> None:
     for raw in (raw_block({b"Upper": b"v"}), raw_block({b"accept": b"\n", b"x-request-id": b"1"})):
         for _ in range(2):

@@ -79,6 +79,34 @@ class TestAnExchange:
         assert end.session._window.available == 16 * 1024 * 1024 - 3
         assert end.is_alive()
 
+    def test_a_second_reply_that_comes_whole(self) -> None:
+        end = End(opens_odd=True)
+        stream = end.opened(fin=True)
+        end.hear(end.peer.syn_reply(1))
+        events = end.hear(end.peer.syn_reply(1), spdy_peer.data(1, b"all", fin=True))
+        assert events == [Reset(stream, RstStatus.STREAM_IN_USE)]
+        assert end.rst() == [(1, RstStatus.STREAM_IN_USE)]
+
+    @pytest.mark.parametrize("stream_id", [1, 0x80000001])
+    @pytest.mark.parametrize("is_whole", [False, True])
+    def test_the_reserved_bit_of_a_replys_id_is_not_looked_at(self, stream_id: int, is_whole: bool) -> None:
+        end = End(opens_odd=True)
+        stream = end.opened(fin=True)
+        rest = [spdy_peer.data(1, b"all", fin=True)] if is_whole else []
+        reply = WholeReply(stream, spdy_peer.REPLY, b"all") if is_whole else Reply(stream, spdy_peer.REPLY, False)
+        assert end.hear(end.peer.syn_reply(stream_id), *rest) == [reply]
+
+    def test_a_whole_reply_over_the_sessions_window(self) -> None:
+        end = End(opens_odd=True, session_window=65536)
+        first = end.opened()
+        end.opened(fin=True)
+        end.hear(end.peer.syn_reply(1), spdy_peer.data(1, bytes(32767)))
+        events = end.hear(end.peer.syn_reply(3), spdy_peer.data(3, bytes(32770), fin=True))
+        assert [type(event) for event in events] == [Reply]
+        assert end.session.error is not None
+        assert end.session.error.status == GoAwayStatus.FLOW_CONTROL_ERROR
+        assert not first.is_gone
+
     def test_whole_replies_use_the_sessions_window(self) -> None:
         end = End(opens_odd=True, session_window=65536)
         stream = end.opened(fin=True)

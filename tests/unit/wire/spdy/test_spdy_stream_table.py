@@ -83,6 +83,12 @@ class TestResizingSendWindows:
             table.resize_send_windows(MAX_WINDOW_BYTES + 1)
         assert caught.value.status == GoAwayStatus.FLOW_CONTROL_ERROR
 
+    def test_all_of_31_bits(self) -> None:
+        table = odd_table()
+        stream = table.open(fin=False)
+        assert table.resize_send_windows(MAX_WINDOW_BYTES) == [stream]
+        assert stream.send_window == MAX_WINDOW_BYTES
+
     def test_a_stream_that_had_credit_before_overflows(self) -> None:
         table = odd_table()
         table.open(fin=False).send_window += 1
