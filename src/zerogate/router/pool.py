@@ -52,7 +52,10 @@ class Pool:
             self._turns[self._only.serial] = self._clock + self._only.share
         self.workers[worker.serial] = worker
         self._turns[worker.serial] = self._clock
-        self._sweep()
+        if len(self.workers) <= 2:
+            self._sweep()
+        elif worker.has_room:
+            self.offer(worker)
 
     def remove(self, worker: Worker) -> None:
         del self.workers[worker.serial]
