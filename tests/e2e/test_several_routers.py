@@ -16,8 +16,10 @@ CAPACITY = 8
 class Fleet:
     """Three routers, and one worker that dials them all."""
 
-    def __init__(self, capacity: int, *options: str) -> None:
+    def __init__(self) -> None:
         self.sites = [ChaosSite() for _ in range(3)]
+
+    def start(self, capacity: int, *options: str) -> None:
         self.routers = [site.chaos_router(*options) for site in self.sites]
         first, *others = self.sites
         more = [text for site in others for text in ("--connect", site.endpoint)]
@@ -42,8 +44,9 @@ class Fleet:
 
 @contextlib.contextmanager
 def make_fleet(capacity: int, *options: str) -> Iterator[Fleet]:
-    fleet = Fleet(capacity, *options)
+    fleet = Fleet()
     try:
+        fleet.start(capacity, *options)
         yield fleet
     finally:
         fleet.close()
