@@ -93,7 +93,7 @@ class Dispatcher:
         if worker.has_room:
             pools = worker.pools
             for pool in pools:
-                if pool.queue:
+                if pool.queue.waiting:
                     self._serve_waiting(worker)
                     break
             if worker.has_room:

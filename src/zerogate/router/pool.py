@@ -150,51 +150,51 @@ class Pool:
 class Queue:
     """Exchanges waiting for a worker: first come, first served; bounded in count and bytes, not in age.
 
-    Its owner sees to the age: each exchange has a deadline of its own.
+    Its owner sees to the age: each exchange has a deadline of its own. `waiting` is to be looked at only.
     """
 
-    __slots__ = ("_max_bytes", "_max_count", "_waiting", "n_bytes")
+    __slots__ = ("_max_bytes", "_max_count", "n_bytes", "waiting")
 
     def __init__(self, max_count: int, max_bytes: int) -> None:
         self._max_count = max_count
         self._max_bytes = max_bytes
-        self._waiting: OrderedDict[Exchange, int] = OrderedDict()
+        self.waiting: OrderedDict[Exchange, int] = OrderedDict()
         self.n_bytes = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     def push(self, exchange: "Exchange", *, first: bool = False) -> bool:
         """Wait in line, or `first` after a retry. False if the queue is full."""
         size = exchange.size_bytes
-        if len(self._waiting) >= self._max_count or self.n_bytes + size > self._max_bytes:
+        if len(self.waiting) >= self._max_count or self.n_bytes + size > self._max_bytes:
             return False
-        self._waiting[exchange] = size
+        self.waiting[exchange] = size
         self.n_bytes += size
         if first:
-            self._waiting.move_to_end(exchange, last=False)
+            self.waiting.move_to_end(exchange, last=False)
         return True
 
     def grow(self, exchange: "Exchange", n_bytes: int) -> None:
         """The waiting exchange keeps `n_bytes` more of its body. It keeps its place, though the queue be full."""
-        self._waiting[exchange] += n_bytes
+        self.waiting[exchange] += n_bytes
         self.n_bytes += n_bytes
 
     def remove(self, exchange: "Exchange") -> None:
-        self.n_bytes -= self._waiting.pop(exchange)
+        self.n_bytes -= self.waiting.pop(exchange)
 
     def first_arrival(self) -> float:
         """When the one that is next came. Only of a queue that is not empty."""
-        return next(iter(self._waiting)).arrived
+        return next(iter(self.waiting)).arrived
 
     def pop(self) -> "Exchange":
-        exchange, size = self._waiting.popitem(last=False)
+        exchange, size = self.waiting.popitem(last=False)
         self.n_bytes -= size
         return exchange
 
     def drain(self) -> "list[Exchange]":
         """Everybody, in order; the queue is empty after it."""
-        waiting = list(self._waiting)
-        self._waiting.clear()
+        waiting = list(self.waiting)
+        self.waiting.clear()
         self.n_bytes = 0
         return waiting

@@ -76,7 +76,7 @@ class AsgiCall(StreamHandler):
                 self._timer.cancel()
             # The stream and its handler refer to each other: without this each call would wait for the collector.
             self._stream.handler = None
-            self._service.forget(self)
+            self._service.calls.discard(self)
 
     # The application's side
 

@@ -10,7 +10,6 @@ from zerogate.link.handlers import Fields, StreamHandler
 from zerogate.link.link import Link
 from zerogate.settings import WorkerSettings
 from zerogate.wire.spdy.headers import encode_block
-from zerogate.wire.spdy.streams import Stream
 
 if TYPE_CHECKING:
     from zerogate.worker.service import WorkerService
@@ -27,6 +26,7 @@ class RouterLink:
         self._joined_at: float | None = None
         self._is_leaving = False
         self.name = dialler.endpoint.text
+        self.on_stream = service.serve  # requests are the service's matter
 
     def __repr__(self) -> str:
         state = "leaving" if self._is_leaving else "opening" if self._joined_at is None else "joined"
@@ -53,9 +53,6 @@ class RouterLink:
         for text in fields.get(b"routers", b"").decode("latin-1").split("\0"):
             if text:
                 self._dial_as_well(text)
-
-    def on_stream(self, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
-        self._service.serve(link, stream, fields, fin)
 
     def on_settings(self, link: Link, max_concurrent: int) -> None:
         """How many streams the router takes: we open one."""

@@ -84,10 +84,6 @@ class WorkerService:
             # Whom we refused comes again when it hears of room.
             next_in_turn.set_max_concurrent(self._capacity.granted(next_in_turn))
 
-    def forget(self, call: AsgiCall) -> None:
-        """The application has returned from the call."""
-        self.calls.discard(call)
-
     def cancel_later(self, task: "asyncio.Task[None]") -> asyncio.TimerHandle:
         return self.loop.call_later(self.settings.cancel_after, task.cancel)
 

@@ -16,6 +16,7 @@ _WORD: Final = struct.Struct(">I")
 _TWO_WORDS: Final = struct.Struct(">II")
 _STORED: Final = struct.Struct("<BHH")
 _MAX_STORED_BYTES: Final = 0xFFFF  # RFC 1951, 3.2.4
+_SHORT_STORED: Final = tuple(_STORED.pack(0, size, size ^ 0xFFFF) for size in range(2048))
 _SYNC_FLUSH: Final = b"\x00\x00\x00\xff\xff"
 # RFC 1950, 2.2: deflate with a 32 KiB window, fastest level, a dictionary follows; then the dictionary's checksum.
 _ZLIB_HEADER: Final = b"\x78\x20" + _WORD.pack(zlib.adler32(DICTIONARY))
@@ -107,11 +108,11 @@ class BlockWriter:
         size = len(block)
         if size > _MAX_STORED_BYTES:
             return self._wrap_large(block)
-        prefix = self._prefix
-        if prefix:
+        stored = _SHORT_STORED[size] if size < len(_SHORT_STORED) else _STORED.pack(0, size, size ^ 0xFFFF)
+        if self._prefix:
+            stored = self._prefix + stored
             self._prefix = b""
-            return prefix + _STORED.pack(0, size, size ^ 0xFFFF) + block + _SYNC_FLUSH
-        return _STORED.pack(0, size, size ^ 0xFFFF) + block + _SYNC_FLUSH
+        return stored + block + _SYNC_FLUSH
 
     def _wrap_large(self, block: bytes) -> bytes:
         check_block_size(block)

@@ -104,7 +104,9 @@ class Sender:
             stream_id = stream.id
             reply = frames.syn_reply(stream_id, self._wrap(block), False)
             self.output += (reply, frames.data_header(stream_id, len(data), True), data)
-            self._move(stream, DONE)
+            stream.local = DONE
+            if stream.remote == DONE:
+                self._table.remove(stream)
         else:
             self.send_reply(stream, block, False)
             self.send_data(stream, data, True)

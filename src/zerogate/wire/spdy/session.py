@@ -178,7 +178,7 @@ class Session(Sender):
         if credit:
             self.output.append(frames.window_update(0, credit))
         stream.remote = DONE
-        self._table.remove(stream)
+        del self.streams[stream_id]
         events.append(_new_event(WholeReply, (stream, fields, data)))
 
     def _receive_headers(self, flags: int, word: int, _size: int, payload: bytes, events: list[Event]) -> None:
