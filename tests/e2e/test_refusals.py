@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.processes import wait_for
+from tests.support.processes import Site, wait_for
 from tests.support.raw_http import HttpConnection, ReplyCutError
 from tests.support.sites import ServedSite, make_served_site
 
@@ -190,6 +190,19 @@ def test_a_body_that_stalls() -> None:
         reply = client.read_reply()
         assert (reply.status, reply.get("connection")) == (408, "close")
         site.wait_app_log("upload left after 5")
+
+
+@pytest.mark.parametrize("rest", [b"", b"5\r\nhal", b"no length\r\n"])
+def test_a_body_that_goes_wrong_after_the_reply_gets_no_second_one(site: Site, rest: bytes) -> None:
+    site.router()
+    site.hello("quick")
+    with HttpConnection(site.http_port) as client:
+        client.send(b"PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nexpect: 100-continue\r\n\r\n")
+        assert client.read_reply("PUT").status == 200
+        client.send(rest)
+        client.end_sending()
+        client.assert_ends()
+    assert site.status()["counters"]["errors"] == {}
 
 
 def test_a_full_queue_says_when_to_come_again() -> None:

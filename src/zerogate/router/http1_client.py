@@ -198,7 +198,9 @@ class Http1Client(asyncio.Protocol):
     def _await_more(self) -> None:
         """Everything that came has been dealt with: what must come next, and by when?"""
         reader = self._reader
-        if reader.error is not None:
+        if reader.error is not None and self._is_receiving and self._exchange is None:
+            self._linger()  # The request has its reply: another one would be nobody's.
+        elif reader.error is not None:
             self._refuse(reader.error)
         elif self._exchange is not None:
             if not self._is_body_paused:
@@ -266,9 +268,8 @@ class Http1Client(asyncio.Protocol):
     def send_reply(self, fields: Fields, body: bytes) -> None:
         exchange, frontend = self._exchange, self._frontend
         assert exchange is not None
-        close = frontend.is_stopping or self._has_eof
         exchange.status, reply, self._must_close = whole_reply(
-            exchange.head, fields, body, date=frontend.date, close=close
+            exchange.head, fields, body, date=frontend.date, close=frontend.is_stopping or self._has_eof
         )
         self._bytes_out += len(reply)
         self._transport.write(reply)
