@@ -50,9 +50,7 @@ class Frontend:
     def make_exchange(self, client: Client, head: RequestHead, forwarding: Forwarding) -> Exchange:
         self.counters.requests += 1
         request_id = forwarding.request_id(head) if forwarding.is_trusted else b""
-        if not request_id:
-            self._n_ids = n = self._n_ids + 1
-            request_id = b"%b-%x" % (self._id_prefix, n)
+        request_id = request_id or self.new_request_id()
         return Exchange(self.dispatcher, client, head, forwarding, request_id, time.monotonic())
 
     def new_request_id(self) -> bytes:
