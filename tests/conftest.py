@@ -7,8 +7,10 @@ import pytest
 
 from tests.support.processes import Site, make_site
 
-# Under nohup(1) SIGHUP is ignored, and so it would be by every process that a test starts.
+# Under nohup(1) SIGHUP is ignored, and in a script's background (`&`) SIGINT is; and so they would be by every process
+# that a test starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
