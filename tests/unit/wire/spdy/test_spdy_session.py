@@ -71,12 +71,14 @@ class TestAnExchange:
         assert end.session.streams == {1: stream}
 
     def test_a_whole_reply_with_bad_fields(self) -> None:
-        end = End(opens_odd=True)
+        end = End(opens_odd=True, session_window=65536)
         stream = end.opened(fin=True)
-        events = end.hear(end.peer.syn_reply(1, UPPER), spdy_peer.data(1, b"all", fin=True))
+        events = end.hear(end.peer.syn_reply(1, UPPER), spdy_peer.data(1, bytes(40_000), fin=True))
         assert events == [Reset(stream, RstStatus.PROTOCOL_ERROR)]
-        assert end.rst() == [(1, RstStatus.PROTOCOL_ERROR)]
-        assert end.session._window.available == 16 * 1024 * 1024 - 3
+        assert [(frame.kind, frame.stream_id, frame.number) for frame in end.out()] == [
+            ("RST_STREAM", 1, RstStatus.PROTOCOL_ERROR),
+            ("WINDOW_UPDATE", 0, 40_000),
+        ]
         assert end.is_alive()
 
     def test_a_second_reply_that_comes_whole(self) -> None:
