@@ -47,7 +47,7 @@ http {{
         location / {{
             proxy_pass http://application;
             proxy_http_version 1.1;
-            # Each reply fits: none goes by way of the disk.
+            # Each reply fits, but for the slow readers': no other goes by way of the disk.
             proxy_buffers 8 16k;
             proxy_set_header Connection "";
             proxy_set_header Host $http_host;
@@ -217,6 +217,11 @@ CONTENDERS = {
         Contender("nginx", "nginx + uvicorn", (parts.NGINX, *parts.UVICORN), _nginx, SUBJECT),
         Contender("haproxy", "HAProxy + uvicorn", (parts.HAPROXY, *parts.UVICORN), _haproxy, SUBJECT),
         Contender("uvicorn", "uvicorn alone", parts.UVICORN, _uvicorn_alone, SUBJECT),
+        Contender("granian", "granian alone", parts.GRANIAN, _granian, SUBJECT),
+        Contender(SUBJECT_2, "zerogate, 2 workers", (parts.ZEROGATE,), lambda site: _zerogate(site, n_workers=2)),
+        Contender(
+            "nginx-2", "nginx + 2 uvicorn", (parts.NGINX, *parts.UVICORN), lambda site: _nginx(site, 2), SUBJECT_2
+        ),
     )
 }
 

@@ -22,6 +22,9 @@ from traffic import DEFAULT_SEED, KINDS, MAIN, Traffic, prepare
 # Profilers take a moment to attach: the load outlasts them.
 EXTRA_LOAD_S = 2
 
+# wrk is started by hand here, and alone.
+WITHOUT_SLOW = [name for name, kind in KINDS.items() if not kind.n_slow]
+
 DESCRIPTION = """\
 Run one contender under load, record a CPU profile of each of its processes at the same time, and print the ten
 functions where most samples fell. py-spy (pip install py-spy) sees Python functions and counts the C that they call
@@ -53,8 +56,13 @@ def parser() -> argparse.ArgumentParser:
     add("--profiler", choices=PROFILERS, default="py-spy", help="with what (default py-spy)")
     add("--seconds", type=int, default=5, metavar="S", help="how long (default 5)")
     add("--clients", type=int, default=64, metavar="N", help="connections at once (default 64)")
-    add("--traffic", choices=KINDS, default=MAIN, help=f"what the clients ask for (default {MAIN})")
-    add("--path", choices=FIXED, default="/", help="what 'same' asks for: hello, a small JSON, or 32 KiB (default /)")
+    add("--traffic", choices=WITHOUT_SLOW, default=MAIN, help=f"what the clients ask for (default {MAIN})")
+    add(
+        "--path",
+        choices=FIXED,
+        default="/",
+        help="what 'same' asks for: hello, JSON, 32 KiB or 1 MiB (default /)",
+    )
     add("--transport", choices=contenders.TRANSPORTS, default="tcp", help="between proxy and application (default tcp)")
     return made
 
@@ -72,7 +80,7 @@ def profile(options: Options) -> None:
         (service,) = contenders.services([contender], directory, Manner(options.transport, forwards=True))
         traffic = prepare(KINDS[options.traffic], DEFAULT_SEED, options.path, directory)
         with running([service], traffic.samples):
-            load.run_wrk(service.port, traffic, options.clients, EXTRA_LOAD_S)
+            load.run(service.port, traffic, options.clients, EXTRA_LOAD_S)
             for title, hotspots in record(service, profiler, traffic, options, directory):
                 print(table(title, hotspots).as_text() if hotspots else f"{title}: idle", end="\n\n")
 

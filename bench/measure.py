@@ -67,7 +67,7 @@ def measure(service: Service, traffic: Traffic, clients: int, seconds: int, roun
     """Measure one point. Raises BenchError if a request failed or a process came or went."""
     try:
         before = _Books.read(service)
-        seen = load.run_wrk(service.port, traffic, clients, seconds)
+        seen = load.run(service.port, traffic, clients, seconds)
         after = _Books.read(service)
         service.check_alive()
         serving_ns = _spent(before, after)

@@ -129,8 +129,9 @@ PERF = Program("perf", "--version", "apt install linux-perf")
 _PIP = f"{sys.executable} -m pip install"
 PY_SPY = Program("py-spy", "--version", f"{_PIP} py-spy")
 ZEROGATE = Tree("zerogate", None, f"{_PIP} -e . (at the root of the project)")
-UVICORN = tuple(Module(name, name, f"{_PIP} 'uvicorn[standard]'") for name in ("uvicorn", "uvloop", "httptools"))
-GRANIAN = Module("granian", "granian", f"{_PIP} granian (or --skip granian)")
+_UVLOOP = Module("uvloop", "uvloop", f"{_PIP} uvloop")
+UVICORN = (*(Module(name, name, f"{_PIP} 'uvicorn[standard]'") for name in ("uvicorn", "httptools")), _UVLOOP)
+GRANIAN = (Module("granian", "granian", f"{_PIP} granian"), _UVLOOP)
 
 
 def baseline(root: Path) -> Tree:

@@ -8,11 +8,12 @@ from email.utils import format_datetime
 Fields = list[tuple[bytes, bytes]]
 Reply = tuple[int, Fields, bytes]
 
-# What the row of equal requests asks for: always the same reply.
+# Always the same reply.
 FIXED: dict[str, tuple[bytes, bytes]] = {
     "/": (b"text/plain", b"Hello, world!\n"),
     "/json": (b"application/json", b'{"message":"Hello, world!","numbers":[1,2,3],"ok":true}\n'),
     "/32k": (b"application/octet-stream", bytes(range(256)) * 128),
+    "/1m": (b"application/octet-stream", bytes(range(256)) * 4096),
 }
 
 # A path that ends in so many digits has a reply of its own: "/shoes/red-00042".

@@ -128,7 +128,12 @@ def parser() -> argparse.ArgumentParser:
         help=f"only these of {', '.join(KINDS)}; repeatable",
     )
     add("--seed", type=int, default=DEFAULT_SEED, metavar="N", help=f"of the requests' dice (default {DEFAULT_SEED})")
-    add("--path", choices=FIXED, default="/", help="what 'same' asks for: hello, a small JSON, or 32 KiB (default /)")
+    add(
+        "--path",
+        choices=FIXED,
+        default="/",
+        help="what 'same' asks for: hello, JSON, 32 KiB or 1 MiB (default /)",
+    )
     add(
         "--baseline",
         type=Path,
@@ -192,13 +197,14 @@ def collect_kind(
     options: Options, rows: Sequence[Contender], traffic: Traffic, directory: Path
 ) -> Iterator[measure.Point]:
     """Start everything, warm it up, and measure every point under one kind of traffic."""
-    total = options.rounds * len(options.clients) * len(rows)
+    counts = traffic.kind.clients or options.clients
+    total = options.rounds * len(counts) * len(rows)
     by_name = {each.name: each for each in contenders.services(rows, directory, options.manner())}
     with running([*by_name.values()], traffic.samples):
         for each in by_name.values():
             progress(f"{traffic.kind.name}: warming up {each.name}")
-            measure.measure(each, traffic, max(options.clients), options.warm_up, round_=0)
-        turns = measure.schedule([*by_name], options.clients, options.rounds)
+            measure.measure(each, traffic, max(counts), options.warm_up, round_=0)
+        turns = measure.schedule([*by_name], counts, options.rounds)
         for number, (round_, clients, which) in enumerate(turns, start=1):
             point = measure.measure(by_name[which], traffic, clients, options.seconds, round_)
             progress(

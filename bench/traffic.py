@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import browsers
+import orders
 from request import Request
 
 # More than any cache of whole requests would hold; a point of a few seconds goes through them once or twice.
@@ -20,12 +21,15 @@ DEFAULT_SEED = 1
 class Kind:
     """One row: its name on the command line, what it is in words, and its requests for a seed.
 
-    Without `requests` wrk makes its own request, the same each time.
+    Without `requests` wrk makes its own request, the same each time. `clients` are its own numbers of them, whatever
+    the command line says, and `n_slow` of them are slow.
     """
 
     name: str
     title: str
     requests: Callable[[int], list[Request]] | None
+    clients: tuple[int, ...] | None = None
+    n_slow: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,24 @@ class Traffic:
 
 
 MAIN = "varied"
+N_MIXED, N_SLOW = 200, 20
+
+
+def _varied(seed: int) -> list[Request]:
+    return browsers.requests(seed, N_DISTINCT)
+
+
+def _api(seed: int) -> list[Request]:
+    return orders.requests(seed, N_DISTINCT)
+
 
 KINDS = {
     kind.name: kind
     for kind in (
+        Kind(MAIN, f"{N_DISTINCT:,} requests as browsers send them, and replies, all different", _varied),
+        Kind("api", f"{N_DISTINCT:,} orders of 300 octets of JSON, answered with 2 KiB, all different", _api),
         Kind(
-            MAIN,
-            f"{N_DISTINCT:,} requests as browsers send them, all different, and so are the replies",
-            lambda seed: browsers.requests(seed, N_DISTINCT),
+            "mixed", f"the varied ones, from {N_MIXED} clients of whom {N_SLOW} are slow", _varied, (N_MIXED,), N_SLOW
         ),
         Kind("same", "one small request, octet for octet the same each time", None),
     )
