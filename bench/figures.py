@@ -66,6 +66,7 @@ class Figures:
         self._titles = {contender.name: contender.title for contender in contenders}
         # Pairs of subject and peer. A peer whose subject was left out is in no ratio.
         self._pairs = [(row.subject, row.name) for row in contenders if row.subject in self._titles]
+        self._subjects = [row.name for row in contenders if row.subject is None]
         self._clients = sorted({point.clients for point in self._points})
 
     def tables(self) -> list[Table]:
@@ -76,17 +77,16 @@ class Figures:
     def in_short(self) -> list[str]:
         """For each subject and number of clients a sentence: its CPU per request, and what part that is of a peer's."""
         sentences = []
-        for subject in dict.fromkeys(subject for subject, _ in self._pairs):
+        for subject in self._subjects:
             for clients in self._clients:
-                own = self._spread(subject, clients, CPU).show(CPU.shape)
-                split = self._cpu_split(subject, clients)
-                parts = ", ".join(
+                what = f"{self.kind.name}, {_counted(clients, 'client')}: {self._titles[subject]}"
+                own = f"{self._spread(subject, clients, CPU).show(CPU.shape)} µs of CPU per request"
+                parts = (
                     f"{self._ratio(subject, peer, clients, CPU).show(CPU_RATIO_SHAPE)} of {self._titles[peer]}'s"
                     for each, peer in self._pairs
                     if each == subject
                 )
-                what = f"{self.kind.name}, {_counted(clients, 'client')}: {self._titles[subject]}"
-                sentences.append(f"{what} takes {own} µs of CPU per request ({split}), {parts}.")
+                sentences.append(", ".join((f"{what} takes {own} ({self._cpu_split(subject, clients)})", *parts)) + ".")
         return sentences
 
     def as_json(self) -> dict[str, Any]:

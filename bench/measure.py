@@ -59,7 +59,8 @@ def schedule(names: Sequence[str], clients: Sequence[int], rounds: int) -> Itera
         for position, count in enumerate(clients):
             first = (round_ + position) % len(names)
             turns = (*names[first:], *names[:first])
-            for name in turns if round_ % 2 else reversed(turns):
+            # Turning back every second round, and not every round, puts each of two names first as often as the other.
+            for name in turns if round_ // 2 % 2 else reversed(turns):
                 yield round_, count, name
 
 

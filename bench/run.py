@@ -20,16 +20,18 @@ from service import running
 from traffic import DEFAULT_SEED, KINDS, Kind, Traffic, prepare
 
 DESCRIPTION = """\
-Measure zerogate (router and workers) side by side with nginx + uvicorn, HAProxy + uvicorn and uvicorn alone:
-the same ASGI application behind each, on loopback, in interleaved rounds, under traffic of several kinds. Nothing is
-installed; what is missing is named with the command that gets it. Any failed request makes the run fail.
+Measure zerogate (router and workers) side by side with nginx and HAProxy in front of uvicorn, and with uvicorn and
+Granian alone: the same ASGI application behind each, on loopback, in interleaved rounds, under traffic of several
+kinds. Nothing is installed; what is missing is named with the command that gets it. Any failed request makes the run
+fail.
 """
 
 EPILOG = """\
 examples:
-  python bench/run.py                                              everything, about ten minutes
-  python bench/run.py --traffic varied --clients 64 --rounds 3     the main figure
-  python bench/run.py --traffic varied,same --only zerogate --baseline ../before    what a change costs or saves
+  python bench/run.py                                           everything, a quarter of an hour
+  python bench/run.py --traffic varied --clients 64             the main figure, two minutes
+  python bench/run.py --traffic varied,same --clients 64 --only zerogate --baseline ../before --rounds 12
+                                                                what a change costs or saves, two minutes
   python bench/run.py --json bench/results/now.json --markdown bench/RESULTS.md
 """
 
@@ -113,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("--rounds", type=positive, default=5, metavar="N", help="rounds over all points (default 5)")
-    add("--seconds", type=positive, default=4, metavar="S", help="seconds of load for each point (default 4)")
+    add("--seconds", type=positive, default=2, metavar="S", help="seconds of load for each point (default 2)")
     add("--warm-up", type=positive, default=2, metavar="S", help="seconds of load for each contender first (default 2)")
     add("--clients", type=numbers, default=(1, 8, 64), metavar="N,...", help="connections at once (default 1,8,64)")
     rows = chosen_from(CONTENDERS, "contender")

@@ -8,4 +8,8 @@ FOREIGN_SETTINGS = ("ZEROGATE_", "UVICORN_", "GRANIAN_", "WEB_CONCURRENCY", "FOR
 
 def surroundings(more: Mapping[str, str]) -> dict[str, str]:
     """The variables for a process, with these more on top."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN_SETTINGS)} | dict(more)
+    own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN_SETTINGS)} | dict(more)
+    if "PYTHONPATH" in own:
+        # What serves starts in another directory, where a relative path would lead elsewhere, or nowhere.
+        own["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, own["PYTHONPATH"].split(os.pathsep)))
+    return own
