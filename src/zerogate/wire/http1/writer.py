@@ -1,0 +1,80 @@
+"""Replies framed for one HTTP/1 client (RFC 9112, 4, 6 and 7)."""
+
+from enum import Enum
+
+from zerogate.errors import ReplyError
+from zerogate.wire.http.reply import SWITCHING_PROTOCOLS, ReplyHead
+
+
+class Framing(Enum):
+    """How the end of a reply's body is known (RFC 9112, 6.3)."""
+
+    NOTHING = "no body"
+    LENGTH = "content-length"
+    CHUNKED = "chunked"
+    CLOSE = "until close"
+    TUNNEL = "tunnel"
+
+
+_NOTHING, _LENGTH, _CHUNKED, _CLOSE, _TUNNEL = Framing
+
+_CHUNKED_FIELD = b"\r\ntransfer-encoding: chunked"
+_NO_LENGTH = b"\r\ncontent-length: 0"
+
+END_OF_HEAD = b"\r\n\r\n"
+_CLOSE_FIELD = b"\r\nconnection: close\r\n\r\n"
+# HTTP/1.0 ends and HTTP/1.1 goes on, unless told otherwise (RFC 9112, 9.3). By minor version.
+_KEEP_ALIVE_FIELDS = (b"\r\nconnection: keep-alive\r\n\r\n", END_OF_HEAD)
+_END_OF_CHUNKS = b"0\r\n\r\n"
+
+
+def head_text(head: ReplyHead) -> bytes:
+    """Status line and fields, without the last CRLF: made once, and kept in the head's note."""
+    text = head.note
+    if type(text) is not bytes:
+        # The space is part of the line even without a reason (RFC 9112, 4).
+        fields = b"".join([b"\r\n%b: %b" % field for field in head.fields])
+        text = head.note = b"HTTP/1.1 %d %b%b" % (head.status, head.reason, fields)
+    return text
+
+
+def date_field(head: ReplyHead, date: bytes) -> bytes:
+    """RFC 9110, 6.6.1: who passes a reply on without a Date gives it one."""
+    return b"" if head.has_date or not date else b"\r\ndate: " + date
+
+
+def choose_framing(head: ReplyHead, method: bytes, minor_version: int, *, fin: bool) -> tuple[Framing, bytes]:
+    """How the body will be framed, and the field that says so. Raises ReplyError if it cannot be."""
+    if head.status == SWITCHING_PROTOCOLS:
+        raise ReplyError("status 101 for a request without an upgrade")
+    if head.is_bodiless or method == b"HEAD":
+        return _NOTHING, b""
+    if head.length is not None:
+        if fin and head.length:
+            raise ReplyError(f"Content-Length is {head.length}, but no body follows")
+        return _LENGTH, b""
+    if fin:
+        return _NOTHING, _NO_LENGTH
+    return (_CHUNKED, _CHUNKED_FIELD) if minor_version else (_CLOSE, b"")
+
+
+def connection_field(minor_version: int, *, close: bool) -> bytes:
+    """Whether the connection goes on, and the end of the head."""
+    return _CLOSE_FIELD if close else _KEEP_ALIVE_FIELDS[minor_version]
+
+
+def frame_piece(framing: Framing, piece: bytes) -> bytes:
+    """A piece of the body, framed; empty where no body may be."""
+    if framing is _CHUNKED:
+        # A chunk without octets would end the body.
+        return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    return b"" if framing is _NOTHING else piece
+
+
+def frame_end(framing: Framing, trailers: list[tuple[bytes, bytes]]) -> bytes:
+    """The end of the body. Trailers cross only in chunks (RFC 9112, 7.1.2)."""
+    if framing is not _CHUNKED:
+        return b""
+    if not trailers:
+        return _END_OF_CHUNKS
+    return b"0\r\n%b\r\n" % b"".join([b"%b: %b\r\n" % trailer for trailer in trailers])
