@@ -217,11 +217,13 @@ class Connection:
         size = len(data)
         while position < size:
             writing, reading = self.writing, reader.state
+            if writing is _CLOSED or reading > _READING_TUNNEL:
+                return
             if reading is _READING_TUNNEL:
                 if writing is not _DUE:
                     events.append(data[position:])
                     return
-            elif writing > _TUNNEL or reading > _READING_TUNNEL:
+            elif writing is _LAST:
                 return
             elif reading is _READING_BODY:
                 position = self._read_body(data, position, events)
@@ -287,8 +289,7 @@ class Connection:
         Where no request could be read, this is as for a GET of HTTP/1.1, and the last reply.
         Raises ReplyError, having changed nothing, for what cannot be sent to this client.
         """
-        if self.writing > _DUE:
-            raise RuntimeError(f"no reply is due: {self!r}")
+        self._check_due()
         request = self.request
         method, minor_version = (b"", 1) if request is None else (request.method, request.minor_version)
         framing, field = choose_framing(head, method, minor_version, fin=fin)
@@ -342,8 +343,9 @@ class Connection:
 
         Raises ReplyError, having changed nothing, if the client did not ask for it.
         """
+        self._check_due()
         request = self.request
-        if head.status != SWITCHING_PROTOCOLS or self.writing is not _DUE or request is None or not request.upgrade:
+        if head.status != SWITCHING_PROTOCOLS or request is None or not request.upgrade:
             raise ReplyError("status 101 for a request without an upgrade")
         self.writing = _TUNNEL
         self._framing = Framing.TUNNEL
@@ -380,6 +382,10 @@ class Connection:
         elif self._reader.state is _READING_TUNNEL:
             self._refuse_tunnel()
 
+    def _check_due(self) -> None:
+        if self.writing > _DUE:
+            raise RuntimeError(f"no reply is due: {self!r}")
+
     def _finish(self) -> None:
         """The reply is complete."""
         if self.must_close:
@@ -399,6 +405,6 @@ class Connection:
 
     def _refuse_tunnel(self) -> None:
         """There will be no tunnel: what the client has sent into it is nobody's."""
-        self._reader.state = _READING_IDLE
+        self._reader.state = _READING_ENDED if self.is_half_closed else _READING_IDLE
         self._unread = b""
         self._at = 0
