@@ -3,7 +3,7 @@
 import pytest
 from tests.http1_events import GET, head_of, octets, read, refusal, with_fields
 
-from zerogate.wire.http1 import RequestHead
+from zerogate.wire.http.request import RequestHead
 
 # --- heads
 
@@ -279,4 +279,4 @@ def test_nothing_is_read_after_the_last_request(version: bytes, fields: bytes, k
         assert reading.error is None
         assert reading.heads[0].keep_alive is keep_alive
         assert len(reading.complete) == (2 if keep_alive else 1)
-        assert reading.reader.is_idle is keep_alive
+        assert reading.is_idle is keep_alive
