@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from zerogate.errors import ReplyError
-from zerogate.wire.fields import VALUE_OCTETS, Fields, KnownFields, is_lower_token, is_value
+from zerogate.wire.fields import Fields, KnownFields, is_lower_token, is_value
 from zerogate.wire.http.fields import HOP_BY_HOP, is_forbidden_trailer, list_elements, parse_length
 
 SWITCHING_PROTOCOLS = 101
@@ -87,11 +87,11 @@ def reply_head(fields: Fields) -> ReplyHead:
 def _judge(fields: Fields) -> ReplyHead:
     status_text = fields.get(b":status")
     status, reason = _statuses.get(status_text) or _learn_status(status_text)
-    plain = dict(fields)
+    plain = fields.copy()
     del plain[b":status"]
     plain.pop(b":version", None)
     # Mostly all names are known to cross, and no value is more than text: the whole is looked at, not each field.
-    if plain.keys() <= _crossing_names and is_value(b"".join([*plain.values()])):
+    if _crossing_names.issuperset(plain) and is_value(b"".join([*plain.values()])):
         pairs = [*plain.items()]
     else:
         pairs = _crossing(plain)

@@ -27,6 +27,7 @@ A fault in a body whose reply is complete is told to nobody: another reply would
 from collections.abc import Sequence
 from enum import Enum, IntEnum, auto
 from http import HTTPStatus
+from typing import cast
 
 from zerogate.errors import ReplyError
 from zerogate.wire.http.errors import HttpError
@@ -37,10 +38,9 @@ from zerogate.wire.http1.reader import Event, KnownHeads, Reading, RequestReader
 from zerogate.wire.http1.writer import (
     END_OF_HEAD,
     Framing,
-    choose_framing,
-    connection_field,
     date_field,
     frame_end,
+    frame_head,
     frame_piece,
     head_text,
 )
@@ -93,6 +93,8 @@ _READING_TUNNEL = Reading.TUNNEL
 _READING_ENDED = Reading.ENDED
 _READING_FAILED = Reading.FAILED
 
+_NOTHING, _UNTIL_CLOSE = Framing.NOTHING, Framing.CLOSE
+
 _MAX_KNOWN_BYTES = KnownHeads.MAX_HEAD_BYTES
 
 _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
@@ -122,7 +124,7 @@ class Connection:
     def __init__(self, limits: HttpLimits, known: KnownHeads | None = None) -> None:
         self._known = KnownHeads() if known is None else known
         self._reader = RequestReader(limits, self._known)
-        self._framing = Framing.NOTHING
+        self._framing = _NOTHING
         self._is_held = False
         self._unread = b""  # what is kept back, from `_at` on; empty if nothing is
         self._at = 0
@@ -232,24 +234,17 @@ class Connection:
                 if self.must_close:
                     return
             elif not self._is_held:
-                position = self._read_head(data, position, events)
+                position = reader.read(data, position, events)
+                if events:
+                    self.request = head = cast(RequestHead, events[0])
+                    self.writing = _DUE
+                    self.must_close = not head.keep_alive
+                if reader.error is not None:
+                    self.must_close = True
                 continue
             self._unread = data
             self._at = position
             return
-
-    def _read_head(self, data: bytes, position: int, events: list[Event]) -> int:
-        reader = self._reader
-        position = reader.read(data, position, events)
-        if events:
-            head = events[0]
-            assert type(head) is RequestHead
-            self.request = head
-            self.writing = _DUE
-            self.must_close = not head.keep_alive
-        if reader.state is _READING_FAILED:
-            self.must_close = True
-        return position
 
     def _read_body(self, data: bytes, position: int, events: list[Event]) -> int:
         reader = self._reader
@@ -292,17 +287,11 @@ class Connection:
         self._check_due()
         request = self.request
         method, minor_version = (b"", 1) if request is None else (request.method, request.minor_version)
-        framing, field = choose_framing(head, method, minor_version, fin=fin)
-        if close or request is None or framing is Framing.CLOSE:
-            self.must_close = True
+        close = close or self.must_close or request is None
+        framing, octets = frame_head(head, method, minor_version, fin=fin, date=date, close=close)
+        self.must_close = close or framing is _UNTIL_CLOSE
         if self._reader.state is _READING_TUNNEL:
             self._refuse_tunnel()
-        octets = b"%b%b%b%b" % (
-            head_text(head),
-            date_field(head, date),
-            field,
-            connection_field(minor_version, close=self.must_close),
-        )
         self.writing = _BODY
         self._framing = framing
         if fin:
@@ -370,7 +359,7 @@ class Connection:
 
     def cut(self) -> bool:
         """The reply cannot be completed. True if only a reset can say so: its end is the connection's."""
-        is_close_delimited = self._framing is Framing.CLOSE
+        is_close_delimited = self._framing is _UNTIL_CLOSE
         self._leave(_CLOSED)
         return is_close_delimited
 
@@ -393,13 +382,13 @@ class Connection:
         else:
             self.writing = _IDLE
             self.request = None
-            self._framing = Framing.NOTHING
+            self._framing = _NOTHING
 
     def _leave(self, writing: Writing) -> None:
         self.writing = writing
         self.request = None
         self.must_close = True
-        self._framing = Framing.NOTHING
+        self._framing = _NOTHING
         self._unread = b""
         self._at = 0
 

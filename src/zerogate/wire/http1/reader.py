@@ -100,7 +100,16 @@ class RequestReader:
         """
         size = len(data)
         try:
-            if self.state is not _BODY:
+            if self.state is _IDLE and data[position] != _CR:
+                # Mostly the whole head is here. Slicing the whole of `data` gives `data` itself.
+                end = data.find(END_OF_BLOCK, position, position + self._max_head_bytes)
+                if end >= 0:
+                    block = data[position : end + 4]
+                    position = end + 4
+                    self._begin_request(block, events)
+                else:
+                    position = self._read_head(data, position, events)
+            elif self.state is not _BODY:
                 position = self._read_head(data, position, events)
             while position < size and self.state is _BODY:
                 if self._body is None:
@@ -120,19 +129,24 @@ class RequestReader:
             self.state = _ENDED
 
     def _read_head(self, data: bytes, position: int, events: list[Event]) -> int:
-        size = len(data)
-        while position < size:
-            if self._collector is None:
-                if data[position] == _CR or self._line == b"\r":
-                    position = self._read_empty_line(data, position)
-                    continue
-                end = data.find(END_OF_BLOCK, position, position + self._max_head_bytes)
-                if end >= 0:
-                    end += 4
-                    # Slicing the whole of `data` gives `data` itself.
-                    self._begin_request(data[position:end], events)
-                    return end
-            return self._read_head_piece(data, position, events)
+        """A head that is not whole, or has an empty line before it."""
+        while self._collector is None:
+            if data[position] != _CR and self._line != b"\r":
+                self._collector = BlockCollector(self._max_head_bytes)
+                self.state = _HEAD
+                break
+            position = self._read_empty_line(data, position)
+            if position == len(data):
+                return position
+        collector = self._collector
+        block, position = collector.receive(data, position)
+        if block is not None:
+            self._collector = None
+            self._begin_request(block, events)
+        elif collector.is_full:
+            # Either way it is too much; which of the two statuses says what (RFC 9112, 3; RFC 6585, 5).
+            too_long = len(collector.first_line) > self._limits.max_target_bytes
+            raise HttpError(TARGET_TOO_LONG if too_long else HEAD_TOO_LARGE)
         return position
 
     def _begin_request(self, block: bytes, events: list[Event]) -> None:
@@ -157,21 +171,6 @@ class RequestReader:
         else:
             self.state = _IDLE
         events.append(head)
-
-    def _read_head_piece(self, data: bytes, position: int, events: list[Event]) -> int:
-        collector = self._collector
-        if collector is None:
-            collector = self._collector = BlockCollector(self._max_head_bytes)
-            self.state = _HEAD
-        block, position = collector.receive(data, position)
-        if block is not None:
-            self._collector = None
-            self._begin_request(block, events)
-        elif collector.is_full:
-            # Either way it is too much; which of the two statuses says what (RFC 9112, 3; RFC 6585, 5).
-            too_long = len(collector.first_line) > self._limits.max_target_bytes
-            raise HttpError(TARGET_TOO_LONG if too_long else HEAD_TOO_LARGE)
-        return position
 
     def _read_empty_line(self, data: bytes, position: int) -> int:
         """RFC 9112, 2.2: one empty line before a request is overlooked, for clients that send it after a body."""

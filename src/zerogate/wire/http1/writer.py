@@ -19,6 +19,7 @@ class Framing(Enum):
 _NOTHING, _LENGTH, _CHUNKED, _CLOSE, _TUNNEL = Framing
 
 _CHUNKED_FIELD = b"\r\ntransfer-encoding: chunked"
+_DATE_PREFIX = b"\r\ndate: "
 _NO_LENGTH = b"\r\ncontent-length: 0"
 
 END_OF_HEAD = b"\r\n\r\n"
@@ -33,34 +34,41 @@ def head_text(head: ReplyHead) -> bytes:
     text = head.note
     if type(text) is not bytes:
         # The space is part of the line even without a reason (RFC 9112, 4).
-        fields = b"".join([b"\r\n%b: %b" % field for field in head.fields])
-        text = head.note = b"HTTP/1.1 %d %b%b" % (head.status, head.reason, fields)
+        status_line = b"HTTP/1.1 %d %b" % (head.status, head.reason)
+        text = head.note = b"\r\n".join([status_line, *map(b": ".join, head.fields)])
     return text
 
 
 def date_field(head: ReplyHead, date: bytes) -> bytes:
     """RFC 9110, 6.6.1: who passes a reply on without a Date gives it one."""
-    return b"" if head.has_date or not date else b"\r\ndate: " + date
+    return b"" if head.has_date or not date else _DATE_PREFIX + date
 
 
-def choose_framing(head: ReplyHead, method: bytes, minor_version: int, *, fin: bool) -> tuple[Framing, bytes]:
-    """How the body will be framed, and the field that says so. Raises ReplyError if it cannot be."""
-    if head.status == SWITCHING_PROTOCOLS:
-        raise ReplyError("status 101 for a request without an upgrade")
+def frame_head(
+    head: ReplyHead, method: bytes, minor_version: int, *, fin: bool, date: bytes, close: bool
+) -> tuple[Framing, bytes]:
+    """How the body will be framed, and the head that says so. Raises ReplyError if it cannot be."""
+    field = b""
+    length = head.length
     if head.is_bodiless or method == b"HEAD":
-        return _NOTHING, b""
-    if head.length is not None:
-        if fin and head.length:
-            raise ReplyError(f"Content-Length is {head.length}, but no body follows")
-        return _LENGTH, b""
-    if fin:
-        return _NOTHING, _NO_LENGTH
-    return (_CHUNKED, _CHUNKED_FIELD) if minor_version else (_CLOSE, b"")
-
-
-def connection_field(minor_version: int, *, close: bool) -> bytes:
-    """Whether the connection goes on, and the end of the head."""
-    return _CLOSE_FIELD if close else _KEEP_ALIVE_FIELDS[minor_version]
+        if head.status == SWITCHING_PROTOCOLS:
+            raise ReplyError("status 101 for a request without an upgrade")
+        framing = _NOTHING
+    elif length is not None:
+        if fin and length:
+            raise ReplyError(f"Content-Length is {length}, but no body follows")
+        framing = _LENGTH
+    elif fin:
+        framing = _NOTHING
+        field = _NO_LENGTH
+    elif minor_version:
+        framing = _CHUNKED
+        field = _CHUNKED_FIELD
+    else:
+        framing = _CLOSE
+        close = True
+    end = _CLOSE_FIELD if close else _KEEP_ALIVE_FIELDS[minor_version]
+    return framing, b"%b%b%b%b" % (head_text(head), date_field(head, date), field, end)
 
 
 def frame_piece(framing: Framing, piece: bytes) -> bytes:

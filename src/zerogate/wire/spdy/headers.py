@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from zerogate.errors import SpdyError, WireError, ZerogateError
-from zerogate.wire.fields import VALUE_OCTETS, Fields, is_lower_token, is_value
+from zerogate.wire.fields import Fields, is_lower_token, is_value
 from zerogate.wire.spdy.dictionary import DICTIONARY
 from zerogate.wire.spdy.frames import GoAwayStatus
 
@@ -179,7 +179,7 @@ def decode_block(raw: bytes) -> Fields:
             fields[known_names[name]] = value
     except (IndexError, KeyError, struct.error):
         return _decode_carefully(raw)
-    if at != len(padded) or len(fields) != count or b"".join([*fields.values()]).translate(None, VALUE_OCTETS):
+    if at != len(padded) or len(fields) != count or not is_value(b"".join([*fields.values()])):
         return _decode_carefully(raw)
     return fields
 
