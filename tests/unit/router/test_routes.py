@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zerogate.router.routes import MAX_ROUTE_BYTES, Route, RouteError, RouteTable, parse_route
+from zerogate.router.routes import RouteTable
+from zerogate.wire.http.routes import MAX_ROUTE_BYTES, Route, RouteError, parse_route
 
 
 @pytest.mark.parametrize(

@@ -58,9 +58,7 @@ class ReplyHead:
         """A reply of the router's own, whose fields are good."""
         named = dict(fields)
         length = named.get(b"content-length")
-        return cls(
-            status, _REASONS.get(status, b""), fields, None if length is None else int(length), b"date" in named
-        )
+        return cls(status, _REASONS.get(status, b""), fields, None if length is None else int(length), b"date" in named)
 
     def __repr__(self) -> str:
         return f"<ReplyHead {self.status} length={self.length}>"

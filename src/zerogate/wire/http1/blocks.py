@@ -13,9 +13,7 @@ END_OF_BLOCK = b"\r\n\r\n"
 
 # Control characters, a CR without its LF, a LF without its CR (RFC 9112, 2.2; RFC 9110, 5.5). A CR at the very end
 # may still get its LF.
-_find_offence = re.compile(
-    rb"[%b]|\r(?![\n]|\Z)|(?<!\r)\n" % re.escape(CONTROLS.translate(None, b"\r\n"))
-).search
+_find_offence = re.compile(rb"[%b]|\r(?![\n]|\Z)|(?<!\r)\n" % re.escape(CONTROLS.translate(None, b"\r\n"))).search
 
 
 def refuse_offence(block: bytes | bytearray, start: int = 0) -> None:

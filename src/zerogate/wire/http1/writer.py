@@ -1,5 +1,6 @@
 """Replies framed for one HTTP/1 client (RFC 9112, 4, 6 and 7)."""
 
+from collections.abc import Sequence
 from enum import Enum
 
 from zerogate.errors import ReplyError
@@ -79,7 +80,7 @@ def frame_piece(framing: Framing, piece: bytes) -> bytes:
     return b"" if framing is _NOTHING else piece
 
 
-def frame_end(framing: Framing, trailers: list[tuple[bytes, bytes]]) -> bytes:
+def frame_end(framing: Framing, trailers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """The end of the body. Trailers cross only in chunks (RFC 9112, 7.1.2)."""
     if framing is not _CHUNKED:
         return b""
