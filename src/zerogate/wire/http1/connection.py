@@ -189,7 +189,7 @@ class Connection:
         return events
 
     def next(self) -> list[Event]:
-        """The same of what was kept back: to be called when a reply is complete, and after `release` or `send_tunnel`."""
+        """The same of what was kept back. For when a reply is complete, and after `release` and `send_tunnel`."""
         events: list[Event] = []
         if self._unread:
             data, self._unread = self._unread, b""

@@ -45,7 +45,8 @@ def test_the_reason_names_the_field(field: str, value: bytes) -> None:
     assert told[b"reason"].isascii()
     assert len(told[b"reason"]) < 1500
     assert not reply.is_accepted
-    assert parse_join_reply(told) == reply
+    assert parse_join_reply(told).status == 400
+    assert parse_join_reply(told).reason == told[b"reason"].decode("ascii")
 
 
 def test_without_a_name() -> None:

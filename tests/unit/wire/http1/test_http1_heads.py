@@ -3,8 +3,6 @@
 import pytest
 from tests.http1_events import GET, head_of, octets, read, refusal, with_fields
 
-from zerogate.wire.http.request import RequestHead
-
 # --- heads
 
 
@@ -18,11 +16,6 @@ def test_a_small_request() -> None:
     assert (head.keep_alive, head.expects_continue, head.upgrade) == (True, False, b"")
     assert head.size_bytes == len(raw)
     assert "GET" in repr(head)
-
-
-def test_a_head_without_arguments_stands_in_for_one_that_could_not_be_read() -> None:
-    head = RequestHead()
-    assert (head.method, head.fields, head.minor_version, head.keep_alive, head.has_body) == (b"", [], 1, False, False)
 
 
 @pytest.mark.parametrize(
