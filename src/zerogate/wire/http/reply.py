@@ -1,7 +1,6 @@
 """Replies as workers send them: judged once, for whatever version of HTTP the client speaks."""
 
 from http import HTTPStatus
-from typing import cast
 
 from zerogate.errors import ReplyError
 from zerogate.wire.fields import Fields, KnownFields, is_lower_token, is_value
@@ -34,6 +33,7 @@ class ReplyHead:
     reason: what the worker said, else what RFC 9110 calls the status; may be empty
     fields: lower-case names, in order, several values apart; no hop-by-hop field and none that Connection names
     length: its Content-Length; None if it has none, and where there must be none (RFC 9110, 8.6)
+    is_bodiless: no body follows, whatever the worker sends
     body_length: how long the body is, if that is known and there is one
     has_date: whether the worker sent a Date
     note: free for whoever writes the head, to keep what follows from it alone
@@ -41,7 +41,7 @@ class ReplyHead:
     A head may be shared by several equal replies: it is not to be changed, but for the note.
     """
 
-    __slots__ = ("body_length", "fields", "has_date", "length", "note", "reason", "status")
+    __slots__ = ("body_length", "fields", "has_date", "is_bodiless", "length", "note", "reason", "status")
 
     def __init__(
         self, status: int, reason: bytes, fields: list[tuple[bytes, bytes]], length: int | None, has_date: bool
@@ -50,7 +50,8 @@ class ReplyHead:
         self.reason = reason
         self.fields = fields
         self.length = length
-        self.body_length = None if status in BODILESS else length
+        self.is_bodiless = is_bodiless = status in BODILESS
+        self.body_length = None if is_bodiless else length
         self.has_date = has_date
         self.note: object = None
 
@@ -64,20 +65,21 @@ class ReplyHead:
     def __repr__(self) -> str:
         return f"<ReplyHead {self.status} length={self.length}>"
 
-    @property
-    def is_bodiless(self) -> bool:
-        """No body follows, whatever the worker sends."""
-        return self.status in BODILESS
-
 
 def reply_head(fields: Fields) -> ReplyHead:
     """The head that fields make, as they come off SPDY. Raises ReplyError for what is not valid HTTP.
 
     It is kept with fields that are, since replies repeat themselves.
     """
-    is_known = type(fields) is KnownFields
-    if is_known and (known := cast(KnownFields, fields).note) is not None:
-        return cast(ReplyHead, known)
+    if type(fields) is not KnownFields:
+        return _judge(fields)
+    head: ReplyHead | None = fields.note
+    if head is None:
+        head = fields.note = _judge(fields)
+    return head
+
+
+def _judge(fields: Fields) -> ReplyHead:
     status_text = fields.get(b":status")
     status, reason = _statuses.get(status_text) or _learn_status(status_text)
     pairs = [*fields.items()]
@@ -102,10 +104,7 @@ def reply_head(fields: Fields) -> ReplyHead:
         if status in _LENGTHLESS:
             length = None
             pairs = [pair for pair in pairs if pair[0] != b"content-length"]
-    head = ReplyHead(status, reason, pairs, length, b"date" in fields)
-    if is_known:
-        cast(KnownFields, fields).note = head
-    return head
+    return ReplyHead(status, reason, pairs, length, b"date" in fields)
 
 
 def _crossing(fields: Fields) -> list[tuple[bytes, bytes]]:

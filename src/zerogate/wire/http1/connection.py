@@ -26,8 +26,6 @@ A fault in a body whose reply is complete is told to nobody: another reply would
 
 from collections.abc import Sequence
 from enum import Enum, IntEnum, auto
-from http import HTTPStatus
-from typing import cast
 
 from zerogate.errors import ReplyError
 from zerogate.wire.http.errors import HttpError
@@ -36,13 +34,12 @@ from zerogate.wire.http.request import RequestHead
 from zerogate.wire.http1.limits import HttpLimits
 from zerogate.wire.http1.reader import Event, KnownHeads, Reading, RequestReader
 from zerogate.wire.http1.writer import (
-    END_OF_HEAD,
     Framing,
-    date_field,
-    frame_end,
     frame_head,
-    frame_piece,
     head_text,
+    interim_head,
+    last_chunk,
+    tunnel_head,
 )
 
 
@@ -93,11 +90,9 @@ _READING_TUNNEL = Reading.TUNNEL
 _READING_ENDED = Reading.ENDED
 _READING_FAILED = Reading.FAILED
 
-_NOTHING, _UNTIL_CLOSE = Framing.NOTHING, Framing.CLOSE
+_NOTHING, _CHUNKED, _UNTIL_CLOSE = Framing.NOTHING, Framing.CHUNKED, Framing.CLOSE
 
 _MAX_KNOWN_BYTES = KnownHeads.MAX_HEAD_BYTES
-
-_REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
 
 class Connection:
@@ -221,7 +216,15 @@ class Connection:
             writing, reading = self.writing, reader.state
             if writing is _IDLE and reading < _READING_BODY:
                 if not self._is_held:
-                    position = self._read_head(data, position, events)
+                    position = reader.read(data, position, events)
+                    if events:
+                        head = events[0]
+                        assert type(head) is RequestHead
+                        self.request = head
+                        self.writing = _DUE
+                        self.must_close = not head.keep_alive
+                    if reader.error is not None:
+                        self.must_close = True
                     continue
             elif reading is _READING_BODY and writing < _LAST:
                 position = self._read_body(data, position, events)
@@ -235,17 +238,6 @@ class Connection:
             self._unread = data
             self._at = position
             return
-
-    def _read_head(self, data: bytes, position: int, events: list[Event]) -> int:
-        reader = self._reader
-        position = reader.read(data, position, events)
-        if events:
-            self.request = head = cast(RequestHead, events[0])
-            self.writing = _DUE
-            self.must_close = not head.keep_alive
-        if reader.error is not None:
-            self.must_close = True
-        return position
 
     def _read_body(self, data: bytes, position: int, events: list[Event]) -> int:
         reader = self._reader
@@ -274,8 +266,7 @@ class Connection:
         """An interim reply; empty for HTTP/1.0, which knows none, and where it would come too late."""
         if self.writing is not _DUE or self.request is None or not self.request.minor_version:
             return b""
-        lines = b"".join([b"\r\n%b: %b" % field for field in fields])
-        return b"HTTP/1.1 %d %b%b\r\n\r\n" % (status, _REASONS.get(status, b""), lines)
+        return interim_head(status, fields)
 
     def send_head(self, head: ReplyHead, *, fin: bool, date: bytes, close: bool) -> bytes:
         """The reply's head. With `fin` no body follows, and the reply is complete.
@@ -285,7 +276,8 @@ class Connection:
         Where no request could be read, this is as for a GET of HTTP/1.1, and the last reply.
         Raises ReplyError, having changed nothing, for what cannot be sent to this client.
         """
-        self._check_due()
+        if self.writing > _DUE:
+            raise RuntimeError(f"no reply is due: {self!r}")
         request = self.request
         method, minor_version = (b"", 1) if request is None else (request.method, request.minor_version)
         close = close or self.must_close or request is None
@@ -333,25 +325,29 @@ class Connection:
 
         Raises ReplyError, having changed nothing, if the client did not ask for it.
         """
-        self._check_due()
+        if self.writing > _DUE:
+            raise RuntimeError(f"no reply is due: {self!r}")
         request = self.request
         if head.status != SWITCHING_PROTOCOLS or request is None or not request.upgrade:
             raise ReplyError("status 101 for a request without an upgrade")
         self.writing = _TUNNEL
         self._framing = Framing.TUNNEL
-        upgrade = b"\r\nconnection: upgrade\r\nupgrade: " + request.upgrade
-        return head_text(head) + date_field(head, date) + upgrade + END_OF_HEAD
+        return tunnel_head(head, request.upgrade, date)
 
     def send_body(self, data: bytes) -> bytes:
         """A piece of the body, framed; empty where no body may be."""
-        return frame_piece(self._framing, data)
+        framing = self._framing
+        if framing is _CHUNKED:
+            # A chunk without octets would end the body.
+            return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+        return b"" if framing is _NOTHING else data
 
     def send_end(self, trailers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
         """The end of the reply; of a tunnel, of our half of it. Nothing for a reply that is complete.
 
         Trailers cross only in chunks, elsewhere they are dropped (RFC 9112, 7.1.2).
         """
-        octets = frame_end(self._framing, trailers)
+        octets = last_chunk(trailers) if self._framing is _CHUNKED else b""
         if self.writing is _BODY:
             self._finish()
         elif self.writing is _TUNNEL:
@@ -371,10 +367,6 @@ class Connection:
             self._reader.state = _READING_ENDED
         elif self._reader.state is _READING_TUNNEL:
             self._refuse_tunnel()
-
-    def _check_due(self) -> None:
-        if self.writing > _DUE:
-            raise RuntimeError(f"no reply is due: {self!r}")
 
     def _finish(self) -> None:
         """The reply is complete."""

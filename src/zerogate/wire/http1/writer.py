@@ -20,13 +20,11 @@ class Framing(Enum):
 _NOTHING, _LENGTH, _CHUNKED, _CLOSE, _TUNNEL = Framing
 
 _CHUNKED_FIELD = b"\r\ntransfer-encoding: chunked"
-_DATE_PREFIX = b"\r\ndate: "
 _NO_LENGTH = b"\r\ncontent-length: 0"
 
-END_OF_HEAD = b"\r\n\r\n"
 _CLOSE_FIELD = b"\r\nconnection: close\r\n\r\n"
 # HTTP/1.0 ends and HTTP/1.1 goes on, unless told otherwise (RFC 9112, 9.3). By minor version.
-_KEEP_ALIVE_FIELDS = (b"\r\nconnection: keep-alive\r\n\r\n", END_OF_HEAD)
+_KEEP_ALIVE_FIELDS = (b"\r\nconnection: keep-alive\r\n\r\n", b"\r\n\r\n")
 _END_OF_CHUNKS = b"0\r\n\r\n"
 
 
@@ -40,15 +38,13 @@ def head_text(head: ReplyHead) -> bytes:
     return text
 
 
-def date_field(head: ReplyHead, date: bytes) -> bytes:
-    """RFC 9110, 6.6.1: who passes a reply on without a Date gives it one."""
-    return b"" if head.has_date or not date else _DATE_PREFIX + date
-
-
 def frame_head(
     head: ReplyHead, method: bytes, minor_version: int, *, fin: bool, date: bytes, close: bool
 ) -> tuple[Framing, bytes]:
-    """How the body will be framed, and the head that says so. Raises ReplyError if it cannot be."""
+    """How the body will be framed, and the head that says so. Raises ReplyError if it cannot be.
+
+    date: for a reply without a Date of its own, which whoever passes it on gives it (RFC 9110, 6.6.1); or empty
+    """
     field = b""
     length = head.length
     if head.is_bodiless or method == b"HEAD":
@@ -69,21 +65,27 @@ def frame_head(
         framing = _CLOSE
         close = True
     end = _CLOSE_FIELD if close else _KEEP_ALIVE_FIELDS[minor_version]
-    return framing, b"%b%b%b%b" % (head_text(head), date_field(head, date), field, end)
+    text = head.note
+    if type(text) is not bytes:
+        text = head_text(head)
+    if date and not head.has_date:
+        return framing, b"%b\r\ndate: %b%b%b" % (text, date, field, end)
+    return framing, b"%b%b%b" % (text, field, end)
 
 
-def frame_piece(framing: Framing, piece: bytes) -> bytes:
-    """A piece of the body, framed; empty where no body may be."""
-    if framing is _CHUNKED:
-        # A chunk without octets would end the body.
-        return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
-    return b"" if framing is _NOTHING else piece
+def tunnel_head(head: ReplyHead, upgrade: bytes, date: bytes) -> bytes:
+    """The head that begins a tunnel."""
+    date_field = b"\r\ndate: " + date if date and not head.has_date else b""
+    return b"%b%b\r\nconnection: upgrade\r\nupgrade: %b\r\n\r\n" % (head_text(head), date_field, upgrade)
 
 
-def frame_end(framing: Framing, trailers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """The end of the body. Trailers cross only in chunks (RFC 9112, 7.1.2)."""
-    if framing is not _CHUNKED:
-        return b""
+def interim_head(status: int, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """An interim reply."""
+    return b"%b\r\n\r\n" % head_text(ReplyHead.of(status, [*fields]))
+
+
+def last_chunk(trailers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The end of a body in chunks."""
     if not trailers:
         return _END_OF_CHUNKS
     return b"0\r\n%b\r\n" % b"".join([b"%b: %b\r\n" % trailer for trailer in trailers])
