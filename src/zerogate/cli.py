@@ -317,7 +317,7 @@ def _run_worker(settings: WorkerSettings, load: Callable[[], Any], arguments: li
 
 def _check_join(settings: WorkerSettings) -> None:
     """Find out here, not at the router, that no router could take this worker's JOIN. Raises UsageError."""
-    from zerogate.router.join import parse_join
+    from zerogate.wire.http.join import parse_join
     from zerogate.wire.spdy.headers import decode_block
     from zerogate.worker.router_link import join_block
 

@@ -118,12 +118,35 @@ def test_the_wire_knows_no_sockets_and_no_clock(module: str) -> None:
     assert {part_of(name) for name in own(module)} <= {"errors", "wire"}
 
 
-@pytest.mark.parametrize("protocol", ["zmtp", "spdy", "http1"])
+# What a protocol may use besides itself.
+ALLOWED = {
+    "zmtp": {"zerogate.errors", "zerogate.wire.fields"},
+    "spdy": {"zerogate.errors", "zerogate.wire.fields"},
+    "http": {"zerogate.errors", "zerogate.wire.fields"},
+    "http1": {"zerogate.errors", "zerogate.wire.fields", "zerogate.wire.http"},
+}
+
+
+@pytest.mark.parametrize("protocol", ALLOWED)
 def test_each_protocol_stands_alone(protocol: str) -> None:
     inside = f"zerogate.wire.{protocol}"
-    shared = {"zerogate.errors", "zerogate.wire.fields"}
-    found = {name for module in MODULES if module.startswith(inside) for name in own(module)}
-    assert {name for name in found if not name.startswith(inside)} - {"zerogate.wire"} <= shared
+    allowed = {inside, *ALLOWED[protocol]}
+    mine = [module for module in MODULES if f"{module}.".startswith(f"{inside}.")]
+    assert len(mine) > 2
+    for module in mine:
+        others = own(module) - {"zerogate.wire"}
+        assert {name for name in others if not any(f"{name}.".startswith(f"{room}.") for room in allowed)} == set()
+
+
+# A client's framing is the business of those who hold clients' connections.
+FRAMERS = {"zerogate.router.clients.http1", "zerogate.router.desk"}
+
+
+def test_only_clients_are_framed() -> None:
+    framing = {
+        module for module in MODULES if any(f"{name}.".startswith("zerogate.wire.http1.") for name in own(module))
+    }
+    assert {module for module in framing if part_of(module) != "wire"} <= FRAMERS
 
 
 def test_router_and_worker_never_meet() -> None:

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Protocol
 
+from zerogate.wire.fields import Fields
 from zerogate.wire.spdy.streams import Stream
 
 if TYPE_CHECKING:
     from zerogate.link.link import Link
 
-Fields = dict[bytes, bytes]
+__all__ = ["Fields", "LinkOwner", "StreamHandler"]
 
 
 class StreamHandler(Protocol):

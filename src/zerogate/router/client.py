@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from zerogate.errors import HttpError
 from zerogate.link.handlers import Fields
+from zerogate.wire.http.errors import HttpError
 
 if TYPE_CHECKING:
     from zerogate.router.interim import Interim, NoInterim

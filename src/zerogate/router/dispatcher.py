@@ -6,15 +6,18 @@ Invariant: while an exchange waits in a pool's queue, no worker of that pool has
 import asyncio
 import logging
 
-from zerogate.errors import HttpError, ReplyError
+from zerogate.errors import ReplyError
 from zerogate.router.counters import Counters
 from zerogate.router.exchange import Exchange
 from zerogate.router.pool import Pool, Queue
-from zerogate.router.routes import Route, RouteTable
+from zerogate.router.routes import RouteTable
 from zerogate.router.workers import Away, Worker
 from zerogate.settings import RouterSettings
-from zerogate.wire.fields import normalise_host
-from zerogate.wire.http1 import KnownHeads, RequestHead
+from zerogate.wire.http.errors import HEAD_TOO_LARGE, NO_ROUTE, QUEUE_FULL, SHUTTING_DOWN, HttpError
+from zerogate.wire.http.fields import normalise_host
+from zerogate.wire.http.request import RequestHead
+from zerogate.wire.http.routes import Route
+from zerogate.wire.http1 import KnownHeads
 from zerogate.wire.spdy.headers import BlockTooLargeError
 from zerogate.wire.spdy.session import StreamIdsExhausted
 
@@ -175,7 +178,7 @@ class Dispatcher:
         except BlockTooLargeError:
             # A head just within its limit, and what we add to it.
             self.release(worker)
-            exchange.refuse(HttpError(431, "too_large", "the head is too large"))
+            exchange.refuse(HttpError(HEAD_TOO_LARGE))
             return
         except StreamIdsExhausted:
             worker.set_away(Away.DRAINING, True)
@@ -203,10 +206,10 @@ class Dispatcher:
 
     def _enqueue(self, exchange: Exchange, queue: Queue) -> None:
         if self._is_stopping and not self.workers:
-            exchange.refuse(HttpError(503, "shutting_down", "the router is stopping"))
+            exchange.refuse(HttpError(SHUTTING_DOWN))
             return
         if not queue.push(exchange, first=bool(exchange.tried)):
-            exchange.refuse(HttpError(503, "queue_full", "too many requests are waiting"))
+            exchange.refuse(HttpError(QUEUE_FULL))
             return
         exchange.queue = queue
         now = self._loop.time()
@@ -225,7 +228,7 @@ class Dispatcher:
 
     def _await_route(self, exchange: Exchange) -> None:
         if self._has_been_joined and self._loop.time() >= self._settles_at:
-            exchange.refuse(HttpError(404, "no_route", "nobody serves this host and path"))
+            exchange.refuse(HttpError(NO_ROUTE))
         else:
             self._enqueue(exchange, self.lobby)
 

@@ -13,12 +13,23 @@ sent again elsewhere. Nothing here waits: every method is an event, and returns 
 import enum
 from typing import TYPE_CHECKING
 
-from zerogate.errors import HttpError, ReplyError
+from zerogate.errors import ReplyError
 from zerogate.link.handlers import Fields
 from zerogate.link.link import Link
 from zerogate.router.client import Client
 from zerogate.router.request_block import Forwarding, request_block
-from zerogate.wire.http1 import RequestHead
+from zerogate.wire.http.errors import (
+    BAD_REPLY,
+    BODY_TIMEOUT,
+    QUEUE_TIMEOUT,
+    REPLY_TIMEOUT,
+    SHUTTING_DOWN,
+    WORKER_FAILED,
+    WORKER_LOST,
+    ErrorKind,
+    HttpError,
+)
+from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block, merge_fields
 from zerogate.wire.spdy.streams import Stream
@@ -194,7 +205,7 @@ class Exchange:
         if self.state is State.QUEUED:
             self._dispatcher.withdraw(self)
             waited = f"no worker had room within {settings.queue_timeout:g} s"
-            self.refuse(HttpError(503, "queue_timeout", waited))
+            self.refuse(HttpError(QUEUE_TIMEOUT, waited))
         elif self.state is State.SENT:
             stream = self._stream
             if stream is not None and 0 < stream.pending_bytes != self._unsent_bytes:
@@ -206,9 +217,9 @@ class Exchange:
             self._leave_worker(RstStatus.CANCEL, failed=not is_client_slow)
             self.state = State.DONE
             if is_client_slow:
-                self._client.fail(HttpError(408, "timeout", "the request's body did not come in time"))
+                self._client.fail(HttpError(BODY_TIMEOUT))
             else:
-                self._client.fail(HttpError(504, "timeout", "the application did not answer in time"))
+                self._client.fail(HttpError(REPLY_TIMEOUT))
         elif self.state is State.REPLYING:
             unsent = self._client.unsent_bytes()
             if unsent and unsent != self._unsent_bytes:
@@ -226,7 +237,7 @@ class Exchange:
         if self.state is State.QUEUED:
             self._dispatcher.withdraw(self)
         self._leave_worker(RstStatus.CANCEL)
-        self.refuse(HttpError(503, "shutting_down", "the router is stopping"))
+        self.refuse(HttpError(SHUTTING_DOWN))
 
     # From the link
 
@@ -307,11 +318,11 @@ class Exchange:
             if self.worker is not None:
                 self._dispatcher.has_refused(self.worker)
             self._leave_worker(status)
-            self._try_again("worker_failed", is_refusal=True)
+            self._try_again(WORKER_FAILED, is_refusal=True)
         else:
             self._leave_worker(status, failed=True)
             self.state = State.DONE
-            self._client.fail(HttpError(502, "worker_failed", "the application failed before it answered"))
+            self._client.fail(HttpError(WORKER_FAILED))
 
     def on_lost(self, reason: str) -> None:
         self._stream = None
@@ -319,7 +330,7 @@ class Exchange:
             self._cut(RstStatus.CANCEL, failed=False)
             return
         self._leave_worker(RstStatus.CANCEL)
-        self._try_again("worker_lost", is_refusal=False)
+        self._try_again(WORKER_LOST, is_refusal=False)
 
     # Inside
 
@@ -327,14 +338,14 @@ class Exchange:
         assert self.worker is not None
         return self.worker.link
 
-    def _try_again(self, code: str, *, is_refusal: bool) -> None:
+    def _try_again(self, kind: ErrorKind, *, is_refusal: bool) -> None:
         """Send it to another worker if that is safe: never begun there, or idempotent; and the body still at hand."""
         is_whole = self._kept is not None or not (self.head.has_body or self.head.upgrade)
         # A refusal has cost nothing, and may come again while somebody else has the worker's room: it is not counted.
         may_repeat = is_refusal or (self.head.method in IDEMPOTENT and self.retries < self._dispatcher.settings.retries)
         if not is_whole or not may_repeat:
             self.state = State.DONE
-            self._client.fail(HttpError(502, code, "the worker left before it answered"))
+            self._client.fail(HttpError(kind, WORKER_LOST.words))
             return
         if not is_refusal:
             self.retries += 1
@@ -351,7 +362,7 @@ class Exchange:
             return
         self._leave_worker(RstStatus.PROTOCOL_ERROR, failed=True)
         self.state = State.DONE
-        self._client.fail(HttpError(502, "worker_failed", "the application's answer was not valid HTTP"))
+        self._client.fail(HttpError(BAD_REPLY))
 
     def _cut(self, status: int, *, failed: bool) -> None:
         self._dispatcher.counters.cut += 1

@@ -14,7 +14,8 @@ from zerogate.router.exchange import Exchange
 from zerogate.router.http1_client import HALF_CLOSED_S, LINGER_S, Http1Client
 from zerogate.router.request_block import Forwarding, parse_networks
 from zerogate.settings import RouterSettings
-from zerogate.wire.http1 import HttpLimits, KnownHeads, RequestHead
+from zerogate.wire.http.request import RequestHead
+from zerogate.wire.http1 import HttpLimits, KnownHeads
 
 STOP_IDLE_S = 1.0
 

@@ -6,16 +6,16 @@ answered: the connection is not read while one waits.
 
 import asyncio
 import math
-from collections import deque
 from typing import TYPE_CHECKING, cast
 
-from zerogate.errors import HttpError
 from zerogate.link.handlers import Fields
 from zerogate.router import sockets
-from zerogate.router.error_replies import render_error
 from zerogate.router.exchange import SWITCHING_PROTOCOLS, Exchange, State
 from zerogate.router.interim import NO_INTERIM, Interim, NoInterim
-from zerogate.wire.http1 import ReplyWriter, RequestEnd, RequestHead, RequestReader, whole_reply
+from zerogate.wire.http.errors import HEAD_TIMEOUT, TOO_MANY_CLIENTS, HttpError, error_reply
+from zerogate.wire.http.reply import ReplyBody, check_trailers, reply_head
+from zerogate.wire.http.request import RequestEnd, RequestHead
+from zerogate.wire.http1 import Connection, Reading, Situation, Writing
 
 if TYPE_CHECKING:
     from zerogate.router.frontend import Frontend
@@ -35,10 +35,9 @@ class Http1Client(asyncio.Protocol):
         self._frontend = frontend
         self._deadlines = frontend.deadlines
         self._loop = frontend.loop
-        self._reader = RequestReader(frontend.limits, frontend.known_heads)
+        self._connection = Connection(frontend.limits, frontend.known_heads)
         self._exchange: Exchange | None = None
-        self._writer: ReplyWriter | None = None
-        self._ahead: deque[RequestHead | RequestEnd | bytes] = deque()
+        self._body: ReplyBody | None = None
         self._held = b""
         self._bytes_out = 0
         self._unsent_bytes = 0
@@ -46,10 +45,8 @@ class Http1Client(asyncio.Protocol):
         self._is_advancing = False
         self._is_body_paused = False
         self._is_closing = False
-        self._must_close = False
         self.interim: Interim | NoInterim = NO_INTERIM
         self._is_paused = False
-        self._is_receiving = False
         self._is_timing_head = False
         self._is_tunnel = False
         self.is_writable = True
@@ -69,11 +66,10 @@ class Http1Client(asyncio.Protocol):
         self._forwarding = self._frontend.forwarding(self.address)
         self.expect(self._frontend.settings.keepalive_timeout)
         if not self._frontend.add(self):
-            self._refuse(HttpError(503, "queue_full", "too many connections"))
+            self._refuse(HttpError(TOO_MANY_CLIENTS))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
-        self._ahead.clear()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_gone()
@@ -83,17 +79,7 @@ class Http1Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_closing:
             return
-        pieces = self._reader.receive(data)
-        is_free = self._exchange is None and not self._ahead and self.is_writable
-        if is_free and len(pieces) == 1 and type(pieces[0]) is RequestHead:
-            self._is_advancing = True
-            self._begin(pieces[0])
-            self._is_advancing = False
-            if self._exchange is not None and self._reader.error is None:
-                return
-        else:
-            self._ahead.extend(pieces)
-        self._advance()
+        self._advance(self._connection.receive(data))
 
     def eof_received(self) -> bool:
         """The client sends no more. It may still read: a half-closed client gets its reply (RFC 9112, 9.6)."""
@@ -101,10 +87,10 @@ class Http1Client(asyncio.Protocol):
         exchange = self._exchange
         if self._is_closing:
             return False
+        self._connection.receive_eof()
         if self._is_tunnel and exchange is not None:
             exchange.end_request([])
             return True
-        self._reader.eof()
         if exchange is not None:
             if exchange.state is State.REPLYING:
                 self.expect(HALF_CLOSED_S)
@@ -115,9 +101,11 @@ class Http1Client(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.is_writable = False
+        self._connection.hold()
 
     def resume_writing(self) -> None:
         self.is_writable = True
+        self._connection.release()
         if self._exchange is not None:
             self._exchange.client_writable()
         elif self._is_closing:
@@ -141,7 +129,7 @@ class Http1Client(asyncio.Protocol):
         elif self._is_closing:
             self._transport.abort()
         elif self._is_timing_head:
-            self._refuse(HttpError(408, "timeout", "the request's head did not come in time"))
+            self._refuse(HttpError(HEAD_TIMEOUT))
         else:
             self.close()
 
@@ -152,33 +140,25 @@ class Http1Client(asyncio.Protocol):
 
     # Requests
 
-    def _advance(self) -> None:
+    def _advance(self, pieces: list[RequestHead | bytes | RequestEnd] | None = None) -> None:
         """Take what the client has sent, up to a request that has to wait for the reply to the one before it."""
         if self._is_advancing:
             return
         self._is_advancing = True
-        ahead = self._ahead
-        while ahead:
-            piece = ahead[0]
-            if type(piece) is RequestHead:
-                if self._exchange is not None or self._is_closing or not self.is_writable:
-                    break
-                ahead.popleft()
-                self._begin(piece)
-            else:
-                ahead.popleft()
-                self._take(cast("RequestEnd | bytes", piece))
+        pieces = self._connection.next() if pieces is None else pieces
+        while pieces:
+            for piece in pieces:
+                if type(piece) is RequestHead:
+                    self._begin(piece)
+                else:
+                    self._take(cast("RequestEnd | bytes", piece))
+            pieces = self._connection.next()
         self._is_advancing = False
-        if self._is_closing:
-            ahead.clear()
-        elif ahead:
-            self._pause()
-        elif self._exchange is None or self._is_receiving:
+        if not self._is_closing:
             self._await_more()
 
     def _begin(self, head: RequestHead) -> None:
         self._is_timing_head = False
-        self._is_receiving = head.has_body
         self._is_body_paused = False
         self._bytes_out = 0
         self._exchange = exchange = self._frontend.make_exchange(self, head, self._forwarding)
@@ -188,7 +168,6 @@ class Http1Client(asyncio.Protocol):
     def _take(self, piece: RequestEnd | bytes) -> None:
         exchange = self._exchange
         if type(piece) is RequestEnd:
-            self._is_receiving = False
             if exchange is not None:
                 exchange.end_request(piece.trailers)
         elif exchange is not None:
@@ -197,27 +176,29 @@ class Http1Client(asyncio.Protocol):
 
     def _await_more(self) -> None:
         """Everything that came has been dealt with: what must come next, and by when?"""
-        reader = self._reader
-        if reader.error is not None and self._is_receiving and self._exchange is None:
-            self._linger()  # The request has its reply: another one would be nobody's.
-        elif reader.error is not None:
-            self._refuse(reader.error)
-        elif self._exchange is not None:
-            if not self._is_body_paused:
-                self._resume()  # It was paused for what waited here, which was not all of the body.
-        elif self._has_eof:
-            self.close()
-        elif self._is_receiving:
-            self.expect(LINGER_S)
+        connection = self._connection
+        if connection.has_unread:
+            self._pause()
+        elif not self._is_body_paused:
             self._resume()
-        elif not reader.in_head:
-            self.expect(self._frontend.settings.keepalive_timeout)
-            self._resume()
-        elif not self._is_timing_head:
-            # From a head's first byte on it has so much time; further bytes buy no more.
-            self._is_timing_head = True
-            self.expect(self._frontend.settings.head_timeout)
-            self._resume()
+        match connection.situation:
+            case Situation.REFUSE | Situation.CUT:
+                assert connection.error is not None
+                self._refuse(connection.error)
+            case Situation.LINGER:
+                self._linger()
+            case Situation.CLOSE:
+                self.close()
+            case Situation.REST:
+                self._is_body_paused = False
+                self.expect(LINGER_S)
+                self._resume()
+            case Situation.REQUEST:
+                self.expect(self._frontend.settings.keepalive_timeout)
+            case Situation.HEAD if not self._is_timing_head:
+                # From a head's first byte on it has so much time; further bytes buy no more.
+                self._is_timing_head = True
+                self.expect(self._frontend.settings.head_timeout)
 
     def _refuse(self, error: HttpError) -> None:
         """The client broke the rules, or took too long: say so if it can still be said, and close."""
@@ -249,17 +230,21 @@ class Http1Client(asyncio.Protocol):
         exchange = self._exchange
         assert exchange is not None
         frontend = self._frontend
-        close = frontend.is_stopping or self._has_eof or bool(exchange.head.upgrade)
-        writer = self._writer = ReplyWriter(exchange.head)
-        head = writer.head(fields, fin=fin, date=frontend.date, close=close)
-        exchange.status = writer.status
-        self._must_close = writer.must_close
-        if writer.status == SWITCHING_PROTOCOLS:
+        reply = reply_head(fields)
+        exchange_status = reply.status
+        self._body = ReplyBody(reply, exchange.head.method)
+        if reply.status == SWITCHING_PROTOCOLS:
+            head = self._connection.send_tunnel(reply, date=frontend.date)
             self._is_tunnel = True
             self.deadline = math.inf
             sockets.keep_alive(self._transport)
+            self._loop.call_soon(self._advance)
+        else:
+            close = frontend.is_stopping or self._has_eof
+            head = self._connection.send_head(reply, fin=fin, date=frontend.date, close=close)
+        exchange.status = exchange_status
         if fin:
-            self._write(head + writer.end())
+            self._write(head)
         elif exchange.worker is not None:
             # The body's first piece mostly comes in the same read of the link: one write for both.
             self._held = head
@@ -268,20 +253,20 @@ class Http1Client(asyncio.Protocol):
     def send_reply(self, fields: Fields, body: bytes) -> None:
         exchange, frontend = self._exchange, self._frontend
         assert exchange is not None
-        exchange.status, reply, self._must_close = whole_reply(
-            exchange.head, fields, body, date=frontend.date, close=frontend.is_stopping or self._has_eof
-        )
+        head = reply_head(fields)
+        close = frontend.is_stopping or self._has_eof
+        reply = self._connection.send_whole(head, body, date=frontend.date, close=close)
+        exchange.status = head.status
         self._bytes_out += len(reply)
         self._transport.write(reply)
 
     def send_body(self, data: bytes, fin: bool) -> None:
-        assert self._writer is not None
-        if self._is_tunnel:
-            framed = data
-        else:
-            framed = self._writer.data(data)
-            if fin:
-                framed += self._writer.end()
+        assert self._body is not None
+        self._body.receive(len(data))
+        framed = self._connection.send_body(data)
+        if fin:
+            self._body.end()
+            framed += self._connection.send_end()
         framed, self._held = self._held + framed, b""
         if framed:
             self._write(framed)
@@ -289,9 +274,11 @@ class Http1Client(asyncio.Protocol):
             self._transport.write_eof()
 
     def send_trailers(self, trailers: Fields) -> None:
-        assert self._writer is not None
+        assert self._body is not None
         self._write_held()
-        self._write(self._writer.end(trailers))
+        checked = check_trailers(trailers)
+        self._body.end()
+        self._write(self._connection.send_end(checked))
 
     def _make_interim(self, exchange: Exchange) -> Interim:
         return Interim(exchange, self._is_current, self._transport.write)
@@ -305,7 +292,7 @@ class Http1Client(asyncio.Protocol):
 
     def resume_body(self) -> None:
         self._is_body_paused = False
-        if not self._ahead:
+        if not self._connection.has_unread:
             self._resume()
 
     def unsent_bytes(self) -> int:
@@ -315,9 +302,12 @@ class Http1Client(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         self._frontend.note(self.address, exchange, self._bytes_out)
-        if self._must_close or self._is_tunnel:
+        connection = self._connection
+        if self._is_tunnel:
+            connection.close()
+        if connection.writing is Writing.LAST:
             self._linger()
-        elif self._ahead or self._is_paused or self._has_eof or not self._reader.is_idle:
+        elif connection.has_unread or self._is_paused or self._has_eof or connection.reading is not Reading.IDLE:
             self._advance()
         else:
             self.deadline = self._deadlines.now + self._frontend.settings.keepalive_timeout
@@ -325,10 +315,10 @@ class Http1Client(asyncio.Protocol):
     def fail(self, error: HttpError) -> None:
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
-        must_close = self._write_error(error, exchange.head, exchange.request_id)
+        self._write_error(error, exchange.head, exchange.request_id)
         exchange.status = error.status
         self._frontend.note(self.address, exchange, self._bytes_out)
-        if must_close:
+        if self._connection.writing is Writing.LAST:
             self._linger()
         else:
             self._advance()
@@ -338,7 +328,7 @@ class Http1Client(asyncio.Protocol):
         if exchange is not None:
             self._frontend.note(self.address, exchange, self._bytes_out)
         self._write_held()
-        if self._writer is not None and self._writer.is_close_delimited:
+        if self._connection.cut():
             # The end of the connection is the end of the body: only a reset says that this was not it.
             self._is_closing = True
             sockets.reset(self._transport)
@@ -375,15 +365,12 @@ class Http1Client(asyncio.Protocol):
         self._bytes_out += len(data)
         self._transport.write(data)
 
-    def _write_error(self, error: HttpError, head: RequestHead | None, request_id: bytes) -> bool:
-        """Send an error reply. True if the connection has to be closed after it."""
+    def _write_error(self, error: HttpError, head: RequestHead | None, request_id: bytes) -> None:
         frontend = self._frontend
         frontend.counters.count_error(error.code)
-        close = frontend.is_stopping or self._has_eof
-        request_id = request_id or frontend.new_request_id()
-        reply, must_close = render_error(error, head, request_id, date=frontend.date, close=close)
-        self._write(reply)
-        return must_close
+        close = frontend.is_stopping or self._has_eof or error.kind.closes
+        reply, body = error_reply(error, head, request_id or frontend.new_request_id())
+        self._write(self._connection.send_whole(reply, body, date=frontend.date, close=close))
 
     def _linger(self) -> None:
         """Close, but let the client read what it was sent: drop what it still sends, for a while."""

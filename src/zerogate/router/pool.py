@@ -15,8 +15,8 @@ from collections.abc import Collection
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING
 
-from zerogate.router.routes import Route
 from zerogate.router.workers import Worker
+from zerogate.wire.http.routes import Route
 
 if TYPE_CHECKING:
     from zerogate.router.exchange import Exchange

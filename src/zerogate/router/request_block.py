@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from zerogate.errors import UsageError
-from zerogate.wire.http1 import RequestHead
+from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import encode_pair
 
 # Fields that say who the client is. Believed from trusted proxies only; from others dropped, not appended to.

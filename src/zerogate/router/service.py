@@ -16,10 +16,11 @@ from zerogate.router.admin import AdminClient
 from zerogate.router.counters import Counters
 from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.frontend import Frontend
-from zerogate.router.join import JoinError, accepted, parse_join, refused
 from zerogate.router.status import status_of
 from zerogate.router.workers import DEFAULT_CAPACITY, Away, Worker
 from zerogate.settings import RouterSettings
+from zerogate.wire.http.join import JoinError, JoinReply, parse_join
+from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 
 logger = logging.getLogger("zerogate.router")
@@ -99,7 +100,7 @@ class Router:
         except JoinError as error:
             self._note_refusal(link, error.reason)
             logger.warning("%s cannot join: %s", link.peer, error.reason)
-            link.send_reply(stream, refused(error), True)
+            link.send_reply(stream, encode_block(JoinReply(error.status, reason=error.reason).fields()), True)
             return
         worker = self.links.get(link)
         if worker is None:
@@ -113,7 +114,8 @@ class Router:
         worker.set_weight(join.weight)
         routes = ", ".join(str(route) for route in join.routes)
         logger.info("worker %s joined from %s: serves %s, capacity %d", join.name, link.peer, routes, worker.capacity)
-        link.send_reply(stream, accepted(self.settings.name, self.settings.advertise), True)
+        reply = JoinReply(200, self.settings.name, tuple(self.settings.advertise))
+        link.send_reply(stream, encode_block(reply.fields()), True)
         self.dispatcher.join(worker, join.routes)
 
     def on_settings(self, link: Link, max_concurrent: int) -> None:

@@ -5,13 +5,13 @@ import itertools
 from typing import TYPE_CHECKING
 
 from zerogate.link.link import Link
+from zerogate.wire.http.join import DEFAULT_WEIGHT
 
 if TYPE_CHECKING:
     from zerogate.router.pool import Pool
 
 # For a worker that never sends SETTINGS_MAX_CONCURRENT_STREAMS: the draft sets no limit, but a queue here is fairer.
 DEFAULT_CAPACITY = 100
-DEFAULT_WEIGHT = 100
 
 _serials = itertools.count()
 

@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.support.fakes import make_worker
 from zerogate.router.pool import Pool, Queue
-from zerogate.router.routes import Route
 from zerogate.router.workers import Away, Worker
+from zerogate.wire.http.routes import Route
 
 
 def make_pool(prefix: str = "") -> Pool:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from zerogate.errors import UsageError
 from zerogate.router.request_block import Forwarding, parse_networks, request_block
-from zerogate.wire.http1 import RequestHead
+from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import decode_block, merge_fields
 
 CLIENT = "203.0.113.9"

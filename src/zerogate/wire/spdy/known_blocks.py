@@ -10,7 +10,7 @@ come from peers.
 
 from typing import Final
 
-from zerogate.wire.fields import KnownFields
+from zerogate.wire.fields import Fields, KnownFields
 from zerogate.wire.spdy.headers import decode_block
 
 MAX_BLOCKS: Final = 512
@@ -63,7 +63,7 @@ def decode_known_reply(raw: bytes) -> KnownFields:
     return _whole_blocks.get(raw) or decode_known(raw)
 
 
-def _make(pairs: dict[bytes, bytes]) -> KnownFields:
+def _make(pairs: Fields) -> KnownFields:
     fields = KnownFields(pairs)
     fields.base = None
     fields.note = None

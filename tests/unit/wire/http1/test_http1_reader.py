@@ -3,44 +3,46 @@
 import re
 
 import pytest
-from tests.http1_events import CHUNKED, GET, head_of, octets, read, refusal, states_of, with_fields
+from tests.http1_events import CHUNKED, GET, head_of, octets, read, refusal, replied, with_fields
 
-from zerogate.wire.http1 import HttpLimits, KnownHeads, RequestReader
-from zerogate.wire.http1.limits import MAX_CHUNK_LINE_BYTES, MAX_CONTENT_LENGTH, MAX_METHOD_BYTES
+from zerogate.wire.http.fields import MAX_CONTENT_LENGTH
+from zerogate.wire.http.methods import MAX_METHOD_BYTES
+from zerogate.wire.http1 import Connection, HttpLimits, KnownHeads, Reading
+from zerogate.wire.http1.limits import MAX_CHUNK_LINE_BYTES
 
 # --- between requests
 
 
 def test_states() -> None:
-    reader = RequestReader(HttpLimits())
+    connection = Connection(HttpLimits())
 
-    idle, in_head, in_body = (True, False, False), (False, True, False), (False, False, True)
-    assert states_of(reader) == idle
-    assert "idle" in repr(reader)
-    reader.receive(b"")
-    assert states_of(reader) == idle
-    reader.receive(b"P")
-    assert states_of(reader) == in_head
-    reader.receive(b"OST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
-    assert states_of(reader) == in_body
-    assert "body left=2" in repr(reader)
-    reader.receive(b"ab")
-    assert states_of(reader) == idle
-    reader.receive(CHUNKED + b"2\r\n")
-    assert states_of(reader) == in_body
-    reader.receive(b"ab\r\n0\r\n\r")
-    assert states_of(reader) == in_body
-    reader.receive(b"\n")
-    assert states_of(reader) == idle
-    reader.receive(b"\r")
-    assert states_of(reader) == in_head
-    reader.receive(b"\n")
-    assert states_of(reader) == idle
-    reader.receive(GET + GET[:-1])
-    assert states_of(reader) == in_head
-    reader.receive(b"\r")
-    assert states_of(reader) == (False, False, False)
-    assert "failed" in repr(reader)
+    def after(data: bytes) -> Reading:
+        connection.receive(data)
+        while replied(connection):
+            pass
+        return connection.reading
+
+    assert connection.reading is Reading.IDLE
+    assert after(b"") is Reading.IDLE
+    assert after(b"P") is Reading.HEAD
+    assert after(b"OST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n") is Reading.BODY
+    assert "BODY left=2" in repr(connection)
+    assert after(b"ab") is Reading.IDLE
+    assert after(CHUNKED + b"2\r\n") is Reading.BODY
+    assert after(b"ab\r\n0\r\n\r") is Reading.BODY
+    assert after(b"\n") is Reading.IDLE
+    assert after(GET + GET[:-1]) is Reading.HEAD
+    assert after(b"\r") is Reading.FAILED
+    assert "bare CR" in repr(connection)
+
+
+def test_an_empty_line_is_the_beginning_of_a_head() -> None:
+    connection = Connection(HttpLimits())
+    for octet in octets(b"\r\n"):
+        connection.receive(octet)
+        assert connection.reading is Reading.HEAD
+    connection.receive(GET)
+    assert connection.reading is Reading.IDLE
 
 
 def test_one_empty_line_before_a_request_is_overlooked() -> None:
@@ -83,7 +85,7 @@ def test_end_of_input_amid_a_request(raw: bytes) -> None:
     assert reading.error is not None
     assert (reading.error.status, reading.error.code) == (400, "bad_request")
     assert reading.complete == []
-    assert states_of(reading.reader) == (False, False, False)
+    assert reading.connection.reading is Reading.FAILED
 
 
 @pytest.mark.parametrize(
@@ -92,14 +94,14 @@ def test_end_of_input_amid_a_request(raw: bytes) -> None:
 def test_end_of_input_between_requests(raw: bytes) -> None:
     reading = read([raw], eof=True)
     assert reading.error is None
-    assert not reading.reader.is_idle
-    assert reading.reader.receive(GET) == []
+    assert reading.connection.reading is Reading.ENDED
+    assert reading.connection.receive(GET) == []
 
 
 def test_an_error_stays_what_it_is() -> None:
     reading = read([b"GET\r\n\r\n"])
-    reading.reader.eof()
-    assert reading.reader.error is reading.error
+    reading.connection.receive_eof()
+    assert reading.connection.error is reading.error
 
 
 def test_the_requests_before_a_fault_are_served() -> None:

@@ -2,9 +2,8 @@
 
 import pytest
 
-from zerogate.router.join import JoinError, accepted, parse_join, refused
-from zerogate.router.routes import Route
-from zerogate.wire.spdy.headers import decode_block
+from zerogate.wire.http.join import Join, JoinError, JoinReply, parse_join, parse_join_reply
+from zerogate.wire.http.routes import Route
 
 JOIN = {b":method": b"JOIN", b":path": b"/", b":version": b"HTTP/1.1", b":host": b"", b":scheme": b"zmq"}
 
@@ -39,10 +38,15 @@ def test_the_reason_names_the_field(field: str, value: bytes) -> None:
         parse_join({**JOIN, b"worker": b"w", field.encode(): value}, 128)
     assert caught.value.status == 400
     assert caught.value.reason.startswith(field)
-    told = decode_block(refused(caught.value))
+    reply = JoinReply(caught.value.status, reason=caught.value.reason)
+    told = reply.fields()
     assert told[b":status"] == b"400"
     assert told[b"reason"].startswith(field.encode())
+    assert told[b"reason"].isascii()
     assert len(told[b"reason"]) < 1500
+    assert not reply.is_accepted
+    assert parse_join_reply(told).status == 400
+    assert parse_join_reply(told).reason == told[b"reason"].decode("ascii")
 
 
 def test_without_a_name() -> None:
@@ -67,8 +71,25 @@ def test_software_is_for_people_and_short() -> None:
     assert len(join.software) == 200
 
 
+def test_what_is_written_is_read() -> None:
+    join = Join("w-1", [Route("a.b", "/c"), Route("*.d", ""), Route("", "/e"), Route("", "")], 250, "mine/1 \xe9")
+    assert parse_join(join.fields(), 128) == join
+    assert {name: join.fields()[name] for name in JOIN} == JOIN
+    assert parse_join(Join("w", [Route("", "")]).fields(), 1) == ("w", [Route("", "")], 100, "")
+
+
 def test_what_the_router_answers() -> None:
     status = {b":status": b"200 OK", b":version": b"HTTP/1.1"}
-    assert decode_block(accepted("r", ())) == {**status, b"router": b"r"}
+    assert JoinReply(200, "r").fields() == {**status, b"router": b"r"}
+    both = JoinReply(200, "r", ("tcp://a:1", "ipc:///b"))
     more = {b"router": b"r", b"routers": b"tcp://a:1\0ipc:///b"}
-    assert decode_block(accepted("r", ("tcp://a:1", "ipc:///b"))) == {**status, **more}
+    assert both.fields() == {**status, **more}
+    assert parse_join_reply(both.fields()) == both
+    assert parse_join_reply(JoinReply(200, "r").fields()) == JoinReply(200, "r")
+    assert both.is_accepted
+
+
+@pytest.mark.parametrize("status", [b"", b"x", b"2000", b"20", b"\xb2\xb2\xb2"])
+def test_an_answer_that_cannot_be_read(status: bytes) -> None:
+    assert parse_join_reply({b":status": status}) == JoinReply(0)
+    assert parse_join_reply({}) == JoinReply(0)

@@ -1,10 +1,11 @@
 """Bodies: framing, chunks, trailers, Expect; and upgrades, after which there is no framing."""
 
 import pytest
-from tests.http1_events import CHUNKED, GET, head_of, octets, read, refusal, states_of, with_fields
+from tests.http1_events import CHUNKED, GET, head_of, octets, read, refusal, with_fields
 
-from zerogate.wire.http1 import HttpLimits, RequestEnd, RequestHead, RequestReader
-from zerogate.wire.http1.limits import MAX_CONTENT_LENGTH
+from zerogate.wire.http.fields import MAX_CONTENT_LENGTH
+from zerogate.wire.http.request import RequestEnd, RequestHead
+from zerogate.wire.http1 import Connection, HttpLimits, Reading
 
 WEBSOCKET = (
     b"Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
@@ -87,7 +88,7 @@ def test_a_chunked_body() -> None:
 
 
 def test_chunks_that_come_together_are_one_piece() -> None:
-    events = RequestReader(HttpLimits()).receive(CHUNKED + b"1\r\na\r\n" * 3 + b"2\r\nb")
+    events = Connection(HttpLimits()).receive(CHUNKED + b"1\r\na\r\n" * 3 + b"2\r\nb")
     assert events[1:] == [b"aaab"]
 
 
@@ -194,9 +195,9 @@ def test_a_websocket_handshake_and_what_follows() -> None:
         names = [name for name, _ in reading.head.fields]
         assert names == [b"sec-websocket-key", b"sec-websocket-version"]
         assert reading.body == b"\x81\x00" + GET
-        assert states_of(reading.reader) == (False, False, False)
-        reading.reader.eof()
-        assert reading.reader.error is None
+        assert reading.connection.reading is Reading.TUNNEL
+        reading.connection.receive_eof()
+        assert reading.connection.error is None
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 import pytest
 from tests.http1_events import GET, head_of, octets, read, refusal, with_fields
 
-from zerogate.wire.http1 import RequestHead
-
 # --- heads
 
 
@@ -18,11 +16,6 @@ def test_a_small_request() -> None:
     assert (head.keep_alive, head.expects_continue, head.upgrade) == (True, False, b"")
     assert head.size_bytes == len(raw)
     assert "GET" in repr(head)
-
-
-def test_a_head_without_arguments_stands_in_for_one_that_could_not_be_read() -> None:
-    head = RequestHead()
-    assert (head.method, head.fields, head.minor_version, head.keep_alive, head.has_body) == (b"", [], 1, False, False)
 
 
 @pytest.mark.parametrize(
@@ -279,4 +272,4 @@ def test_nothing_is_read_after_the_last_request(version: bytes, fields: bytes, k
         assert reading.error is None
         assert reading.heads[0].keep_alive is keep_alive
         assert len(reading.complete) == (2 if keep_alive else 1)
-        assert reading.reader.is_idle is keep_alive
+        assert reading.is_idle is keep_alive

@@ -1,4 +1,4 @@
-"""What a request reader tells: the head, pieces of the body (plain bytes), and the end."""
+"""What is read of a request: the head, pieces of the body (plain bytes), and the end."""
 
 from typing import NamedTuple
 
