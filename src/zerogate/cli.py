@@ -161,7 +161,7 @@ def router(**options: Any) -> None:
 
     def reopen(service: Service) -> None:
         assert isinstance(service, Router)
-        service.frontend.reopen_log()
+        service.reopen_log()
 
     run_service(
         lambda: Router(settings),
