@@ -13,7 +13,7 @@ from zerogate.link.link import Link
 from zerogate.settings import WorkerSettings
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
-from zerogate.worker.capacity import CapacityShare
+from zerogate.worker.capacity import CapacityShare, Grants
 
 logger = logging.getLogger("zerogate.worker")
 
@@ -83,43 +83,38 @@ class Routers:
     # For links
 
     def add(self, router: "RouterLink", link: Link) -> None:
-        """A link is up."""
+        """There is a connection, though nobody has said a word on it."""
         self._links[link] = router
-        self.capacity.add(link)
 
-    def has_joined(self, link: Link) -> None:
-        """The link's router has taken us: it gets its share at once."""
-        if len(self._links) > 1:
-            self._share()
+    def will_join(self, link: Link) -> None:
+        """The link's router is about to take us: its share is told before it can send anything."""
+        self._tell(self.capacity.add(link))
 
     def will_leave(self, link: Link) -> None:
         """The link's router will send nothing new: its share is for the others."""
-        self.capacity.leave(link)
+        self._tell(self.capacity.leave(link))
 
     def remove(self, link: Link) -> None:
         """A link is gone, with what it had in flight."""
         self._links.pop(link, None)
-        self.capacity.remove(link)
+        self._tell(self.capacity.remove(link))
 
     # Inside
 
     def _make_link(self, dialler: Dialler) -> Link:
-        return Link(RouterLink(self, dialler), self.settings, is_router=False, max_concurrent=self._first_grant())
+        return Link(RouterLink(self, dialler), self.settings, is_router=False)
 
-    def _first_grant(self) -> int:
-        """What a new router may send until capacity is shared out: all of it if it is the only one."""
-        return self.settings.concurrency if not self._links else 1
+    def _tell(self, grants: Grants) -> None:
+        """Routers hear of their grants; while there are several, capacity is shared out again and again."""
+        for link, grant in grants.items():
+            if not link.is_closed:
+                link.set_max_concurrent(grant)
+        if self.capacity.is_shared and self._share_timer is None:
+            self._share_timer = self.loop.call_later(SHARE_EVERY_S, self._share)
 
     def _share(self) -> None:
-        """Share capacity out among the routers, again and again while there are several."""
-        if self._share_timer is not None:
-            self._share_timer.cancel()
-            self._share_timer = None
-        for link, grant in self.capacity.share().items():
-            if link.is_ready and not link.is_closed:
-                link.set_max_concurrent(grant)
-        if len(self._links) > 1:
-            self._share_timer = self.loop.call_later(SHARE_EVERY_S, self._share)
+        self._share_timer = None
+        self._tell(self.capacity.share())
 
 
 class RouterLink:
@@ -141,6 +136,7 @@ class RouterLink:
         self._routers.add(self, link)
 
     def on_ready(self, link: Link) -> None:
+        self._routers.will_join(link)
         link.open_stream(join_block(self._routers.settings), True, _JoinReply(self, link))
 
     def on_joined(self, link: Link, fields: Fields) -> None:
@@ -154,7 +150,6 @@ class RouterLink:
         self._joined_at = self._routers.loop.time()
         self.name = fields.get(b"router", self.name.encode()).decode("latin-1")
         logger.info("%s joined router %s: serves %s", settings.name, self.name, ", ".join(settings.route))
-        self._routers.has_joined(link)
         for text in fields.get(b"routers", b"").decode("latin-1").split("\0"):
             if text:
                 self._dial_as_well(text)

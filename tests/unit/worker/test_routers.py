@@ -187,3 +187,172 @@ def test_silence_is_told(caplog: pytest.LogCaptureFixture) -> None:
         assert caplog.messages[-2:] == ["router router-0 is silent", "router router-0 has spoken again"]
 
     dialling(WorkerSettings(), test)
+
+
+# Capacity
+
+
+def sharing(n: int, test: Callable[[list[RouterEnd], Routers], Awaitable[None]], **settings: Any) -> None:
+    """Run a test with so many routers, of which the worker knows none yet."""
+
+    async def main() -> None:
+        async with routers(n) as ends:
+            found = Routers(WorkerSettings(concurrency=10, **settings), refuse)
+            try:
+                await test(ends, found)
+            finally:
+                found.leave()
+                found.close("the test is over")
+
+    run_virtually(main())
+
+
+async def join(found: Routers, router: RouterEnd) -> None:
+    found.dial(router.endpoint)
+    await router.joined()
+
+
+async def is_granted(router: RouterEnd, n: int) -> None:
+    await until(lambda: router.grant == n, f"{n} are granted, not {router.grant}")
+
+
+def test_the_only_router_has_all_of_it_before_it_takes_the_join() -> None:
+    async def test(ends: list[RouterEnd], found: Routers) -> None:
+        await join(found, ends[0])
+        assert ends[0].told == [10]
+
+    sharing(1, test)
+
+
+def test_a_second_router_that_comes_and_goes() -> None:
+    async def test(ends: list[RouterEnd], found: Routers) -> None:
+        first, second = ends
+        await join(found, first)
+        await join(found, second)
+        await is_granted(first, 5)
+        await is_granted(second, 5)
+        await second.close()
+        await is_granted(first, 10)
+        # For good.
+        await asyncio.sleep(5)
+        assert first.grant == 10
+        await second.open()
+
+    sharing(2, test)
+
+
+def test_a_router_that_is_replaced() -> None:
+    """The old link says GOAWAY, the new one comes, the old one ends: and again."""
+
+    async def test(ends: list[RouterEnd], found: Routers) -> None:
+        (router,) = ends
+        await join(found, router)
+        for _ in range(3):
+            old = router.link
+            old.goaway()
+            await until(lambda: len(router.links) == 2, "a second link")
+            old.close("drained")
+            await is_granted(router, 10)
+            await asyncio.sleep(5)
+            assert router.grant == 10
+
+    sharing(1, test)
+
+
+def test_a_router_that_is_replaced_while_the_new_link_joins() -> None:
+    """The old link ends between the new one's connection and its JOIN."""
+
+    class Replaced(RouterEnd):
+        old: Any = None
+
+        def on_connected(self, link: Any) -> None:
+            super().on_connected(link)
+            if self.old is not None:
+                self.old.close("drained")
+            self.old = link
+
+    async def test(ends: list[RouterEnd], found: Routers) -> None:
+        router = Replaced(ends[0].path.with_name("replaced"))
+        await router.open()
+        await join(found, router)
+        for number in range(2, 5):
+            router.link.goaway()
+            await until(lambda n=number: len(router.joins) == n, "the next link")
+            await is_granted(router, 10)
+        await router.close()
+
+    sharing(1, test)
+
+
+def test_a_second_router_that_takes_over() -> None:
+    """The first dies while the second has not answered yet."""
+
+    class Slow(RouterEnd):
+        held: Any = None
+
+        def on_stream(self, *arguments: Any) -> None:
+            self.held = arguments
+
+    async def test(ends: list[RouterEnd], found: Routers) -> None:
+        first = ends[0]
+        await join(found, first)
+        slow = Slow(first.path.with_name("slow"))
+        await slow.open()
+        found.dial(slow.endpoint)
+        await until(lambda: slow.held, "JOIN")
+        await first.close()
+        RouterEnd.on_stream(slow, *slow.held)
+        await is_granted(slow, 10)
+        await first.open()
+        await slow.close()
+
+    sharing(1, test)
+
+
+def test_a_router_that_comes_back() -> None:
+    async def test(ends: list[RouterEnd], found: Routers) -> None:
+        (router,) = ends
+        await join(found, router)
+        for _ in range(3):
+            await router.close()
+            await router.open()
+            await router.joined()
+            await is_granted(router, 10)
+
+    sharing(1, test)
+
+
+def test_routers_that_come_at_the_same_time() -> None:
+    """Together they never have more than there is."""
+
+    async def test(ends: list[RouterEnd], found: Routers) -> None:
+        for router in ends:
+            found.dial(router.endpoint)
+        for router in ends:
+            await router.joined()
+        await asyncio.sleep(0.01)
+        assert sum(router.grant for router in ends) == 10
+        for number, router in enumerate(ends[1:], 1):
+            await router.close()
+            await until(lambda n=number: sum(end.grant for end in ends) == 10, "all of it is granted")
+        assert ends[0].grant == 10
+        for router in ends[1:]:
+            await router.open()
+
+    sharing(4, test)
+
+
+def test_a_router_that_has_not_joined_has_no_share() -> None:
+    """A connection on which nobody speaks ZMTP takes nothing away."""
+
+    async def test(ends: list[RouterEnd], found: Routers) -> None:
+        (router,) = ends
+        await join(found, router)
+        mute = router.path.with_name("mute")
+        server = await asyncio.get_running_loop().create_unix_server(asyncio.Protocol, str(mute))
+        found.dial(f"ipc://{mute}")
+        await asyncio.sleep(1)
+        assert router.told == [10]
+        server.close()
+
+    sharing(1, test, handshake_timeout=60.0)

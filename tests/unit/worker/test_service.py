@@ -95,7 +95,7 @@ def test_what_comes_over_is_refused() -> None:
             for asked in taken:
                 assert (await asked.over()).status == "200"
             # And the router hears that there is room again.
-            assert len(router.told) == 2
+            assert router.told == [2, 2]
             assert (await router.get()).status == "200"
 
     run_virtually(main())
@@ -192,5 +192,19 @@ def test_requests_on_two_links_are_each_answered_there() -> None:
         async with routers(2) as ends, working(host, ends):
             for router in itertools.chain(ends, ends):
                 assert (await router.get()).body == b"answered"
+
+    run_virtually(main())
+
+
+def test_a_refusal_does_not_shrink_the_only_routers_share() -> None:
+    async def main() -> None:
+        host = NotingHost()
+        async with routers() as (router,), working(host, [router], concurrency=5):
+            taken = [router.ask() for _ in range(6)]
+            assert (await taken[-1].over()).reset == RstStatus.REFUSED_STREAM
+            host.answers.set()
+            for asked in taken:
+                await asked.over()
+            assert router.grant == 5
 
     run_virtually(main())
