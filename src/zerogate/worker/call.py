@@ -42,16 +42,14 @@ class Work(Protocol):
 
 
 class CallOwner(Protocol):
-    """Who has calls. `cancel_after`: seconds that work goes on after its client has left."""
+    """Who has calls, all that have not ended. `cancel_after`: seconds that work goes on after its client has left."""
 
     loop: asyncio.AbstractEventLoop
     cancel_after: float
+    calls: "set[Call]"
 
     def release(self, link: Link) -> None:
-        """A call of this link's needs its slot no more."""
-
-    def forget(self, call: "Call") -> None:
-        """The call is over."""
+        """A call of this link's has ended, and with it the work: its slot is free."""
 
 
 class Call(StreamHandler):
@@ -83,6 +81,7 @@ class Call(StreamHandler):
         self.link = link
         self.fields = fields
         stream.handler = self
+        owner.calls.add(self)
         if not fin and b"upgrade" not in fields:
             self.has_body_ended = False
             self._wants_continue = fields.get(b"expect", b"").lower() == b"100-continue"
@@ -170,10 +169,7 @@ class Call(StreamHandler):
         elif data or fin:
             self.link.send_data(stream, data, fin)
         if fin:
-            self.stage = COMPLETE
-            self._owner.release(self.link)
-            if self._waiters:
-                self._wake()
+            self._complete()
         return stream.pending_bytes > MAX_PENDING_BYTES
 
     def send_trailers(self, block: bytes, more: bool = False) -> None:
@@ -200,14 +196,17 @@ class Call(StreamHandler):
         self._complete()
 
     def end(self) -> None:
-        """The host has done with it. A reply that is not complete has failed."""
+        """The host has done with it, and no work goes on: its slot is free. A reply that is not complete has failed."""
         if self.stage != COMPLETE and not self.is_gone:
+            logger.error("%s: the application ended without a complete reply", self.label)
             self.fail()
         if self._timer is not None:
             self._timer.cancel()
         # The stream and its handler refer to each other: without this each call would wait for the collector.
         self._stream.handler = None
-        self._owner.forget(self)
+        owner = self._owner
+        owner.calls.remove(self)
+        owner.release(self.link)
 
     # The link's side (StreamHandler)
 
@@ -245,7 +244,6 @@ class Call(StreamHandler):
 
     def _complete(self) -> None:
         self.stage = COMPLETE
-        self._owner.release(self.link)
         if self._waiters:
             self._wake()
 
@@ -255,10 +253,8 @@ class Call(StreamHandler):
             return
         self.is_gone = True
         self._body = None
-        if self.stage != COMPLETE:
-            self._owner.release(self.link)
-            if self.work is not None:
-                self._timer = self._owner.loop.call_later(self._owner.cancel_after, self.work.cancel)
+        if self.stage != COMPLETE and self.work is not None:
+            self._timer = self._owner.loop.call_later(self._owner.cancel_after, self.work.cancel)
         self._wake()
 
     def _end_body(self) -> None:

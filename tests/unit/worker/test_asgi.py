@@ -164,7 +164,9 @@ def test_a_failure_before_the_reply_is_a_500(act: Act, caplog: pytest.LogCapture
 
     serving(application, test)
     failures = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    if act is not cancels_itself:
+    if act in (says_nothing, stops_after_the_head):
+        assert [record.message for record in failures] == ["GET /path: the application ended without a complete reply"]
+    elif act is not cancels_itself:
         assert [record.message for record in failures] == ["GET /path failed"]
         assert failures[0].exc_info
 
@@ -241,6 +243,26 @@ def test_who_does_not_listen_is_cancelled() -> None:
         assert notes[1] - notes[0] == pytest.approx(3, abs=0.1)
 
     serving(application, test, cancel_after=3.0)
+
+
+def test_nothing_is_begun_for_who_has_left_already() -> None:
+    """Request and reset come in the same read."""
+    paths: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        paths.append(scope["path"])
+        await send(START)
+        await send(body(b"x"))
+
+    async def test(router: RouterEnd) -> None:
+        before = router.ask("/before")
+        asked = router.ask("/left")
+        asked.cancel()
+        await before.over()
+        await router.get("/after")
+        assert paths == ["/before", "/after"]
+
+    serving(application, test)
 
 
 def test_root_path() -> None:

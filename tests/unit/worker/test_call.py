@@ -54,14 +54,11 @@ class FakeOwner:
 
     def __init__(self, loop: Any = None) -> None:
         self.loop = loop
+        self.calls: set[Call] = set()
         self.released: list[Any] = []
-        self.forgotten: list[Call] = []
 
     def release(self, link: Any) -> None:
         self.released.append(link)
-
-    def forget(self, call: Call) -> None:
-        self.forgotten.append(call)
 
 
 class Setting:
@@ -200,17 +197,29 @@ def test_what_is_said(stage: str, event: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_end(stage: str) -> None:
+def test_the_end(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever was said, the stream has an end, and nothing of the call is left."""
     setting = Setting()
     for step in STAGES[stage]:
         step(setting.call)
     setting.said()
+    assert setting.owner.calls == {setting.call}
+    assert setting.owner.released == []
     setting.call.end()
     assert setting.said() == TABLE[stage]["fail"][0]
     assert setting.owner.released == [setting.link]
-    assert setting.owner.forgotten == [setting.call]
+    assert setting.owner.calls == set()
     assert setting.stream.handler is None
+    is_told = "GET /a: the application ended without a complete reply" in caplog.messages
+    assert is_told == (stage not in ("complete", "failed"))
+
+
+def test_there_is_one_end() -> None:
+    setting = Setting()
+    setting.call.end()
+    with pytest.raises(KeyError):
+        setting.call.end()
+    assert setting.owner.released == [setting.link]
 
 
 def test_what_comes_after_the_end_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -471,6 +480,7 @@ def test_work_goes_on_a_while_when_nobody_waits_for_it(how: str) -> None:
         assert setting.call.is_gone
         await asyncio.wait([setting.call.work])
         assert notes == [pytest.approx(setting.owner.cancel_after, abs=0.01)]
+        assert setting.owner.released == []
         setting.call.end()
         assert setting.said() == []
         assert setting.owner.released == [setting.link]
@@ -508,7 +518,7 @@ def test_who_leaves_before_work_has_begun() -> None:
     setting.call.on_lost("both")
     setting.call.end()
     assert setting.said() == []
-    assert setting.owner.forgotten == [setting.call]
+    assert setting.owner.calls == set()
 
 
 def test_nothing_fails_for_who_has_left() -> None:
