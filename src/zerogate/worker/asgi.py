@@ -9,7 +9,7 @@ import logging
 from types import MethodType
 
 from zerogate.worker.asgi_types import Application, Message, Scope
-from zerogate.worker.call import Call
+from zerogate.worker.call import GONE, Call
 from zerogate.worker.errors import ApplicationError
 from zerogate.worker.host import Host
 from zerogate.worker.lifespan import Lifespan
@@ -54,7 +54,10 @@ class AsgiHost(Host):
         except asyncio.CancelledError:
             call.fail()
         except (Exception, SystemExit):
-            if not call.is_gone:
+            if call.stage == GONE:
+                # Whatever an application makes of ClientDisconnected or http.disconnect: it is no failure.
+                logger.debug("%s %s ended after its client had left", scope["method"], scope["path"], exc_info=True)
+            else:
                 logger.exception("%s %s failed", scope["method"], scope["path"])
                 call.fail()
         finally:
@@ -72,9 +75,10 @@ async def receive(call: Call) -> Message:
 
 
 async def send(call: Call, message: Message) -> None:
-    """ASGI send. Raises ApplicationError for a message that the specification does not allow here."""
-    if call.is_gone:
-        return
+    """ASGI send. Raises ClientDisconnected, and ApplicationError for a message that has no place here."""
+    if call.stage == GONE:
+        # Who sends on and on must not stop the event loop, and can be cancelled here.
+        await asyncio.sleep(0)
     kind = message["type"]
     if kind == "http.response.body":
         if call.send_body(message.get("body", b""), message.get("more_body", False)):

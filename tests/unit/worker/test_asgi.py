@@ -12,6 +12,7 @@ from tests.support.virtual_time import run_virtually
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.worker.asgi import AsgiHost
 from zerogate.worker.asgi_types import Application, Message, Receive, Scope, Send
+from zerogate.worker.errors import ClientDisconnected
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
@@ -20,14 +21,23 @@ def body(data: Any, more: bool = False) -> Message:
     return {"type": "http.response.body", "body": data, "more_body": more}
 
 
-def serving(application: Application, test: Callable[[RouterEnd], Awaitable[None]], **settings: Any) -> None:
-    """Run a test on a router that the application's worker has joined."""
+def serving(
+    application: Application,
+    test: Callable[[RouterEnd], Awaitable[None]],
+    *,
+    run: Callable[[Any], None] = run_virtually,
+    **settings: Any,
+) -> None:
+    """Run a test on a router that the application's worker has joined.
+
+    Time is virtual, unless somebody is never idle: then `run` it in real time.
+    """
 
     async def main() -> None:
         async with routers() as (router,), working(AsgiHost(application, lifespan="off"), [router], **settings):
             await test(router)
 
-    run_virtually(main())
+    run(main())
 
 
 def test_a_request_and_its_reply() -> None:
@@ -263,6 +273,157 @@ def test_nothing_is_begun_for_who_has_left_already() -> None:
         assert paths == ["/before", "/after"]
 
     serving(application, test)
+
+
+@pytest.mark.parametrize("kind", ["start", "body", "trailers"])
+def test_who_sends_to_a_client_that_has_left_hears_of_it(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """ASGI HTTP 2.4: "servers must raise an exception, if the client has disconnected, of a subclass of OSError"."""
+    heard: list[BaseException] = []
+    messages = {
+        "start": START,
+        "body": body(b"x", more=True),
+        "trailers": {"type": "http.response.trailers", "headers": []},
+    }
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["asgi"]["spec_version"] == "2.4"
+        if kind != "start":
+            await send({**START, "trailers": True})
+            await send(body(b"begun", more=True))
+        assert (await receive())["type"] == "http.request"
+        assert (await receive())["type"] == "http.disconnect"
+        try:
+            await send(messages[kind])
+        except OSError as error:
+            heard.append(error)
+            raise
+
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask()
+        await asyncio.sleep(0.01)
+        asked.cancel()
+        await until(lambda: heard, "the application hears of it")
+        assert type(heard[0]) is ClientDisconnected
+        await asyncio.sleep(0.01)
+
+    serving(application, test)
+    # That is no failure of the application's.
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_an_endless_producer_ends_with_its_client() -> None:
+    produced = 0
+    ends: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal produced
+        await send(START)
+        try:
+            while True:
+                await send(body(b"x" * 1000, more=True))
+                produced += 1
+        except OSError:
+            ends.append("disconnected")
+
+    async def test(router: RouterEnd) -> None:
+        for number in range(1, 4):
+            asked = router.ask()
+            await until(lambda n=produced: produced > n + 1000, "it produces")
+            asked.cancel()
+            await until(lambda n=number: len(ends) == n, "it ends")
+
+    serving(application, test, run=asyncio.run)
+
+
+def test_a_producer_that_waits_for_credit_is_not_left_waiting() -> None:
+    ends: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        try:
+            await send(body(bytes(1 << 20), more=True))
+        except OSError:
+            ends.append("disconnected")
+
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask(gives_credit=False)
+        await until(lambda: asked.body, "it is begun")
+        assert not ends
+        asked.cancel()
+        await until(lambda: ends, "it ends")
+
+    serving(application, test)
+
+
+def test_who_ignores_it_does_not_stop_the_worker() -> None:
+    """Neither by sending nor by receiving: each costs a turn of the event loop, and is cancelled in the end."""
+    ends: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/good":
+            await send(START)
+            await send(body(b"good"))
+            return
+        try:
+            await send(START)
+            while True:
+                if scope["path"] == "/receives":
+                    await receive()
+                else:
+                    try:
+                        await send(body(b"x" * 1000, more=True))
+                    except OSError:
+                        continue
+        finally:
+            ends.append(scope["path"])
+
+    async def test(router: RouterEnd) -> None:
+        asked = [router.ask("/receives"), router.ask("/sends")]
+        await asyncio.sleep(0.001)
+        for each in asked:
+            each.cancel()
+        assert (await router.get("/good")).body == b"good"
+        assert ends == []
+        await until(lambda: len(ends) == 2, "they are cancelled")
+
+    serving(application, test, run=asyncio.run, cancel_after=0.05)
+
+
+def test_a_reply_that_is_complete_is_nobodys_failure() -> None:
+    """All of it has been said, though not all has been taken: what the application does after it is its own matter."""
+    ends: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(body(bytes(1 << 20)))
+        await send(body(b"after the end"))
+        ends.append("went on")
+
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask(gives_credit=False)
+        await until(lambda: asked.body, "it is begun")
+        asked.cancel()
+        await until(lambda: ends, "it ends")
+
+    serving(application, test)
+
+
+def test_a_failure_after_the_client_has_left_is_told_to_who_wants_to_know(caplog: pytest.LogCaptureFixture) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        raise RuntimeError("as frameworks do")
+
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask("/left")
+        await asyncio.sleep(0.01)
+        asked.cancel()
+        await asyncio.sleep(0.01)
+
+    with caplog.at_level(logging.DEBUG, "zerogate.worker"):
+        serving(application, test)
+    (record,) = (record for record in caplog.records if record.exc_info)
+    assert (record.levelno, record.getMessage()) == (logging.DEBUG, "GET /left ended after its client had left")
 
 
 def test_root_path() -> None:
