@@ -155,11 +155,14 @@ class Call(StreamHandler):
         self._head = block
         self._has_trailers = has_trailers
 
-    def send_body(self, data: bytes, more: bool) -> bool:
+    def send_body(self, data: bytes | bytearray | memoryview, more: bool) -> bool:
         """A piece of the body, the last one unless there is `more`. If it returns True, await `drain` before the next.
 
-        Raises ApplicationError before `begin_reply`, ClientDisconnected. What comes after the end is dropped.
+        A buffer may be used again at once. Raises ApplicationError before `begin_reply` and for what are no octets,
+        ClientDisconnected. What comes after the end is dropped.
         """
+        if type(data) is not bytes:
+            data = _octets(data)
         stage = self.stage
         stream = self._stream
         fin = not more and not self._has_trailers
@@ -297,6 +300,13 @@ class Call(StreamHandler):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def _octets(data: object) -> bytes:
+    """A copy of a buffer. What is none would fail when a turn's output is joined, and others' replies with it."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise ApplicationError(f"a body is bytes, not {type(data).__name__}")
 
 
 FAILURE_BODY: Final = b"Internal Server Error\n"

@@ -181,6 +181,53 @@ def test_a_failure_before_the_reply_is_a_500(act: Act, caplog: pytest.LogCapture
         assert failures[0].exc_info
 
 
+@pytest.mark.parametrize("data", ["text", None, 7, ["a"], [b"a"], 1.5], ids=repr)
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_body_that_is_none_costs_its_own_request_only(
+    data: Any, is_last: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Replies of the same turn go out in one write: nothing of another client's is lost."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(body(data if scope["path"] == "/bad" else b"good", more=not is_last))
+        await send(body(b"", more=False))
+
+    async def test(router: RouterEnd) -> None:
+        asked = [router.ask("/good"), router.ask("/bad"), router.ask("/good")]
+        for each in asked:
+            await each.over()
+        good, bad, other = asked
+        assert (good.body, other.body) == (b"good", b"good")
+        assert (bad.status, bad.body) == ("500", b"Internal Server Error\n")
+
+    serving(application, test)
+    failures = [record for record in caplog.records if record.exc_info]
+    assert [record.message for record in failures] == ["GET /bad failed"]
+    assert f"a body is bytes, not {type(data).__name__}" in caplog.text
+
+
+@pytest.mark.parametrize("make", [bytearray, memoryview, lambda data: memoryview(bytearray(data))])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_body_may_be_in_a_buffer_that_is_used_again(make: Callable[[bytes], Any], is_whole: bool) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        for data in (b"first", b"other"):
+            buffer = make(data)
+            await send(body(buffer, more=data == b"first" and not is_whole))
+            if getattr(buffer, "readonly", False):
+                continue
+            buffer[:] = bytes(5)
+            if isinstance(buffer, bytearray):
+                buffer.clear()
+
+    async def test(router: RouterEnd) -> None:
+        asked = await router.get()
+        assert asked.body == (b"first" if is_whole else b"firstother")
+
+    serving(application, test)
+
+
 @pytest.mark.parametrize("act", [raises, exits, says_nothing, says_nonsense, starts_twice])
 def test_a_failure_amid_the_reply_breaks_the_stream(act: Act) -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
