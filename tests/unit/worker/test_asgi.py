@@ -207,6 +207,32 @@ def test_a_body_that_is_none_costs_its_own_request_only(
     assert f"a body is bytes, not {type(data).__name__}" in caplog.text
 
 
+@pytest.mark.parametrize("where", ["headers", "trailers"])
+def test_a_head_that_is_too_large_costs_its_own_request_only(where: str) -> None:
+    """Its body has cost nothing of the link's window: what comes after it is still sent."""
+    huge = [(b"x-huge", bytes(1 << 16).replace(b"\0", b"h"))]
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/good":
+            await send(START)
+            await send(body(bytes(1 << 17)))
+        elif where == "headers":
+            await send({**START, "headers": huge})
+            await send(body(bytes(1 << 16)))
+        else:
+            await send({**START, "trailers": True})
+            await send(body(b"x"))
+            await send({"type": "http.response.trailers", "headers": huge})
+
+    async def test(router: RouterEnd) -> None:
+        for _ in range(40):
+            bad = await router.get("/bad")
+            assert bad.status == "500" if where == "headers" else bad.reset == RstStatus.INTERNAL_ERROR
+        assert len((await router.get("/good")).body) == 1 << 17
+
+    serving(application, test)
+
+
 @pytest.mark.parametrize("make", [bytearray, memoryview, lambda data: memoryview(bytearray(data))])
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_a_body_may_be_in_a_buffer_that_is_used_again(make: Callable[[bytes], Any], is_whole: bool) -> None:
