@@ -428,6 +428,37 @@ def test_a_producer_that_waits_for_credit_is_not_left_waiting() -> None:
     serving(application, test)
 
 
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304), ("POST", 204)])
+def test_a_reply_that_has_no_body_is_produced_no_faster_than_others(method: str, status: int) -> None:
+    """A router cancels it when it has the head. Until then the credit for it is as for any stream."""
+    produced = 0
+    ends: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal produced
+        await send({**START, "status": status})
+        try:
+            while True:
+                await send(body(bytes(1 << 12), more=True))
+                produced += 1 << 12
+        except OSError as error:
+            ends.append(type(error).__name__)
+            raise
+
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask(method=method, gives_credit=False)
+        await asyncio.sleep(3)
+        assert asked.status == str(status)
+        assert produced < 1 << 19
+        assert not ends
+        asked.cancel()
+        await until(lambda: ends, "it hears of it")
+        assert ends == ["ClientDisconnected"]
+        assert not asked.link.session.streams
+
+    serving(application, test)
+
+
 def test_who_ignores_it_does_not_stop_the_worker() -> None:
     """Neither by sending nor by receiving: each costs a turn of the event loop, and is cancelled in the end."""
     ends: list[str] = []
