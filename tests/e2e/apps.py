@@ -192,11 +192,14 @@ async def download(scope: Scope, receive: Receive, send: Send) -> None:
     await begin(send, 200, (b"content-length", str(size).encode()))
     block = bytes(PIECE)
     sent = 0
-    while sent < size:
-        now = min(PIECE, size - sent)
-        await piece(send, block if now == PIECE else block[:now], sent + now < size)
-        sent += now
-    _log.append(f"download of {size} done")
+    try:
+        while sent < size:
+            now = min(PIECE, size - sent)
+            await piece(send, block if now == PIECE else block[:now], sent + now < size)
+            sent += now
+    except OSError:
+        _log.append(f"download of {size} left")
+        raise
 
 
 @handler

@@ -71,18 +71,14 @@ class Worker:
             link.reset(stream, RstStatus.REFUSED_STREAM)
             return
         call = Call(self, link, stream, fields, fin)
-        self.calls.add(call)
         try:
             self._host.begin(call)
         except Exception:
             # It costs its request, not the link.
             if b":method" in fields and b":path" in fields:
                 logger.exception("%s could not be begun", call.label)
+                call.fail()
             else:
                 call.begin_reply(BAD_REQUEST_BLOCK)
                 call.send_body(b"", False)
             call.end()
-
-    def forget(self, call: Call) -> None:
-        """The call is over."""
-        self.calls.discard(call)
