@@ -42,6 +42,19 @@ class Answer(Protocol):
     ) -> ClientExchange: ...
 
 
+class _Refusal:
+    """A request that came to no exchange, as the access log sees it."""
+
+    worker_name = ""
+
+    def __init__(self, error: HttpError, request_id: bytes) -> None:
+        self.head = RequestHead()
+        self.request_id = request_id
+        self.arrived = time.monotonic()
+        self.status = error.status
+        self.error_code = error.code
+
+
 class Desk:
     """See the module. `date` is the Date field's; `deadlines` are the clients'; `clients` is who is connected."""
 
@@ -99,9 +112,15 @@ class Desk:
         if self._access_log is not None:
             self._access_log.write(client.address, entry, client.bytes_out, time.monotonic())
 
-    def note_refusal(self, error: HttpError) -> None:
-        """A client was told of an error that belongs to no exchange."""
+    def note_refusal(self, error: HttpError, client: Client, request_id: bytes) -> None:
+        """A client was told of an error that came before any exchange: it is counted and logged as one."""
         self.counters.count_error(error.code)
+        self.note(_Refusal(error, request_id), client)
+
+    @property
+    def n_log_dropped(self) -> int:
+        """Lines of the access log that nobody took."""
+        return 0 if self._access_log is None else self._access_log.n_dropped
 
     def reopen_log(self) -> None:
         if self._access_log is not None:

@@ -325,9 +325,9 @@ class Http1Client(asyncio.Protocol):
     def _refuse(self, error: HttpError) -> None:
         """Tell a client that is in no exchange what it did wrong."""
         request_id = self._desk.new_request_id()
-        self._desk.note_refusal(error)
         self.bytes_out = 0
         self.send_error(error, request_id)
+        self._desk.note_refusal(error, self, request_id)
 
     def _linger(self) -> None:
         """Close, but let the client read what it was sent: drop what it still sends, for a while."""
