@@ -15,7 +15,7 @@ logger = logging.getLogger("zerogate.router")
 FLUSH_AFTER_S = 0.2
 FLUSH_AT_LINES = 512
 
-# What stands in a line as it is: a quote or a control character (C1 too) would let a client forge lines, or colour them.
+# What stands in a line as it is: by a quote or a control character (C1 too) a client could forge lines, or colour them.
 _PLAIN = bytes(octet for octet in range(0x21, 0x7F) if octet not in b'"\\')
 _find_others = re.compile(rb"[^\x21\x23-\x5b\x5d-\x7e]")
 

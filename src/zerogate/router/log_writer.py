@@ -1,8 +1,8 @@
 """Writing a log that must never stop or fail who writes it.
 
 What: a thread writes, with plain blocking writes, what the event loop hands over. Why: a pipe that nobody reads, a slow
-disk or a full one would stop the loop, and with it every request; and O_NONBLOCK on an inherited descriptor would be set
-for every process that shares it. When the thread cannot keep up, lines are dropped, and counted.
+disk or a full one would stop the loop, and with it every request; and O_NONBLOCK on an inherited descriptor would be
+set for every process that shares it. When the thread cannot keep up, lines are dropped, and counted.
 """
 
 import os

@@ -71,9 +71,15 @@ class Http1Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        peername = transport.get_extra_info("peername")
-        self.address = peername[0] if isinstance(peername, tuple) else "unix"
-        self._forwarding = self._desk.forwarding(self.address)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.address = peer[0]
+            host, port = transport.get_extra_info("sockname")[:2]
+            local_host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            self._forwarding = self._desk.forwarding(peer[0], peer[1], local_host.encode())
+        else:
+            self.address = "unix"
+            self._forwarding = self._desk.forwarding("", 0, b"")
         self.expect(self._desk.settings.keepalive_timeout)
         if not self._desk.add(self):
             self._refuse(HttpError(TOO_MANY_CLIENTS))
