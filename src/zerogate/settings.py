@@ -101,8 +101,10 @@ class RouterSettings(LinkSettings):
     advertise: tuple[str, ...] = option((), "Endpoint of another router that workers should dial as well. Repeatable.")
     access_log: str = option("-", "Where requests are logged: - (standard output), a PATH, or off.")
     trust: tuple[str, ...] = option(
-        (), "Address or network of a proxy whose x-forwarded-* and x-request-id are believed. Repeatable."
+        ("loopback", "unix"),
+        "Whose x-forwarded-* and x-request-id are believed: addresses, networks, loopback, unix, or none. Repeatable.",
     )
+    underscores: bool = option(False, "Hand on fields with an underscore in their name.")
     insecure: bool = option(False, "Take workers without keys on any address.")
 
     timeout: float = duration(60.0, "Time for a worker to begin its reply: 504 after it.")

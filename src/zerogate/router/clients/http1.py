@@ -71,9 +71,15 @@ class Http1Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        peername = transport.get_extra_info("peername")
-        self.address = peername[0] if isinstance(peername, tuple) else "unix"
-        self._forwarding = self._desk.forwarding(self.address)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.address = peer[0]
+            host, port = transport.get_extra_info("sockname")[:2]
+            local_host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            self._forwarding = self._desk.forwarding(peer[0], peer[1], local_host.encode())
+        else:
+            self.address = "unix"
+            self._forwarding = self._desk.forwarding("", 0, b"")
         self.expect(self._desk.settings.keepalive_timeout)
         if not self._desk.add(self):
             self._refuse(HttpError(TOO_MANY_CLIENTS))
@@ -325,9 +331,9 @@ class Http1Client(asyncio.Protocol):
     def _refuse(self, error: HttpError) -> None:
         """Tell a client that is in no exchange what it did wrong."""
         request_id = self._desk.new_request_id()
-        self._desk.note_refusal(error)
         self.bytes_out = 0
         self.send_error(error, request_id)
+        self._desk.note_refusal(error, self, request_id)
 
     def _linger(self) -> None:
         """Close, but let the client read what it was sent: drop what it still sends, for a while."""
