@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from zerogate.errors import UsageError
+from zerogate.settings import ProcessSettings
 
 # Set for children: a pipe whose other end the parent holds. When the parent is gone, however it went, the child stops.
 PARENT_FD_VARIABLE = "ZEROGATE_PARENT_FD"
@@ -41,15 +42,14 @@ class Service(Protocol):
 
 def run_service(
     make_service: Callable[[], Service],
+    settings: ProcessSettings,
     *,
-    loop: str,
-    log_level: str,
     on_started: Callable[[Service], None] = lambda service: None,
     on_hangup: Callable[[Service], None] | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT; a second signal ends the process at once, with exit code 1."""
-    set_up_logging(log_level)
-    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+    set_up_logging(settings.log_level)
+    with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
         runner.run(_serve(make_service, on_started, on_hangup))
 
 

@@ -21,6 +21,7 @@ from zerogate.runner import (
     set_up_logging,
     when_stopped,
 )
+from zerogate.settings import ProcessSettings
 
 logger = logging.getLogger("zerogate")
 
@@ -60,14 +61,14 @@ class Child:
                 self.process.send_signal(number)
 
 
-def supervise(children: list[Child], *, loop: str, log_level: str, on_started: Callable[[], None]) -> None:
+def supervise(children: list[Child], settings: ProcessSettings, *, on_started: Callable[[], None]) -> None:
     """Run the children until a signal comes; `on_started` is called when all of them have come up.
 
     Raises StartError or UsageError, with the child's own reason, if one of them fails to come up.
     """
-    set_up_logging(log_level)
+    set_up_logging(settings.log_level)
     supervisor = _Supervisor(children, on_started)
-    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+    with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
         runner.run(supervisor.run())
     if supervisor.is_hurried:
         sys.exit(EXIT_FAILED)
