@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, NoReturn, TypeVar
 
+from zerogate.console import say, show
 from zerogate.errors import StartError, ZerogateError
 from zerogate.link.endpoint import parse_address, parse_endpoint
 from zerogate.runner import PARENT_FD_VARIABLE
@@ -197,9 +198,8 @@ class Demo:
 
     def _give_up(self, reason: str) -> NoReturn:
         """Show what the processes have logged, and end."""
-        self._print.flush()
         for name, log in self._crew.outputs():
-            print(f"\n--- log of {name} ---\n{log.rstrip()}", file=sys.stderr)
+            say("", f"--- log of {name} ---", log.rstrip())
         raise DemoError(f"demo: {reason}")
 
     def _check_ports(self) -> None:
@@ -320,11 +320,8 @@ class _Printer:
     def text(self, text: str) -> None:
         self._line(text)
 
-    def flush(self) -> None:
-        sys.stdout.flush()
-
     def _line(self, text: str) -> None:
-        print(text, flush=True)
+        show(text)
 
     def _pause(self, seconds: float) -> None:
         if self._is_watched:

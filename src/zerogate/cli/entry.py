@@ -1,45 +1,52 @@
 """The entry point: what becomes of errors, and the exit code."""
 
-import os
 import sys
 from typing import NoReturn
 
 import click
 
 from zerogate.cli.commands import commands
+from zerogate.console import say
 from zerogate.errors import UsageError, ZerogateError
+from zerogate.process import flush_output, open_standard_streams
 from zerogate.runner import EXIT_FAILED, EXIT_USAGE, PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, inherited_fd, report
 
 
 def main() -> NoReturn:
-    """Entry point. Exits 0 after a clean stop, 1 when something failed, 2 for wrong usage."""
+    """Exits 0 after a clean stop, 1 when something failed, 2 for wrong usage."""
+    open_standard_streams()
     for variable in (PARENT_FD_VARIABLE, REPORT_FD_VARIABLE):
         inherited_fd(variable)
+    code = _run()
+    flush_output()
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         commands.main(prog_name="zerogate", standalone_mode=False)
     except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        return done.exit_code
+    except SystemExit as done:
+        return int(done.code or 0)
     except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(EXIT_USAGE)
+        say(error.format_message())
+        return EXIT_USAGE
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "zerogate"
-        _fail(f"{error.format_message()} (see {command} --help)", EXIT_USAGE, command)
+        return _fail(f"{error.format_message()} (see {command} --help)", EXIT_USAGE, command)
     except UsageError as error:
-        _fail(error.reason, EXIT_USAGE)
+        return _fail(error.reason, EXIT_USAGE)
     except ZerogateError as error:
-        _fail(error.reason, EXIT_FAILED)
-    except BrokenPipeError:
-        # Who reads our output has had enough. What is still buffered must not fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_FAILED)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(EXIT_FAILED)
-    sys.exit(0)
+        return _fail(error.reason, EXIT_FAILED)
+    except (BrokenPipeError, KeyboardInterrupt, click.Abort):
+        # Who reads our output has had enough, or who started us.
+        return EXIT_FAILED
+    return 0
 
 
-def _fail(reason: str, code: int, command: str = "zerogate") -> NoReturn:
-    """End with one line that says why: said to the supervisor if there is one, who has the last word."""
+def _fail(reason: str, code: int, command: str = "zerogate") -> int:
+    """Say in one line why it ends: to the supervisor if there is one, who has the last word."""
     if not report(reason.encode("utf-8", "replace")):
-        click.echo(f"{command}: {reason}", err=True)
-    sys.exit(code)
+        say(f"{command}: {reason}")
+    return code

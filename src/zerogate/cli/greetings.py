@@ -1,13 +1,12 @@
 """What a command says when it has started."""
 
-import click
-
 import zerogate
+from zerogate.console import say
 from zerogate.settings import ListenSettings, WorkerSettings
 
 
 def greet(what: str, *lines: str) -> None:
-    click.echo("\n".join([f"zerogate {zerogate.__version__} {what}", *lines]), err=True)
+    say(f"zerogate {zerogate.__version__} {what}", *lines)
 
 
 def addresses(settings: ListenSettings) -> list[str]:
