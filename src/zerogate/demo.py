@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, NoReturn, TypeVar
 
+from zerogate.child import PARENT_FD_VARIABLE, child_command
 from zerogate.console import say, show
 from zerogate.errors import StartError, ZerogateError
 from zerogate.link.endpoint import parse_address, parse_endpoint
-from zerogate.runner import PARENT_FD_VARIABLE
 from zerogate.settings import DemoSettings
 from zerogate.status import fetch_status
 
@@ -230,7 +230,7 @@ class _Crew:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ZEROGATE_")}
         # A session of its own: Ctrl-C is for the demo alone, which ends its children itself.
         process = subprocess.Popen(
-            [sys.executable, "-m", "zerogate", *arguments],
+            child_command(*arguments),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -127,6 +127,6 @@ def _run_worker(settings: WorkerSettings, load: Callable[[], Any], arguments: li
 
     check_join(settings)
     if settings.processes > 1:
-        supervise(worker_children(arguments, settings), settings, on_started=introduce)
+        supervise(worker_children(arguments, settings), settings, introduce)
     else:
         run_service(lambda: make_worker(settings, load()), settings, on_started=introduce)

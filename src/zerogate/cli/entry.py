@@ -5,18 +5,18 @@ from typing import NoReturn
 
 import click
 
+from zerogate.child import become_child, report, report_pipe
 from zerogate.cli.commands import commands
 from zerogate.console import say
 from zerogate.errors import UsageError, ZerogateError
 from zerogate.process import flush_output, open_standard_streams
-from zerogate.runner import EXIT_FAILED, EXIT_USAGE, PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, inherited_fd, report
+from zerogate.runner import EXIT_FAILED, EXIT_USAGE
 
 
 def main() -> NoReturn:
     """Exits 0 after a clean stop, 1 when something failed, 2 for wrong usage."""
     open_standard_streams()
-    for variable in (PARENT_FD_VARIABLE, REPORT_FD_VARIABLE):
-        inherited_fd(variable)
+    become_child()
     code = _run()
     flush_output()
     sys.exit(code)
@@ -47,6 +47,8 @@ def _run() -> int:
 
 def _fail(reason: str, code: int, command: str = "zerogate") -> int:
     """Say in one line why it ends: to the supervisor if there is one, who has the last word."""
-    if not report(reason.encode("utf-8", "replace")):
+    if report_pipe() is None:
         say(f"{command}: {reason}")
+    else:
+        report(reason.encode("utf-8", "replace"))
     return code
