@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Protocol
@@ -19,6 +20,9 @@ logger = logging.getLogger("zerogate")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+
+# What a stop may take beyond its grace: for last words, for links to close, for the application's own shutdown.
+KILL_AFTER_S = 5.0
 
 STOPPING_WORDS = "stopping: finishing what is in flight (a second signal ends at once)"
 
@@ -48,7 +52,7 @@ def run_service(
     """Run until SIGTERM or SIGINT; a second signal ends the process at once, with exit code 1."""
     set_up_logging(settings.log_level)
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-        runner.run(_serve(make_service, on_started, on_hangup))
+        runner.run(_serve(make_service, settings.grace, on_started, on_hangup))
 
 
 def set_up_logging(level: str) -> None:
@@ -68,11 +72,15 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def stop_on_signals(stop: Callable[[], object], stop_at_once: Callable[[], object]) -> None:
+def stop_on_signals(
+    stop: Callable[[], object],
+    stop_at_once: Callable[[], object],
+    on_first: Callable[[], object] = lambda: None,
+) -> None:
     """Have the event loop call `stop` on the first SIGTERM or SIGINT; `stop_at_once` is called on the second.
 
     By handlers of the interpreter's, and not of the event loop's: those would wait for an application that blocks it,
-    and so nothing but `kill -9` would end it.
+    and so nothing but `kill -9` would end it. `on_first` does not wait for the event loop either.
     """
     loop = asyncio.get_running_loop()
     is_stopping = False
@@ -83,6 +91,7 @@ def stop_on_signals(stop: Callable[[], object], stop_at_once: Callable[[], objec
             stop_at_once()
             return
         is_stopping = True
+        on_first()
         with contextlib.suppress(RuntimeError):  # the loop is closed: we are at the end anyway
             loop.call_soon_threadsafe(stop)
 
@@ -106,6 +115,7 @@ def heed_parent(stop: Callable[[], object]) -> None:
 
 async def _serve(
     make_service: Callable[[], Service],
+    grace_s: float,
     on_started: Callable[[Service], None],
     on_hangup: Callable[[Service], None] | None,
 ) -> None:
@@ -114,12 +124,15 @@ async def _serve(
     # hangs otherwise.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     service = make_service()
-    stop_on_signals(stopping.set, _exit_at_once)
+    is_supervised = report_pipe() is not None
+    bound = _Bound(grace_s + KILL_AFTER_S)
+    # Who has a supervisor is killed by it.
+    begin_stop: Callable[[], object] = bound.begin if not is_supervised else lambda: None
+    stop_on_signals(stopping.set, _exit_at_once, begin_stop)
     if on_hangup is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup, service)
     heed_parent(stopping.set)
     await _until(stopping, service.start())
-    is_supervised = report_pipe() is not None
     if not stopping.is_set():
         _tune_collector()
         if is_supervised:
@@ -127,9 +140,29 @@ async def _serve(
         else:
             on_started(service)
         await stopping.wait()
+    begin_stop()
     # A supervisor says it once for all.
     logger.log(logging.DEBUG if is_supervised else logging.INFO, STOPPING_WORDS)
     await service.stop()
+
+
+class _Bound:
+    """Ends the process when its stop takes too long, even if the event loop is blocked."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._has_begun = False
+
+    def begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            timer = threading.Timer(self._seconds, self._give_up)
+            timer.daemon = True
+            timer.start()
+
+    def _give_up(self) -> None:
+        logger.warning("not done within %g s: ending at once", self._seconds)
+        os._exit(EXIT_FAILED)
 
 
 def _exit_at_once() -> None:

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 
 from zerogate.child import PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, STARTED, child_command
 from zerogate.errors import StartError, UsageError
-from zerogate.runner import EXIT_FAILED, EXIT_USAGE, STOPPING_WORDS, loop_factory, set_up_logging, stop_on_signals
+from zerogate.runner import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    KILL_AFTER_S,
+    STOPPING_WORDS,
+    loop_factory,
+    set_up_logging,
+    stop_on_signals,
+)
 from zerogate.settings import ProcessSettings
 
 logger = logging.getLogger("zerogate")
@@ -22,9 +30,6 @@ RESTART_MIN_S = 0.1
 RESTART_MAX_S = 5.0
 
 MAX_REPORT_BYTES = 64 * 1024
-
-# What a child may take beyond its grace: for last words, for links to close, for the application's own shutdown.
-KILL_AFTER_S = 5.0
 
 
 @dataclass(eq=False)
