@@ -1,11 +1,16 @@
-"""What a process has of its system: standard streams."""
+"""What a process has of its system: standard streams and file descriptors."""
 
 import contextlib
 import os
+import resource
 import sys
 from typing import TextIO
 
 STDIN_FD, STDOUT_FD, STDERR_FD = range(3)
+
+# As many as Linux gives a process that asks for all (fs.nr_open). Where the hard limit is a billion, as in containers,
+# a soft one of a billion would only slow down what walks through all descriptors.
+MAX_FDS = 1024 * 1024
 
 
 def open_standard_streams() -> None:
@@ -45,6 +50,23 @@ def flush_output() -> None:
 def _drop(stream: TextIO) -> None:
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def raise_fd_limit() -> int:
+    """Raise the soft limit of open files as far as it goes. Returns how many this process may have open.
+
+    A connection is a descriptor: who takes `n` connections needs as many, and some for itself.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FDS if hard == resource.RLIM_INFINITY else min(hard, MAX_FDS)
+    if soft == resource.RLIM_INFINITY:
+        return MAX_FDS
+    if soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):  # macOS has a lower limit than it says
+            return soft
+    return max(soft, wanted)
 
 
 def _is_open(fd: int) -> bool:

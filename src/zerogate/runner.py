@@ -14,6 +14,7 @@ from typing import Protocol
 
 from zerogate.child import STARTED, parent_pipe, report, report_pipe
 from zerogate.errors import UsageError
+from zerogate.process import raise_fd_limit
 from zerogate.settings import ProcessSettings
 
 logger = logging.getLogger("zerogate")
@@ -51,6 +52,7 @@ def run_service(
 ) -> None:
     """Run until SIGTERM or SIGINT; a second signal ends the process at once, with exit code 1."""
     set_up_logging(settings.log_level)
+    raise_fd_limit()
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
         runner.run(_serve(make_service, settings.grace, on_started, on_hangup))
 
