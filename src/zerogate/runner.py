@@ -6,7 +6,6 @@ import gc
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
@@ -14,6 +13,7 @@ from typing import Protocol
 
 from zerogate.child import STARTED, parent_pipe, report, report_pipe
 from zerogate.errors import UsageError
+from zerogate.logs import set_up_logging
 from zerogate.process import raise_fd_limit
 from zerogate.settings import ProcessSettings
 
@@ -29,8 +29,6 @@ STOPPING_WORDS = "stopping: finishing what is in flight (a second signal ends at
 
 # Objects made more than freed before the collector looks. CPython's default of 700 is a few dozen requests at once.
 GC_THRESHOLD = 20_000
-
-LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 
 class Service(Protocol):
@@ -51,14 +49,10 @@ def run_service(
     on_hangup: Callable[[Service], None] | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT; a second signal ends the process at once, with exit code 1."""
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_config)
     raise_fd_limit()
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
         runner.run(_serve(make_service, settings.grace, on_started, on_hangup))
-
-
-def set_up_logging(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format=LOG_FORMAT, stream=sys.stderr, force=True)
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:

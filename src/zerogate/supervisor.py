@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 from zerogate.child import PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, STARTED, child_command
 from zerogate.errors import StartError, UsageError
+from zerogate.logs import set_up_logging
 from zerogate.runner import (
     EXIT_FAILED,
     EXIT_USAGE,
     KILL_AFTER_S,
     STOPPING_WORDS,
     loop_factory,
-    set_up_logging,
     stop_on_signals,
 )
 from zerogate.settings import ProcessSettings
@@ -67,7 +67,7 @@ def supervise(children: list[Child], settings: ProcessSettings, on_started: Call
 
     Raises StartError or UsageError, with the child's own reason, if one of them fails to come up.
     """
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_config)
     supervisor = _Supervisor(children, settings.grace + KILL_AFTER_S, on_started)
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
         runner.run(supervisor.run())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from zerogate.errors import UsageError
 from zerogate.settings.kinds import KIB, MIB
-from zerogate.settings.option import MAX_COUNT, Settings, choice, count, duration, size
+from zerogate.settings.option import MAX_COUNT, Settings, choice, count, duration, size, text
 
 # What a peer may have sent before it hears of any window (SPDY draft 3.1, 2.6.8): no window can be smaller.
 MIN_WINDOW_BYTES = 64 * KIB
@@ -41,3 +41,6 @@ class ProcessSettings(Settings):
     grace: float = duration(30.0, "Time to finish what is in flight when stopping.", zero="none")
     loop: str = choice("auto", "Event loop: auto is uvloop if it is installed.", words=("auto", "uvloop", "asyncio"))
     log_level: str = choice("info", "What is logged, to standard error.", words=("debug", "info", "warning", "error"))
+    log_config: str = text(
+        "", "File for Python's logging.config, .json, .yaml or .ini, instead of our own format.", metavar="FILE"
+    )
