@@ -1,5 +1,6 @@
 """The commands, in the order in which one meets them."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import click
 
 import zerogate
-from zerogate.cli.greetings import addresses, greet, worker_names
+from zerogate.child import report_pipe
+from zerogate.cli.greetings import addresses, greet, served, worker_names
 from zerogate.cli.options import format_sections, make_settings, settings_options
 from zerogate.cli.services import check_join, fleet, has_log_file, make_router, make_worker, reopen_log, worker_children
+from zerogate.cli.suggestions import explain_no_such_option, unknown_variables
+from zerogate.console import say
 from zerogate.runner import run_service
 from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
 from zerogate.supervisor import supervise
@@ -18,8 +22,23 @@ from zerogate.supervisor import supervise
 class Command(click.Command):
     """A command whose options are settings."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if (explained := explain_no_such_option(error.option_name, ctx)) is not None:
+                raise click.UsageError(explained, ctx) from None
+            raise
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         format_sections(self, ctx, formatter)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # A supervisor has said it for all its children.
+        if report_pipe() is None:
+            for line in unknown_variables(commands, os.environ):
+                say(f"zerogate: {line}")
+        return super().invoke(ctx)
 
 
 class Group(click.Group):
@@ -93,6 +112,7 @@ def run(app: str, **options: Any) -> None:
             on_started=lambda: greet(
                 f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({app})",
                 *addresses(settings),
+                *served(settings),
                 "More workers may come and go. Ctrl-C stops.",
             ),
         )
@@ -123,7 +143,7 @@ def _run_worker(settings: WorkerSettings, load: Callable[[], Any], arguments: li
 
     def introduce(*_: object) -> None:
         dials = ", ".join(settings.connect)
-        greet(f"worker {worker_names(settings)} ({label}) dials {dials}")
+        greet(f"worker {worker_names(settings)} ({label}) dials {dials}", *served(settings))
 
     check_join(settings)
     if settings.processes > 1:

@@ -2,7 +2,8 @@
 
 import zerogate
 from zerogate.console import say
-from zerogate.settings import ListenSettings, WorkerSettings
+from zerogate.router.routes import Route, parse_route
+from zerogate.settings import ListenSettings, ServeSettings, WorkerSettings
 
 
 def greet(what: str, *lines: str) -> None:
@@ -18,5 +19,26 @@ def addresses(settings: ListenSettings) -> list[str]:
     return lines
 
 
+def served(settings: ServeSettings) -> list[str]:
+    """How a worker's routes were understood; nothing where it serves everything."""
+    if settings.route == ("*",):
+        return []
+    return [f"  serves  {_explain(parse_route(text))}" for text in settings.route]
+
+
 def worker_names(settings: WorkerSettings) -> str:
     return settings.name if settings.processes == 1 else f"{settings.name}-1 to -{settings.processes}"
+
+
+def _explain(route: Route) -> str:
+    match route:
+        case Route("", ""):
+            return "everything"
+        case Route("", prefix):
+            return f"path {prefix} (of any host)"
+        case Route(host, "") if "." not in host:
+            # Who means a path writes a slash: without one it is a host, and nobody asks for that one.
+            return f"host {host} (any path); for a path write /{host}"
+        case Route(host, prefix):
+            hosts = f"hosts below {host.removeprefix('*.')}" if host.startswith("*.") else f"host {host}"
+            return f"{hosts}, path {prefix}" if prefix else f"{hosts}, any path"
