@@ -18,6 +18,9 @@ from zerogate.runner import run_service
 from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
 from zerogate.supervisor import supervise
 
+# Of a `run` that nobody else can join.
+LONE = "--bind ENDPOINT lets more workers dial in"
+
 
 class Command(click.Command):
     """A command whose options are settings."""
@@ -101,7 +104,7 @@ def hello(name: str, **options: Any) -> None:
 def run(app: str, **options: Any) -> None:
     """Run a router and workers for APP in one go.
 
-    A worker for each core, unless told otherwise. More workers may dial in.
+    A worker for each core, unless told otherwise. More workers may dial in where --bind says.
     """
     settings = make_settings(RunSettings, options)
     with tempfile.TemporaryDirectory(prefix="zerogate-") as folder:
@@ -113,7 +116,7 @@ def run(app: str, **options: Any) -> None:
                 f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({app})",
                 *addresses(settings),
                 *served(settings),
-                "More workers may come and go. Ctrl-C stops.",
+                f"{'More workers may come and go' if settings.bind else LONE}. Ctrl-C stops.",
             ),
         )
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from zerogate.settings.option import Settings, count, flag, text
+from zerogate.settings.option import Settings, count, flag, text, texts
 from zerogate.settings.router import DEFAULT_ADMIN, DEFAULT_BIND, DEFAULT_HTTP, RouterSettings
 from zerogate.settings.worker import MAX_PROCESSES, WorkerSettings, n_cores
 
@@ -11,6 +11,9 @@ from zerogate.settings.worker import MAX_PROCESSES, WorkerSettings, n_cores
 class RunSettings(RouterSettings, WorkerSettings):
     """`zerogate run`: other than for a router or a worker alone."""
 
+    bind: tuple[str, ...] = texts(
+        (), "Endpoint for more workers to dial: tcp://HOST:PORT or ipc://PATH. Default: none.", metavar="ENDPOINT"
+    )
     processes: int = count(n_cores, "Worker processes.", high=MAX_PROCESSES, default_words="the number of cores")
 
 
