@@ -10,10 +10,10 @@ import time
 from typing import Protocol
 
 from zerogate.router.access_log import AccessLog, Entry
-from zerogate.router.clients.client import Client, ClientExchange, Connection
 from zerogate.router.counters import Counters
 from zerogate.router.date import HttpDate
 from zerogate.router.deadlines import Deadlines, Timed
+from zerogate.router.faces import Client, ClientExchange, Connection
 from zerogate.router.forwarding import Forwarding, parse_networks
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import HttpError
