@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from zerogate.router.clients.client import Client, ClientExchange, Pairs
 from zerogate.router.desk import Desk
+from zerogate.router.faces import Client, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.errors import FORBIDDEN, METHOD_NOT_ALLOWED, NO_ROUTE, HttpError
 from zerogate.wire.http.fields import normalise_host

@@ -10,11 +10,11 @@ import time
 from typing import Protocol
 
 from zerogate.router.access_log import AccessLog, Entry
-from zerogate.router.clients.client import Client, ClientExchange, Connection
 from zerogate.router.counters import Counters
 from zerogate.router.crossing import Crossing
 from zerogate.router.date import HttpDate
 from zerogate.router.deadlines import Deadlines, Timed
+from zerogate.router.faces import Client, ClientExchange, Connection
 from zerogate.router.forwarding import Forwarding, parse_trust
 from zerogate.router.request_block import has_claims
 from zerogate.settings import RouterSettings

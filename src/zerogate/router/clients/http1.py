@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from zerogate.router import sockets
-from zerogate.router.clients.client import BODY_CREDIT_BYTES, ClientExchange, Pairs
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
+from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.errors import HEAD_TIMEOUT, TOO_MANY_CLIENTS, HttpError, error_reply
 from zerogate.wire.http.reply import ReplyHead
@@ -218,7 +218,7 @@ class Http1Client(asyncio.Protocol):
             else:
                 self._transport.resume_reading()
 
-    # From the exchange (client.py, Client)
+    # From the exchange (faces.py, Client)
 
     def credit_body(self, n_bytes: int) -> None:
         self._credit_bytes += n_bytes

@@ -12,10 +12,10 @@ from typing import Any
 from zerogate.errors import ReplyError
 from zerogate.link.handlers import StreamHandler
 from zerogate.link.link import Link
-from zerogate.router.clients.client import Client
 from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import Dispatcher, Waiting
 from zerogate.router.exchange.body import RequestBody
+from zerogate.router.faces import Client
 from zerogate.router.forwarding import Forwarding
 from zerogate.router.queue import Queue
 from zerogate.router.workers import Worker

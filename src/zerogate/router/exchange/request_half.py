@@ -1,7 +1,7 @@
 """The request's half of an exchange: from the client to the worker, at the worker's pace."""
 
-from zerogate.router.clients.client import Pairs
 from zerogate.router.exchange.passage import Passage, State
+from zerogate.router.faces import Pairs
 from zerogate.router.request_block import request_block
 from zerogate.router.workers import Worker
 
