@@ -167,20 +167,26 @@ class Connection:
 
         What is behind that is kept back for `next`.
         """
-        # One whole request, known and simple, as most are: nothing about this connection changes but that it is due.
-        # To look it up is to hash: not the 256 KiB that may come with a body.
-        if self.writing is _IDLE and len(data) <= _MAX_KNOWN_BYTES and self._reader.state is _READING_IDLE:
-            head = self._known.get(data)
-            if head is not None and head.keep_alive and not head.has_body and not self._is_held and not self._unread:
-                self.writing = _DUE
-                self.request = head
-                return [head]
-        if self._unread:
-            data = self._unread[self._at :] + data
-            self._unread = b""
-            self._at = 0
-        events: list[Event] = []
-        self._take(data, 0, events)
+        events: list[Event]
+        if self.writing is _IDLE and self._reader.state is _READING_IDLE and not self._is_held and not self._unread:
+            # Between requests, as mostly. To look one up is to hash: not the 256 KiB that may come with a body.
+            if len(data) <= _MAX_KNOWN_BYTES:
+                head = self._known.get(data)
+                if head is not None and head.keep_alive and not head.has_body:
+                    self.writing = _DUE
+                    self.request = head
+                    return [head]
+            events = []
+            position = self._read_head(data, 0, events) if data else 0
+        else:
+            events = []
+            position = 0
+            if self._unread:
+                data = self._unread[self._at :] + data
+                self._unread = b""
+                self._at = 0
+        if position < len(data):
+            self._take(data, position, events)
         return events
 
     def next(self) -> list[Event]:
@@ -216,15 +222,7 @@ class Connection:
             writing, reading = self.writing, reader.state
             if writing is _IDLE and reading < _READING_BODY:
                 if not self._is_held:
-                    position = reader.read(data, position, events)
-                    if events:
-                        head = events[0]
-                        assert type(head) is RequestHead
-                        self.request = head
-                        self.writing = _DUE
-                        self.must_close = not head.keep_alive
-                    if reader.error is not None:
-                        self.must_close = True
+                    position = self._read_head(data, position, events)
                     continue
             elif reading is _READING_BODY and writing < _LAST:
                 position = self._read_body(data, position, events)
@@ -238,6 +236,20 @@ class Connection:
             self._unread = data
             self._at = position
             return
+
+    def _read_head(self, data: bytes, position: int, events: list[Event]) -> int:
+        """A head, and what comes of its body."""
+        reader = self._reader
+        position = reader.read(data, position, events)
+        if events:
+            head = events[0]
+            assert type(head) is RequestHead
+            self.request = head
+            self.writing = _DUE
+            self.must_close = not head.keep_alive
+        if reader.error is not None:
+            self.must_close = True
+        return position
 
     def _read_body(self, data: bytes, position: int, events: list[Event]) -> int:
         reader = self._reader
