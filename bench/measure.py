@@ -10,12 +10,18 @@ import load
 import usage
 from failure import BenchError
 from service import Service
+from traffic import Traffic
 
 
 @dataclass(frozen=True)
 class Point:
-    """One contender, under one number of clients, in one round."""
+    """One contender, under one kind of traffic and number of clients, in one round.
 
+    The peak resident size is by process, like the CPU. Shares are of the time that the point took: of one core for
+    the load, of all cores for whoever else was at work.
+    """
+
+    traffic: str
     contender: str
     clients: int
     round: int
@@ -25,7 +31,8 @@ class Point:
     p99_us: int
     cpu_us_per_request: float
     cpu_us_by_process: dict[str, float]
-    peak_rss_kib: int
+    peak_rss_kib_by_process: dict[str, int]
+    load_core_share: float
     others_cpu_share: float
 
 
@@ -47,27 +54,31 @@ class _Books:
 
 
 def schedule(names: Sequence[str], clients: Sequence[int], rounds: int) -> Iterator[tuple[int, int, str]]:
-    """Every (round, clients, contender), interleaved: nobody is always first, or always after the same minute."""
+    """Every (round, clients, contender), interleaved: nobody is always first, or always after the same one."""
     for round_ in range(1, rounds + 1):
         for position, count in enumerate(clients):
             first = (round_ + position) % len(names)
-            for name in (*names[first:], *names[:first]):
+            turns = (*names[first:], *names[:first])
+            # Turning back every second round, and not every round, puts each of two names first as often as the other.
+            for name in turns if round_ // 2 % 2 else reversed(turns):
                 yield round_, count, name
 
 
-def measure(service: Service, path: str, clients: int, seconds: int, round_: int) -> Point:
+def measure(service: Service, traffic: Traffic, clients: int, seconds: int, round_: int) -> Point:
     """Measure one point. Raises BenchError if a request failed or a process came or went."""
     try:
         before = _Books.read(service)
-        seen = load.run_wrk(service.port, path, clients, seconds)
+        seen = load.run(service.port, traffic, clients, seconds)
         after = _Books.read(service)
         service.check_alive()
         serving_ns = _spent(before, after)
-        peak_rss_kib = sum(usage.peak_rss_kib(pid) for pids in after.serving_ns.values() for pid in pids)
+        peaks = {name: sum(map(usage.peak_rss_kib, pids)) for name, pids in after.serving_ns.items()}
     except (BenchError, OSError) as problem:
-        raise BenchError(f"{service.name}, {clients} clients, round {round_}: {problem}\n{service.logs()}") from problem
+        what = f"{service.name}, {traffic.kind.name}, {clients} clients, round {round_}"
+        raise BenchError(f"{what}: {problem}\n{service.logs()}") from problem
     cpu_us_by_process = {name: ns / 1000 / seen.requests for name, ns in serving_ns.items()}
     return Point(
+        traffic=traffic.kind.name,
         contender=service.name,
         clients=clients,
         round=round_,
@@ -77,7 +88,8 @@ def measure(service: Service, path: str, clients: int, seconds: int, round_: int
         p99_us=seen.p99_us,
         cpu_us_per_request=sum(cpu_us_by_process.values()),
         cpu_us_by_process=cpu_us_by_process,
-        peak_rss_kib=peak_rss_kib,
+        peak_rss_kib_by_process=peaks,
+        load_core_share=(after.clients_ns - before.clients_ns) / (after.at_ns - before.at_ns),
         others_cpu_share=_others_share(before, after, sum(serving_ns.values())),
     )
 

@@ -161,7 +161,7 @@ def router(**options: Any) -> None:
 
     def reopen(service: Service) -> None:
         assert isinstance(service, Router)
-        service.frontend.reopen_log()
+        service.reopen_log()
 
     run_service(
         lambda: Router(settings),
@@ -299,7 +299,8 @@ def worker_children(arguments: list[str], settings: WorkerSettings, stage: int =
 
 def _run_worker(settings: WorkerSettings, load: Callable[[], Any], arguments: list[str], label: str) -> None:
     """Be a worker process, or the supervisor of several."""
-    from zerogate.worker.service import WorkerService
+    from zerogate.worker.asgi import AsgiHost
+    from zerogate.worker.service import Worker
 
     def greet(*_: object) -> None:
         names = settings.name if settings.processes == 1 else f"{settings.name}-1 to -{settings.processes}"
@@ -310,16 +311,18 @@ def _run_worker(settings: WorkerSettings, load: Callable[[], Any], arguments: li
         children = worker_children(arguments, settings)
         supervise(children, loop=settings.loop, log_level=settings.log_level, on_started=greet)
         return
-    run_service(
-        lambda: WorkerService(settings, load()), loop=settings.loop, log_level=settings.log_level, on_started=greet
-    )
+
+    def make_worker() -> Worker:
+        return Worker(settings, AsgiHost(load(), lifespan=settings.lifespan, root_path=settings.root_path))
+
+    run_service(make_worker, loop=settings.loop, log_level=settings.log_level, on_started=greet)
 
 
 def _check_join(settings: WorkerSettings) -> None:
     """Find out here, not at the router, that no router could take this worker's JOIN. Raises UsageError."""
     from zerogate.wire.http.join import parse_join
     from zerogate.wire.spdy.headers import decode_block
-    from zerogate.worker.router_link import join_block
+    from zerogate.worker.routers import join_block
 
     if settings.processes < 1:
         raise UsageError("--processes 0: a worker is at least one process")

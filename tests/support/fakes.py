@@ -26,6 +26,7 @@ class FakeExchange:
 
     def __init__(self, size_bytes: int = 100, arrived: float = 0.0) -> None:
         self.size_bytes = size_bytes
+        self.queue: Any = None
         self.arrived = arrived
 
 

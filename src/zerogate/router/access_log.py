@@ -3,13 +3,25 @@
 import asyncio
 import sys
 import time
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from zerogate.errors import StartError
-from zerogate.router.exchange import Exchange
+from zerogate.wire.http.request import RequestHead
 
 FLUSH_AFTER_S = 0.2
 FLUSH_AT_LINES = 512
+
+
+class Entry(Protocol):
+    """What the log says of an exchange. `worker_name` is that of the last worker that had it, or empty."""
+
+    head: RequestHead
+    request_id: bytes
+    arrived: float
+    status: int
+
+    @property
+    def worker_name(self) -> str: ...
 
 
 class AccessLog:
@@ -22,15 +34,14 @@ class AccessLog:
         self._file = self._open()
         self._timer: asyncio.TimerHandle | None = None
 
-    def write(self, client: str, exchange: Exchange, n_bytes: int, now: float) -> None:
-        """Note an exchange that is over."""
-        head = exchange.head
-        worker = exchange.worker.name if exchange.worker else "-"
+    def write(self, client: str, entry: Entry, n_bytes: int, now: float) -> None:
+        """Note an exchange that is over, and sent `n_bytes` to the client."""
+        head = entry.head
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         request = f"{head.method.decode('latin-1')} {head.target.decode('latin-1')}"
         self._lines.append(
-            f'{stamp} {client} "{request}" {exchange.status or "-"} {n_bytes} {(now - exchange.arrived) * 1000:.1f}ms '
-            f"{head.host.decode('latin-1') or '-'} {worker} {exchange.request_id.decode('latin-1')}\n"
+            f'{stamp} {client} "{request}" {entry.status or "-"} {n_bytes} {(now - entry.arrived) * 1000:.1f}ms '
+            f"{head.host.decode('latin-1') or '-'} {entry.worker_name or '-'} {entry.request_id.decode('latin-1')}\n"
         )
         if len(self._lines) >= FLUSH_AT_LINES:
             self.flush()

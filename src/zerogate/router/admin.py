@@ -1,59 +1,88 @@
-"""The admin port: `/status` (JSON) and `/healthz`, for this machine's people and scripts."""
+"""The admin port: `/status` (JSON) and `/healthz`, for this machine's people and scripts.
 
-import asyncio
+It is served as every request is, by the clients of a desk of its own; only that the router answers by itself.
+"""
+
 import json
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-from zerogate.wire.http.errors import METHOD_NOT_ALLOWED, NO_ROUTE, HttpError, error_reply
+from zerogate.router.clients.client import Client, ClientExchange, Pairs
+from zerogate.router.desk import Desk
+from zerogate.router.forwarding import Forwarding
+from zerogate.wire.http.errors import METHOD_NOT_ALLOWED, NO_ROUTE, HttpError
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestHead
-from zerogate.wire.http1 import Connection, HttpLimits
 
-IDLE_S = 10.0
+# What is answered, and in which type.
+TEXT = b"text/plain; charset=utf-8"
+JSON = b"application/json"
 
 
-class AdminClient(asyncio.Protocol):
-    """One connection, one request."""
+class Admin:
+    """What the router says of itself (`desk.Answer`)."""
 
     def __init__(self, status: Callable[[], dict[str, Any]]) -> None:
-        self._status = status
-        self._connection = Connection(HttpLimits())
+        self._pages: dict[bytes, tuple[bytes, Callable[[], bytes]]] = {
+            b"/healthz": (TEXT, lambda: b"ok\n"),
+            b"/status": (JSON, lambda: json.dumps(status(), indent=1).encode() + b"\n"),
+        }
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._timer = asyncio.get_running_loop().call_later(IDLE_S, transport.close)
+    def __call__(
+        self, desk: Desk, client: Client, head: RequestHead, forwarding: Forwarding, request_id: bytes
+    ) -> ClientExchange:
+        return AdminExchange(self, client, head, request_id)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._timer.cancel()
-
-    def data_received(self, data: bytes) -> None:
-        heads = [piece for piece in self._connection.receive(data) if isinstance(piece, RequestHead)]
-        if heads:
-            self._answer(heads[0])
-        elif self._connection.error is not None:
-            self._send(*error_reply(self._connection.error, None, b""))
-
-    def _answer(self, head: RequestHead) -> None:
+    def answer(self, head: RequestHead) -> tuple[ReplyHead, bytes]:
+        """Raises HttpError."""
         if head.method not in (b"GET", b"HEAD"):
-            self._send(*error_reply(HttpError(METHOD_NOT_ALLOWED, "the admin port is for reading"), head, b""))
-        elif head.path == b"/healthz":
-            self._send(*_reply(b"text/plain; charset=utf-8", b"ok\n"))
-        elif head.path == b"/status":
-            body = json.dumps(self._status(), indent=1).encode() + b"\n"
-            self._send(*_reply(b"application/json", body))
-        else:
-            self._send(*error_reply(HttpError(NO_ROUTE, "here are /status and /healthz"), head, b""))
+            raise HttpError(METHOD_NOT_ALLOWED, "the admin port is for reading")
+        page = self._pages.get(head.path)
+        if page is None:
+            raise HttpError(NO_ROUTE, "here are /status and /healthz")
+        content_type, make = page
+        body = make()
+        fields = [
+            (b"content-type", content_type),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+        ]
+        return ReplyHead.of(200, fields), body
 
-    def _send(self, head: ReplyHead, body: bytes) -> None:
-        self._transport.write(self._connection.send_whole(head, body, date=b"", close=True))
-        self._transport.close()
 
+class AdminExchange:
+    """One request to the admin port: answered as soon as it has begun, whatever its body."""
 
-def _reply(content_type: bytes, body: bytes) -> tuple[ReplyHead, bytes]:
-    fields = [
-        (b"content-type", content_type),
-        (b"cache-control", b"no-store"),
-        (b"content-length", b"%d" % len(body)),
-    ]
-    return ReplyHead.of(200, fields), body
+    def __init__(self, admin: Admin, client: Client, head: RequestHead, request_id: bytes) -> None:
+        self._admin = admin
+        self._client = client
+        self._head = head
+        self._request_id = request_id
+
+    def begin(self) -> None:
+        try:
+            self._client.send_whole(*self._admin.answer(self._head))
+        except HttpError as error:
+            self._client.send_error(error, self._request_id)
+        self._client.end()
+
+    def receive_body(self, data: bytes) -> None:
+        """The reply is out: nobody reads on."""
+
+    def receive_end(self, trailers: Pairs) -> None:
+        """The reply is out."""
+
+    def resume_reply(self) -> None:
+        """All of it was sent at once."""
+
+    def reject_request(self, error: HttpError) -> None:
+        """The reply is out."""
+
+    def abandon(self) -> None:
+        """The reply is out."""
+
+    def expire(self) -> None:
+        """The reply is out."""
+
+    def shut_down(self) -> None:
+        """The reply is out."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from zerogate.wire.spdy.headers import encode_block, encode_pair, merge_fields
-from zerogate.worker.asgi_types import AsgiError
+from zerogate.worker.errors import ApplicationError
 
 # RFC 9110, 5.5 and 5.6.2.
 _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -19,7 +19,7 @@ _known_replies: dict[tuple[int, tuple[tuple[bytes, bytes], ...]], bytes] = {}
 
 
 def reply_block(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The raw name/value block of a reply. Raises AsgiError if the status or a header is not what ASGI allows.
+    """The raw name/value block of a reply. Raises ApplicationError if the status or a header is not what HTTP allows.
 
     Applications send the same few heads again and again: one that was sent before is not checked and encoded anew.
     That takes 0.5 µs instead of 2.1 (three headers); an unknown head costs 0.3 µs more.
@@ -42,7 +42,7 @@ def reply_block(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 def _encode_reply(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     prefix = _REPLY_PREFIX.get(status)
     if prefix is None:
-        raise AsgiError(f"status {status!r} is not one of 200 to 599")
+        raise ApplicationError(f"status {status!r} is not one of 200 to 599")
     fields = merge_fields(_checked(headers))
     parts = [(len(fields) + 2).to_bytes(4, "big"), prefix, _VERSION_PAIR]
     parts.extend(encode_pair(name, value) for name, value in fields.items())
@@ -53,14 +53,14 @@ def _checked(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
     checked = []
     for name, value in headers:
         if not isinstance(name, bytes) or not isinstance(value, bytes):
-            raise AsgiError(f"header {name!r}: names and values are bytes")
+            raise ApplicationError(f"header {name!r}: names and values are bytes")
         name = name.lower()
         if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
-            raise AsgiError(f"header {name!r} has a name or value that HTTP does not allow")
+            raise ApplicationError(f"header {name!r} has a name or value that HTTP does not allow")
         checked.append((name, value.strip(b" \t")))
     return checked
 
 
 def trailers_block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The raw name/value block of trailers. Raises AsgiError as `reply_block` does."""
+    """The raw name/value block of trailers. Raises ApplicationError as `reply_block` does."""
     return encode_block(merge_fields(_checked(headers)))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.support.fakes import make_worker
-from zerogate.router.pool import Pool, Queue
+from zerogate.router.pool import Pool
+from zerogate.router.queue import Queue
 from zerogate.router.workers import Away, Worker
 from zerogate.wire.http.routes import Route
 
@@ -20,7 +21,7 @@ def make_pool(prefix: str = "") -> Pool:
 
 def release(worker: Worker) -> None:
     """As the dispatcher does when an exchange is over and nobody waits."""
-    worker.give_back()
+    worker.free_slot()
     change(worker)
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zerogate.errors import UsageError
-from zerogate.router.request_block import Forwarding, parse_networks, request_block
+from zerogate.router.forwarding import Forwarding, parse_networks
+from zerogate.router.request_block import request_block
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import decode_block, merge_fields
 

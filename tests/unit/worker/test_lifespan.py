@@ -1,0 +1,125 @@
+"""An application's start-up and shutdown."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.virtual_time import run_virtually
+from zerogate.errors import StartError
+from zerogate.worker.asgi_types import Receive, Scope, Send
+from zerogate.worker.lifespan import Lifespan
+
+
+async def good(scope: Scope, receive: Receive, send: Send) -> None:
+    scope["state"]["heard"] = []
+    while True:
+        message = await receive()
+        scope["state"]["heard"].append(message["type"])
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def unsupported(scope: Scope, receive: Receive, send: Send) -> None:
+    raise NotImplementedError("no lifespan here")
+
+
+def saying(kind: str, **more: Any) -> Any:
+    """An application whose answer to the first event, or after that to the second, is this."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        if ".shutdown" in kind:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": kind, **more})
+
+    return application
+
+
+def test_start_up_and_shutdown() -> None:
+    async def main() -> None:
+        lifespan = Lifespan(good, "auto")
+        await lifespan.startup()
+        assert lifespan.state == {"heard": ["lifespan.startup"]}
+        await lifespan.shutdown()
+        assert lifespan.state == {"heard": ["lifespan.startup", "lifespan.shutdown"]}
+
+    run_virtually(main())
+
+
+def test_off() -> None:
+    async def main() -> None:
+        lifespan = Lifespan(unsupported, "off")
+        await lifespan.startup()
+        await lifespan.shutdown()
+
+    run_virtually(main())
+
+
+def test_an_application_may_have_none() -> None:
+    async def main() -> None:
+        lifespan = Lifespan(unsupported, "auto")
+        await lifespan.startup()
+        await lifespan.shutdown()
+
+    run_virtually(main())
+
+
+def test_unless_it_is_demanded() -> None:
+    with pytest.raises(StartError, match="no lifespan here"):
+        run_virtually(start(unsupported, "on"))
+
+
+async def start(application: Any, mode: str = "auto") -> None:
+    await Lifespan(application, mode).startup()
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"), [({"message": "the database is on holiday"}, "database is on holiday"), ({}, "no reason")]
+)
+def test_it_may_say_that_it_cannot_start(more: dict[str, str], reason: str) -> None:
+    with pytest.raises(StartError, match=reason):
+        run_virtually(start(saying("lifespan.startup.failed", **more)))
+
+
+def test_it_may_say_that_it_cannot_shut_down(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        lifespan = Lifespan(saying("lifespan.shutdown.failed", message="the door is stuck"), "auto")
+        await lifespan.startup()
+        await lifespan.shutdown()
+
+    run_virtually(main())
+    assert caplog.messages == ["the application could not shut down: the door is stuck"]
+
+
+def test_it_may_fail_at_shutdown(caplog: pytest.LogCaptureFixture) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        raise RuntimeError("the door is gone")
+
+    async def main() -> None:
+        lifespan = Lifespan(application, "auto")
+        await lifespan.startup()
+        await lifespan.shutdown()
+
+    run_virtually(main())
+    assert caplog.messages == ["the application's shutdown failed"]
+    assert "the door is gone" in caplog.text
+
+
+def test_it_may_have_ended_long_before() -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+
+    async def main() -> None:
+        lifespan = Lifespan(application, "auto")
+        await lifespan.startup()
+        await asyncio.sleep(1)
+        await lifespan.shutdown()
+
+    run_virtually(main())
