@@ -285,11 +285,13 @@ class Connection:
 
         date: for the Date field, if the worker sent none (RFC 9110, 6.6.1); empty for no such field.
         close: the connection ends after this reply, whatever the client asked for.
-        Where no request could be read, this is as for a GET of HTTP/1.1, and the last reply.
         Raises ReplyError, having changed nothing, for what cannot be sent to this client.
         """
-        if self.writing > _DUE:
+        if self.writing is not _DUE:
             raise RuntimeError(f"no reply is due: {self!r}")
+        return self._begin_reply(head, fin=fin, date=date, close=close)
+
+    def _begin_reply(self, head: ReplyHead, *, fin: bool, date: bytes, close: bool) -> bytes:
         request = self.request
         method, minor_version = (b"", 1) if request is None else (request.method, request.minor_version)
         close = close or self.must_close or request is None
@@ -306,7 +308,8 @@ class Connection:
     def send_whole(self, head: ReplyHead, body: bytes, *, date: bytes, close: bool) -> bytes:
         """A reply whose body is all there: as `send_head`, `send_body` and `send_end`, and raises as `send_head` does.
 
-        Also for a body that is not as long as Content-Length says.
+        Also for a body that is not as long as Content-Length says. Where no request could be read, this is as for a GET
+        of HTTP/1.1, and the last reply.
         """
         request = self.request
         # Most replies leave nothing to decide: their Content-Length is true, and the connection goes on.
@@ -329,7 +332,9 @@ class Connection:
             return b"%b\r\ndate: %b\r\n\r\n%b" % (text, date, body)
         if head.body_length not in (None, len(body)) and (request is None or request.method != b"HEAD"):
             raise ReplyError(f"the body is of {len(body)} bytes, its Content-Length is {head.body_length}")
-        octets = self.send_head(head, fin=False, date=date, close=close)
+        if self.writing > _DUE:
+            raise RuntimeError(f"no reply is due: {self!r}")
+        octets = self._begin_reply(head, fin=False, date=date, close=close)
         return octets + self.send_body(body) + self.send_end()
 
     def send_tunnel(self, head: ReplyHead, *, date: bytes = b"") -> bytes:
@@ -337,7 +342,7 @@ class Connection:
 
         Raises ReplyError, having changed nothing, if the client did not ask for it.
         """
-        if self.writing > _DUE:
+        if self.writing is not _DUE:
             raise RuntimeError(f"no reply is due: {self!r}")
         request = self.request
         if head.status != SWITCHING_PROTOCOLS or request is None or not request.upgrade:
@@ -373,7 +378,9 @@ class Connection:
         return is_close_delimited
 
     def close(self) -> None:
-        """Nothing more will be said: as after a last reply."""
+        """Nothing more will be said: as after a last reply, unless one was cut."""
+        if self.writing is _CLOSED:
+            return
         self._leave(_LAST)
         if self.is_half_closed:
             self._reader.state = _READING_ENDED
