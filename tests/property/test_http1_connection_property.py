@@ -9,7 +9,7 @@ from tests.http1_strategies import Sent, bodies, cuts, requests
 
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestEnd, RequestHead
-from zerogate.wire.http1 import Connection, HttpLimits, Situation, Writing
+from zerogate.wire.http1 import Connection, HttpLimits, Reading, Situation, Writing
 
 
 class Answer(NamedTuple):
@@ -63,18 +63,12 @@ def serve(parts: list[bytes], plan: list[Answer], *, eof: bool) -> tuple[list[ob
                 else:
                     seen.append(event)
             answer = plan[n_heads % len(plan)]
-            ended = events and (
-                isinstance(events[-1], RequestEnd) or not connection.request or not has_body(connection)
-            )
-            if connection.writing is Writing.DUE and connection.error is None and (ended or answer.is_early):
+            is_read = answer.is_early or connection.reading is not Reading.BODY
+            if connection.writing is Writing.DUE and connection.error is None and is_read:
                 sent += answer.send(connection)
             if not (events := connection.next()):
                 break
     return seen, sent, connection.situation
-
-
-def has_body(connection: Connection) -> bool:
-    return connection.request is not None and connection.request.has_body
 
 
 tails = st.sampled_from(
