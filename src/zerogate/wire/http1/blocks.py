@@ -39,6 +39,10 @@ class BlockCollector:
         """Whether the limit is reached and the end is still not in sight."""
         return len(self._block) >= self._limit_bytes
 
+    def starts_with(self, beginning: bytes) -> bool:
+        """Whether what has come of the block starts with this."""
+        return self._block.startswith(beginning)
+
     @property
     def first_line(self) -> bytes:
         """The first line, or as much of it as has come."""
