@@ -123,3 +123,81 @@ def test_it_may_have_ended_long_before() -> None:
         await lifespan.shutdown()
 
     run_virtually(main())
+
+
+# Ends
+
+
+async def never(scope: Scope, receive: Receive, send: Send) -> None:
+    """Starts for ever, and notes when it is cancelled."""
+    await receive()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        scope["state"]["ended"] = True
+
+
+def test_a_start_up_can_be_interrupted() -> None:
+    states: list[Any] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        states.append(scope["state"])
+        await never(scope, receive, send)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        lifespan = Lifespan(application, "auto")
+        starting = asyncio.ensure_future(lifespan.startup())
+        await asyncio.sleep(1)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert states == [{"ended": True}]
+        began_at = loop.time()
+        await lifespan.shutdown()
+        assert loop.time() == began_at
+
+    run_virtually(main())
+
+
+def test_a_shutdown_can_be_interrupted() -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await never(scope, receive, send)
+
+    async def main() -> None:
+        lifespan = Lifespan(application, "auto")
+        await lifespan.startup()
+        stopping = asyncio.ensure_future(lifespan.shutdown())
+        await asyncio.sleep(1)
+        stopping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stopping
+        assert lifespan.state == {"ended": True}
+
+    run_virtually(main())
+
+
+def test_who_will_not_end_is_not_waited_for() -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(2):
+            try:
+                await receive()
+                await send({"type": "lifespan.startup.complete"})
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        lifespan = Lifespan(application, "auto")
+        await lifespan.startup()
+        began_at = loop.time()
+        stopping = asyncio.ensure_future(lifespan.shutdown())
+        await asyncio.sleep(1)
+        stopping.cancel()
+        await asyncio.wait([stopping])
+        assert loop.time() - began_at < 3
+
+    run_virtually(main())
