@@ -5,9 +5,13 @@ import logging
 from typing import Any
 
 from zerogate.errors import StartError
-from zerogate.worker.asgi_types import ASGI_VERSION, Application, Message
+from zerogate.worker.asgi_types import Application, Message
+from zerogate.worker.errors import ApplicationError
 
 logger = logging.getLogger("zerogate.worker")
+
+LIFESPAN_VERSION = {"version": "3.0", "spec_version": "2.0"}
+ANSWERS = frozenset(f"lifespan.{event}.{end}" for event in ("startup", "shutdown") for end in ("complete", "failed"))
 
 # For what an application does when its lifespan call is cancelled.
 END_TIMEOUT_S = 1.0
@@ -16,7 +20,7 @@ END_TIMEOUT_S = 1.0
 class Lifespan:
     """Runs the application's lifespan call. `mode` is `auto` (unsupported is fine), `on` or `off`.
 
-    state: what the application keeps there, once it has started
+    state: what the application keeps there, once it has started; None if it has no lifespan
     """
 
     def __init__(self, application: Application, mode: str) -> None:
@@ -28,7 +32,7 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._has_started = False
-        self.state: dict[str, Any] = {}
+        self.state: dict[str, Any] | None = None
 
     async def startup(self) -> None:
         """Raises StartError if the application says that it cannot start. May be cancelled."""
@@ -43,14 +47,19 @@ class Lifespan:
                 if self._mode == "on":
                     raise StartError(f"the application's lifespan failed: {self._error!r}")
                 logger.debug("the application has no lifespan: %r", self._error)
-            self._has_started = True
+            self._has_started = answer.get("type") == "lifespan.startup.complete"
         finally:
             if not self._has_started:
+                self.state = None
                 await self._end()
 
     async def shutdown(self) -> None:
         """Let the application shut down. Takes as long as that does: may be cancelled."""
-        if not self._has_started or self._task is None or self._task.done():
+        if not self._has_started or self._task is None:
+            return
+        if self._task.done():
+            if self._error is not None:
+                logger.error("the application's lifespan failed before its shutdown", exc_info=self._error)
             return
         try:
             answer = await self._ask("shutdown")
@@ -81,12 +90,15 @@ class Lifespan:
         await asyncio.wait((self._task,), timeout=END_TIMEOUT_S)
 
     async def _run(self) -> None:
-        scope = {"type": "lifespan", "asgi": ASGI_VERSION, "state": self.state}
+        self.state = {}
+        scope = {"type": "lifespan", "asgi": LIFESPAN_VERSION, "state": self.state}
         try:
             await self._application(scope, self._messages.get, self._send)
         except (Exception, SystemExit) as error:
             self._error = error
 
     async def _send(self, message: Message) -> None:
+        if message["type"] not in ANSWERS:
+            raise ApplicationError(f"unexpected message {message['type']!r}")
         self._answer = message
         self._answered.set()

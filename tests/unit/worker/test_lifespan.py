@@ -49,6 +49,27 @@ def test_start_up_and_shutdown() -> None:
     run_virtually(main())
 
 
+def test_the_scope() -> None:
+    scopes: list[Scope] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope)
+
+    run_virtually(start(application))
+    # The version is that of the lifespan's specification, not of HTTP's.
+    assert scopes == [{"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}]
+
+
+@pytest.mark.parametrize("message", [{"type": "lifespan.nonsense"}, {"type": "http.response.start", "status": 200}, {}])
+def test_nonsense_is_no_answer(message: Any) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(message)
+
+    with pytest.raises(StartError, match="lifespan failed"):
+        run_virtually(start(application, "on"))
+
+
 def test_off() -> None:
     async def main() -> None:
         lifespan = Lifespan(unsupported, "off")
@@ -111,10 +132,13 @@ def test_it_may_fail_at_shutdown(caplog: pytest.LogCaptureFixture) -> None:
     assert "the door is gone" in caplog.text
 
 
-def test_it_may_have_ended_long_before() -> None:
+@pytest.mark.parametrize("how", ["returns", "raises"])
+def test_it_may_have_ended_long_before(how: str, caplog: pytest.LogCaptureFixture) -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
+        if how == "raises":
+            raise RuntimeError("the watchman fell asleep")
 
     async def main() -> None:
         lifespan = Lifespan(application, "auto")
@@ -123,6 +147,7 @@ def test_it_may_have_ended_long_before() -> None:
         await lifespan.shutdown()
 
     run_virtually(main())
+    assert ("the watchman fell asleep" in caplog.text) == (how == "raises")
 
 
 # Ends
