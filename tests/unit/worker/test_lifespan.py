@@ -1,6 +1,7 @@
 """An application's start-up and shutdown."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -103,6 +104,30 @@ async def start(application: Any, mode: str = "auto") -> None:
 def test_it_may_say_that_it_cannot_start(more: dict[str, str], reason: str) -> None:
     with pytest.raises(StartError, match=reason):
         run_virtually(start(saying("lifespan.startup.failed", **more)))
+
+
+@pytest.mark.parametrize("mode", ["auto", "on"])
+@pytest.mark.parametrize("error", [RuntimeError("the traceback"), SystemExit(3)])
+def test_and_then_fail_of_it_too(mode: str, error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    """As frameworks do. What it has said is enough."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no database"})
+        raise error
+
+    async def main() -> None:
+        reasons = []
+        try:
+            await start(application, mode)
+        except StartError as failure:
+            reasons.append(failure.reason)
+        assert reasons == ["the application could not start: no database"]
+        await asyncio.sleep(0)
+        gc.collect()
+
+    run_virtually(main())
+    assert not caplog.records
 
 
 def test_it_may_say_that_it_cannot_shut_down(caplog: pytest.LogCaptureFixture) -> None:
