@@ -438,6 +438,25 @@ async def lifespan_shutdown_fails(scope: Scope, receive: Receive, send: Send) ->
     await reply(send, b"ok")
 
 
+async def lifespan_never_starts(scope: Scope, receive: Receive, send: Send) -> None:
+    assert scope["type"] == "lifespan"
+    await receive()
+    print("starting", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("interrupted", flush=True)
+
+
+async def lifespan_never_stops(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await asyncio.Event().wait()
+    await reply(send, b"ok")
+
+
 # Records
 
 

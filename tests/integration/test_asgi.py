@@ -262,6 +262,25 @@ def test_a_shutdown_that_fails_is_told() -> None:
         site.close()
 
 
+def test_a_start_up_that_does_not_end_can_be_stopped() -> None:
+    site = ServedSite()
+    try:
+        worker = site.app_worker("lifespan_never_starts", "never", wait=False)
+        worker.wait_output("starting")
+        assert worker.terminate(5) == 0
+        assert "interrupted" in worker.output()
+        assert "Traceback" not in worker.output()
+    finally:
+        site.close()
+
+
+def test_a_shutdown_that_does_not_end_is_left_behind() -> None:
+    with make_served_site(app="lifespan_never_stops", worker_options=("--grace", "500ms")) as site:
+        assert site.get("/")[2] == b"ok"
+        assert site.worker_process.terminate(15) == 0
+        assert "the application did not shut down within" in site.worker_process.output()
+
+
 # The scope
 
 

@@ -40,8 +40,9 @@ class AsgiHost(Host):
 
     def begin(self, call: Call) -> None:
         scope = http_scope(call.fields, self._root_path)
-        if self._lifespan.state:
-            scope["state"] = self._lifespan.state.copy()
+        state = self._lifespan.state
+        if state is not None:
+            scope["state"] = state.copy()
         # What: not loop.create_task. Why, benchmark: that makes up a name for each task, 0.85 µs instead of 1.0.
         call.work = asyncio.Task(self._run(call, scope), loop=self._loop, name="request")
 

@@ -14,10 +14,10 @@ class Host(Protocol):
     """`start`, `begin` for each request, `stop`: all in the worker's event loop."""
 
     async def start(self) -> None:
-        """Make the application ready. No request comes before. Raises StartError."""
+        """Make the application ready. No request comes before. Raises StartError. May be cancelled."""
 
     async def stop(self) -> None:
-        """Shut the application down. No request comes after, and none is left."""
+        """Shut the application down. No request comes after. Cancelled if it takes too long. `start` may have been."""
 
     def begin(self, call: Call) -> None:
         """A request has come: see to it that it is answered, and `call.end()` called once when all work for it is done.

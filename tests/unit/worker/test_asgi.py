@@ -543,6 +543,33 @@ def test_root_path() -> None:
     run_virtually(main())
 
 
+@pytest.mark.parametrize(
+    ("lifespan", "has_state"), [("answers", True), ("returns", False), ("raises", False), ("off", False)]
+)
+def test_there_is_a_state_if_there_was_a_lifespan(lifespan: str, has_state: bool) -> None:
+    """Also an empty one: it is how an application knows that the server has it (ASGI Lifespan, Lifespan State)."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            assert scope["state"] == {}
+            while lifespan == "answers":
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+            if lifespan == "raises":
+                raise NotImplementedError
+            return
+        assert scope.get("state") == ({} if has_state else None)
+        await send(START)
+        await send(body(b"ok"))
+
+    async def main() -> None:
+        host = AsgiHost(application, lifespan="off" if lifespan == "off" else "auto")
+        async with routers() as (router,), working(host, [router]):
+            assert (await router.get("/x")).body == b"ok"
+
+    run_virtually(main())
+
+
 def test_state_is_copied_for_each_request() -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -170,6 +170,56 @@ def test_but_not_for_ever() -> None:
     assert host.notes == ["start", "stop"]
 
 
+class Endless(NotingHost):
+    """Does not come to an end, unless it is made to."""
+
+    async def stop(self) -> None:
+        self.notes.append("stop")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.notes.append("cancelled")
+
+
+@pytest.mark.parametrize(("answers_after", "seconds"), [(4.0, 20.0), (None, 20.0)])
+def test_a_shutdown_has_what_is_left_of_the_grace_and_a_little_more(
+    answers_after: float | None, seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, host, took = stopping(seconds, answers_after, host=Endless())
+    assert took == pytest.approx(seconds + 5.0, abs=0.5 if answers_after else 2)
+    assert host.notes == ["start", "stop", "cancelled"]
+    assert "the application did not shut down within" in caplog.text
+
+
+def test_a_shutdown_that_fails_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(NotingHost):
+        async def stop(self) -> None:
+            raise TimeoutError("a time-out of its own")
+
+    stopping(1.0, 0.1, host=Failing())
+    assert caplog.messages[-1] == "the application's shutdown failed"
+    assert "a time-out of its own" in caplog.text
+
+
+def test_who_is_cancelled_can_still_be_told(caplog: pytest.LogCaptureFixture) -> None:
+    """The links are closed when the work has ended, or has had the time to."""
+
+    class Slow(NotingHost):
+        async def answer(self, call: Call) -> None:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.1)
+                call.fail()
+            finally:
+                self.notes.append("ended")
+                call.end()
+
+    (asked,), host, _ = stopping(1.0, None, host=Slow())
+    assert asked.status == "500"
+    assert host.notes == ["start", "ended", "stop"]
+
+
 def test_work_that_is_none_is_not_cancelled() -> None:
     class Workless(NotingHost):
         def begin(self, call: Call) -> None:
