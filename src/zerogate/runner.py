@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from zerogate.child import STARTED, parent_pipe, report, report_pipe
 from zerogate.errors import UsageError
@@ -68,6 +68,16 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
+def interrupt_on(*numbers: int) -> None:
+    """Until an event loop heeds them, have these signals do what Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
+
+
 def stop_on_signals(
     stop: Callable[[], object],
     stop_at_once: Callable[[], object],
@@ -83,12 +93,12 @@ def stop_on_signals(
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal is_stopping
-        if is_stopping:
-            stop_at_once()
-            return
-        is_stopping = True
-        on_first()
         with contextlib.suppress(RuntimeError):  # the loop is closed: we are at the end anyway
+            if is_stopping:
+                stop_at_once()
+                return
+            is_stopping = True
+            on_first()
             loop.call_soon_threadsafe(stop)
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -31,6 +31,9 @@ RESTART_MAX_S = 5.0
 
 MAX_REPORT_BYTES = 64 * 1024
 
+# What ends a process by default without giving it time for anything: here, time to take all others along.
+ABRUPT_SIGNALS = (signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
+
 
 @dataclass(eq=False)
 class Child:
@@ -87,6 +90,8 @@ class _Supervisor:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         stop_on_signals(self._stopping.set, lambda: loop.call_soon_threadsafe(self._stop_at_once))
+        for number in ABRUPT_SIGNALS:
+            loop.add_signal_handler(number, self._stop_at_once)
         if any(child.takes_hangup for child in self._children):
             loop.add_signal_handler(signal.SIGHUP, self._pass_hangup_on)
         try:
