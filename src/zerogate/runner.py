@@ -14,7 +14,7 @@ from typing import NoReturn, Protocol
 from zerogate.child import STARTED, parent_pipe, report, report_pipe
 from zerogate.errors import UsageError
 from zerogate.logs import set_up_logging
-from zerogate.process import raise_fd_limit
+from zerogate.process import has_terminal, raise_fd_limit
 from zerogate.settings import ProcessSettings
 
 logger = logging.getLogger("zerogate")
@@ -46,9 +46,12 @@ def run_service(
     settings: ProcessSettings,
     *,
     on_started: Callable[[Service], None] = lambda service: None,
-    on_hangup: Callable[[Service], None] | None = None,
+    on_hangup: Callable[[Service], None] = lambda service: None,
 ) -> None:
-    """Run until SIGTERM or SIGINT; a second signal ends the process at once, with exit code 1."""
+    """Run until SIGTERM, SIGINT or the terminal's end; a second signal ends the process at once, with exit code 1.
+
+    `on_hangup` is called for a SIGHUP of other origin.
+    """
     set_up_logging(settings.log_level, settings.log_config)
     raise_fd_limit()
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
@@ -105,6 +108,22 @@ def stop_on_signals(
         signal.signal(number, on_signal)
 
 
+def heed_hangups(stop: Callable[[], object], on_hangup: Callable[[], object]) -> None:
+    """Stop when the terminal is closed. Any other SIGHUP is a wish for new logs, as from logrotate.
+
+    Under nohup(1) the terminal's end is nobody's business.
+    """
+    may_lose_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and has_terminal()
+
+    def on_signal() -> None:
+        if may_lose_terminal and not has_terminal():
+            stop()
+        else:
+            on_hangup()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
+
+
 def heed_parent(stop: Callable[[], object]) -> None:
     """Stop when the parent is gone."""
     parent_fd = parent_pipe()
@@ -123,7 +142,7 @@ async def _serve(
     make_service: Callable[[], Service],
     grace_s: float,
     on_started: Callable[[Service], None],
-    on_hangup: Callable[[Service], None] | None,
+    on_hangup: Callable[[Service], None],
 ) -> None:
     stopping = asyncio.Event()
     # Until it is made, which may mean importing an application, Ctrl-C interrupts: nobody could stop an import that
@@ -135,8 +154,7 @@ async def _serve(
     # Who has a supervisor is killed by it.
     begin_stop: Callable[[], object] = bound.begin if not is_supervised else lambda: None
     stop_on_signals(stopping.set, _exit_at_once, begin_stop)
-    if on_hangup is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup, service)
+    heed_hangups(stopping.set, lambda: on_hangup(service))
     heed_parent(stopping.set)
     await _until(stopping, service.start())
     if not stopping.is_set():

@@ -17,6 +17,7 @@ from zerogate.runner import (
     EXIT_USAGE,
     KILL_AFTER_S,
     STOPPING_WORDS,
+    heed_hangups,
     loop_factory,
     stop_on_signals,
 )
@@ -92,8 +93,7 @@ class _Supervisor:
         stop_on_signals(self._stopping.set, lambda: loop.call_soon_threadsafe(self._stop_at_once))
         for number in ABRUPT_SIGNALS:
             loop.add_signal_handler(number, self._stop_at_once)
-        if any(child.takes_hangup for child in self._children):
-            loop.add_signal_handler(signal.SIGHUP, self._pass_hangup_on)
+        heed_hangups(self._stopping.set, self._pass_hangup_on)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._stop_in_order())

@@ -81,17 +81,6 @@ def test_an_import_that_hangs_can_be_interrupted(tmp_path: Path, site: Site) -> 
     assert "Traceback" not in process.output()
 
 
-def test_a_terminal_that_is_closed_ends_a_router_unless_it_has_a_log(site: Site, tmp_path: Path) -> None:
-    plain = site.router()
-    plain.send_signal(signal.SIGHUP)
-    assert plain.popen.wait(10) == -signal.SIGHUP
-    logging = site.router("--access-log", str(tmp_path / "log"))
-    logging.send_signal(signal.SIGHUP)
-    site.hello("worker-1")
-    assert site.get()[0] == 200
-    assert logging.terminate() == 0
-
-
 # A router and its workers in one command
 
 
