@@ -1,8 +1,8 @@
 """What a process and the children that it starts have to know of each other.
 
-A parent gives each child two pipes: one to hear from it, and one to be told how the child got on. On the first nothing
-is said: that it closes means that the parent is gone, however it went. The second carries STARTED, or why the child
-could not start.
+A parent gives each child two pipes: one to hear from it, and one to be told how the child got on. On the first,
+STOPPING is said when the parent stops its children one after the other; that it closes means that the parent is gone,
+however it went. The second carries STARTED, or why the child could not start.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ PARENT_FD_VARIABLE = f"{PREFIX}PARENT_FD"
 REPORT_FD_VARIABLE = f"{PREFIX}REPORT_FD"
 
 STARTED = b"started\n"
+STOPPING = b"s"
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import NoReturn, Protocol
 
-from zerogate.child import STARTED, parent_pipe, report, report_pipe
+from zerogate.child import STARTED, STOPPING, parent_pipe, report, report_pipe
 from zerogate.errors import UsageError
 from zerogate.logs import set_up_logging
 from zerogate.process import has_terminal, raise_fd_limit
@@ -26,6 +26,9 @@ EXIT_USAGE = 2
 KILL_AFTER_S = 5.0
 
 STOPPING_WORDS = "stopping: finishing what is in flight (a second signal ends at once)"
+
+# Who says on a worker that a router is gone. It is no news when the router is the first that its supervisor stops.
+LINK_LOGGERS = ("zerogate.link", "zerogate.worker")
 
 # Objects made more than freed before the collector looks. CPython's default of 700 is a few dozen requests at once.
 GC_THRESHOLD = 20_000
@@ -125,13 +128,17 @@ def heed_hangups(stop: Callable[[], object], on_hangup: Callable[[], object]) ->
 
 
 def heed_parent(stop: Callable[[], object]) -> None:
-    """Stop when the parent is gone."""
+    """Stop when the parent is gone, and complain less when it stops its children one after the other."""
     parent_fd = parent_pipe()
     if parent_fd is None:
         return
     loop = asyncio.get_running_loop()
 
     def on_readable() -> None:
+        if os.read(parent_fd, 1) == STOPPING:
+            for name in LINK_LOGGERS:
+                logging.getLogger(name).setLevel(logging.ERROR)
+            return
         loop.remove_reader(parent_fd)
         stop()
 

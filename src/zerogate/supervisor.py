@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from zerogate.child import PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, STARTED, child_command
+from zerogate.child import PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, STARTED, STOPPING, child_command
 from zerogate.errors import StartError, UsageError
 from zerogate.logs import set_up_logging
 from zerogate.runner import (
@@ -65,6 +65,11 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(number)
 
+    def tell(self, message: bytes) -> None:
+        if self.voice_fd is not None:
+            with contextlib.suppress(OSError):
+                os.write(self.voice_fd, message)
+
 
 def supervise(children: list[Child], settings: ProcessSettings, on_started: Callable[[], None]) -> None:
     """Run the children until a signal comes; `on_started` is called when all of them have come up.
@@ -108,6 +113,9 @@ class _Supervisor:
         for child in self._children:
             child.started.set()  # Nobody shall wait for it any more.
         stages = sorted({child.stage for child in self._children})
+        for child in self._children:
+            if child.stage > stages[0]:
+                child.tell(STOPPING)
         for stage in stages:
             await self._end([child for child in self._children if child.stage == stage])
 
