@@ -26,8 +26,12 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def child_command(*arguments: str) -> list[str]:
-    """The command of a child: `zerogate ARGUMENTS`, by the same Python."""
-    return [sys.executable, "-m", "zerogate", *arguments]
+    """The command of a child: `zerogate ARGUMENTS`, by the same Python.
+
+    -P: `python -m` would put the current folder before all others, and a file there that is called `logging.py` would
+    be everybody's logging.
+    """
+    return [sys.executable, "-P", "-m", "zerogate", *arguments]
 
 
 def become_child() -> None:

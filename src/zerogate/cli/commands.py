@@ -87,10 +87,10 @@ def worker(app: str, **options: Any) -> None:
     from zerogate.worker.loader import load_application
 
     settings = make_settings(WorkerSettings, options)
-    _run_worker(settings, lambda: load_application(app), ["worker", app], app)
+    _run_worker(settings, lambda: load_application(app, settings.app_dir), ["worker", app], app)
 
 
-@commands.command(params=settings_options(WorkerSettings, without=("name",)))
+@commands.command(params=settings_options(WorkerSettings, without=("name", "app_dir")))
 @click.argument("name")
 def hello(name: str, **options: Any) -> None:
     """Be an example worker: answer `Hello from NAME`."""
