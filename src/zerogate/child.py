@@ -1,8 +1,8 @@
 """What a process and the children that it starts have to know of each other.
 
-A parent gives each child two pipes: one to hear from it, and one to be told how the child got on. On the first nothing
-is said: that it closes means that the parent is gone, however it went. The second carries STARTED, or why the child
-could not start.
+A parent gives each child two pipes: one to hear from it, and one to be told how the child got on. On the first,
+STOPPING is said when the parent stops its children one after the other; that it closes means that the parent is gone,
+however it went. The second carries STARTED, or why the child could not start.
 """
 
 import contextlib
@@ -20,13 +20,18 @@ PARENT_FD_VARIABLE = f"{PREFIX}PARENT_FD"
 REPORT_FD_VARIABLE = f"{PREFIX}REPORT_FD"
 
 STARTED = b"started\n"
+STOPPING = b"s"
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def child_command(*arguments: str) -> list[str]:
-    """The command of a child: `zerogate ARGUMENTS`, by the same Python."""
-    return [sys.executable, "-m", "zerogate", *arguments]
+    """The command of a child: `zerogate ARGUMENTS`, by the same Python.
+
+    -P: `python -m` would put the current folder before all others, and a file there that is called `logging.py` would
+    be everybody's logging.
+    """
+    return [sys.executable, "-P", "-m", "zerogate", *arguments]
 
 
 def become_child() -> None:

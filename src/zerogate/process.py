@@ -1,4 +1,4 @@
-"""What a process has of its system: standard streams and file descriptors."""
+"""What a process has of its system: standard streams, file descriptors, a terminal."""
 
 import contextlib
 import os
@@ -67,6 +67,16 @@ def raise_fd_limit() -> int:
         except (OSError, ValueError):  # macOS has a lower limit than it says
             return soft
     return max(soft, wanted)
+
+
+def has_terminal() -> bool:
+    """Whether there is a terminal that this process can be stopped from."""
+    try:
+        fd = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    os.close(fd)
+    return True
 
 
 def _is_open(fd: int) -> bool:

@@ -9,12 +9,12 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import Protocol
+from typing import NoReturn, Protocol
 
-from zerogate.child import STARTED, parent_pipe, report, report_pipe
+from zerogate.child import STARTED, STOPPING, parent_pipe, report, report_pipe
 from zerogate.errors import UsageError
 from zerogate.logs import set_up_logging
-from zerogate.process import raise_fd_limit
+from zerogate.process import has_terminal, raise_fd_limit
 from zerogate.settings import ProcessSettings
 
 logger = logging.getLogger("zerogate")
@@ -26,6 +26,9 @@ EXIT_USAGE = 2
 KILL_AFTER_S = 5.0
 
 STOPPING_WORDS = "stopping: finishing what is in flight (a second signal ends at once)"
+
+# Who says on a worker that a router is gone. It is no news when the router is the first that its supervisor stops.
+LINK_LOGGERS = ("zerogate.link", "zerogate.worker")
 
 # Objects made more than freed before the collector looks. CPython's default of 700 is a few dozen requests at once.
 GC_THRESHOLD = 20_000
@@ -46,9 +49,12 @@ def run_service(
     settings: ProcessSettings,
     *,
     on_started: Callable[[Service], None] = lambda service: None,
-    on_hangup: Callable[[Service], None] | None = None,
+    on_hangup: Callable[[Service], None] = lambda service: None,
 ) -> None:
-    """Run until SIGTERM or SIGINT; a second signal ends the process at once, with exit code 1."""
+    """Run until SIGTERM, SIGINT or the terminal's end; a second signal ends the process at once, with exit code 1.
+
+    `on_hangup` is called for a SIGHUP of other origin.
+    """
     set_up_logging(settings.log_level, settings.log_config)
     raise_fd_limit()
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
@@ -68,6 +74,16 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
+def interrupt_on(*numbers: int) -> None:
+    """Until an event loop heeds them, have these signals do what Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
+
+
 def stop_on_signals(
     stop: Callable[[], object],
     stop_at_once: Callable[[], object],
@@ -83,26 +99,46 @@ def stop_on_signals(
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal is_stopping
-        if is_stopping:
-            stop_at_once()
-            return
-        is_stopping = True
-        on_first()
         with contextlib.suppress(RuntimeError):  # the loop is closed: we are at the end anyway
+            if is_stopping:
+                stop_at_once()
+                return
+            is_stopping = True
+            on_first()
             loop.call_soon_threadsafe(stop)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
 
 
+def heed_hangups(stop: Callable[[], object], on_hangup: Callable[[], object]) -> None:
+    """Stop when the terminal is closed. Any other SIGHUP is a wish for new logs, as from logrotate.
+
+    Under nohup(1) the terminal's end is nobody's business.
+    """
+    may_lose_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and has_terminal()
+
+    def on_signal() -> None:
+        if may_lose_terminal and not has_terminal():
+            stop()
+        else:
+            on_hangup()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
+
+
 def heed_parent(stop: Callable[[], object]) -> None:
-    """Stop when the parent is gone."""
+    """Stop when the parent is gone, and complain less when it stops its children one after the other."""
     parent_fd = parent_pipe()
     if parent_fd is None:
         return
     loop = asyncio.get_running_loop()
 
     def on_readable() -> None:
+        if os.read(parent_fd, 1) == STOPPING:
+            for name in LINK_LOGGERS:
+                logging.getLogger(name).setLevel(logging.ERROR)
+            return
         loop.remove_reader(parent_fd)
         stop()
 
@@ -113,7 +149,7 @@ async def _serve(
     make_service: Callable[[], Service],
     grace_s: float,
     on_started: Callable[[Service], None],
-    on_hangup: Callable[[Service], None] | None,
+    on_hangup: Callable[[Service], None],
 ) -> None:
     stopping = asyncio.Event()
     # Until it is made, which may mean importing an application, Ctrl-C interrupts: nobody could stop an import that
@@ -125,8 +161,7 @@ async def _serve(
     # Who has a supervisor is killed by it.
     begin_stop: Callable[[], object] = bound.begin if not is_supervised else lambda: None
     stop_on_signals(stopping.set, _exit_at_once, begin_stop)
-    if on_hangup is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup, service)
+    heed_hangups(stopping.set, lambda: on_hangup(service))
     heed_parent(stopping.set)
     await _until(stopping, service.start())
     if not stopping.is_set():

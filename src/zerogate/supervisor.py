@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from zerogate.child import PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, STARTED, child_command
+from zerogate.child import PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, STARTED, STOPPING, child_command
 from zerogate.errors import StartError, UsageError
 from zerogate.logs import set_up_logging
 from zerogate.runner import (
@@ -17,6 +17,7 @@ from zerogate.runner import (
     EXIT_USAGE,
     KILL_AFTER_S,
     STOPPING_WORDS,
+    heed_hangups,
     loop_factory,
     stop_on_signals,
 )
@@ -30,6 +31,9 @@ RESTART_MIN_S = 0.1
 RESTART_MAX_S = 5.0
 
 MAX_REPORT_BYTES = 64 * 1024
+
+# What ends a process by default without giving it time for anything: here, time to take all others along.
+ABRUPT_SIGNALS = (signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
 
 
 @dataclass(eq=False)
@@ -61,6 +65,11 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(number)
 
+    def tell(self, message: bytes) -> None:
+        if self.voice_fd is not None:
+            with contextlib.suppress(OSError):
+                os.write(self.voice_fd, message)
+
 
 def supervise(children: list[Child], settings: ProcessSettings, on_started: Callable[[], None]) -> None:
     """Run the children until a signal comes; `on_started` is called when all of them have come up.
@@ -87,8 +96,9 @@ class _Supervisor:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         stop_on_signals(self._stopping.set, lambda: loop.call_soon_threadsafe(self._stop_at_once))
-        if any(child.takes_hangup for child in self._children):
-            loop.add_signal_handler(signal.SIGHUP, self._pass_hangup_on)
+        for number in ABRUPT_SIGNALS:
+            loop.add_signal_handler(number, self._stop_at_once)
+        heed_hangups(self._stopping.set, self._pass_hangup_on)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._stop_in_order())
@@ -103,6 +113,9 @@ class _Supervisor:
         for child in self._children:
             child.started.set()  # Nobody shall wait for it any more.
         stages = sorted({child.stage for child in self._children})
+        for child in self._children:
+            if child.stage > stages[0]:
+                child.tell(STOPPING)
         for stage in stages:
             await self._end([child for child in self._children if child.stage == stage])
 

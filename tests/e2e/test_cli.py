@@ -33,7 +33,7 @@ SETTINGS = {
     "status": StatusSettings,
 }
 # What a command decides by itself.
-NOT_SET = {"hello": {"name"}, "run": {"name", "connect"}}
+NOT_SET = {"hello": {"name", "app_dir"}, "run": {"name", "connect"}}
 
 
 # Help

@@ -81,17 +81,6 @@ def test_an_import_that_hangs_can_be_interrupted(tmp_path: Path, site: Site) -> 
     assert "Traceback" not in process.output()
 
 
-def test_a_terminal_that_is_closed_ends_a_router_unless_it_has_a_log(site: Site, tmp_path: Path) -> None:
-    plain = site.router()
-    plain.send_signal(signal.SIGHUP)
-    assert plain.popen.wait(10) == -signal.SIGHUP
-    logging = site.router("--access-log", str(tmp_path / "log"))
-    logging.send_signal(signal.SIGHUP)
-    site.hello("worker-1")
-    assert site.get()[0] == 200
-    assert logging.terminate() == 0
-
-
 # A router and its workers in one command
 
 
@@ -247,3 +236,24 @@ def test_run_has_one_if_asked(site: Site, folder: Path) -> None:
     assert listening(children(process.pid)) == {site.http_port, site.admin_port, site.link_port}
     assert f"  workers {site.endpoint}\n" in process.output()
     assert "More workers may come and go" in process.output()
+
+
+def test_a_stop_says_no_more_than_that(site: Site, folder: Path) -> None:
+    """No worker cries about the router that goes before it."""
+    process = site.start("run", "good:app", "--processes", "3", *run_options(site), cwd=folder)
+    process.wait_output("Ctrl-C stops")
+    site_workers(site, 3)
+    said = len(process.output())
+    process.send_signal(signal.SIGINT)
+    assert process.popen.wait(10) == 0
+    lines = process.output()[said:].splitlines()
+    assert "stopping: finishing what is in flight" in lines[0]
+    assert [line for line in lines[1:] if " has left" not in line] == []
+
+
+def test_a_router_that_dies_is_still_news(site: Site, folder: Path) -> None:
+    process = site.start("run", "good:app", "--processes", "1", *run_options(site), cwd=folder)
+    process.wait_output("Ctrl-C stops")
+    os.kill(min(children(process.pid)), signal.SIGKILL)  # the router was started first
+    process.wait_output("the router ended")
+    process.wait_output("zerogate.worker: link to router")

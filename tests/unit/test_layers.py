@@ -13,7 +13,7 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 # Who imports only from lower ranks, or from its own part. `router` and `worker` have one rank, so they never meet.
 RANKS = {"": 0, "errors": 0, "settings": 1, "process": 1, "wire": 2, "link": 3, "router": 4, "worker": 4}
 TOP_RANK = 5
-TOP = {"__main__", "child", "cli", "console", "demo", "logs", "runner", "status", "supervisor"}
+TOP = {"__main__", "child", "cli", "console", "demo", "folders", "logs", "runner", "status", "supervisor"}
 
 # What has a clock, a socket, chance or a log is no business of a protocol.
 NOT_IN_WIRE = {"asyncio", "concurrent", "logging", "multiprocessing", "random", "secrets", "select", "selectors"}

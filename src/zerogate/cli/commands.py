@@ -1,7 +1,7 @@
 """The commands, in the order in which one meets them."""
 
 import os
-import tempfile
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +11,13 @@ import zerogate
 from zerogate.child import report_pipe
 from zerogate.cli.greetings import addresses, greet, served, worker_names
 from zerogate.cli.options import format_sections, make_settings, settings_options
-from zerogate.cli.services import check_join, fleet, has_log_file, make_router, make_worker, reopen_log, worker_children
+from zerogate.cli.services import check_join, fleet, make_router, make_worker, reopen_log, worker_children
 from zerogate.cli.suggestions import explain_no_such_option, unknown_variables
 from zerogate.console import say
-from zerogate.runner import run_service
+from zerogate.folders import temporary_folder
+from zerogate.runner import interrupt_on, run_service
 from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
-from zerogate.supervisor import supervise
+from zerogate.supervisor import ABRUPT_SIGNALS, supervise
 
 # Of a `run` that nobody else can join.
 LONE = "--bind ENDPOINT lets more workers dial in"
@@ -75,7 +76,7 @@ def router(**options: Any) -> None:
             *addresses(settings),
             "Workers may come and go: `zerogate hello worker-1` is one. Ctrl-C stops.",
         ),
-        on_hangup=reopen_log if has_log_file(settings) else None,
+        on_hangup=reopen_log,
     )
 
 
@@ -86,10 +87,10 @@ def worker(app: str, **options: Any) -> None:
     from zerogate.worker.loader import load_application
 
     settings = make_settings(WorkerSettings, options)
-    _run_worker(settings, lambda: load_application(app), ["worker", app], app)
+    _run_worker(settings, lambda: load_application(app, settings.app_dir), ["worker", app], app)
 
 
-@commands.command(params=settings_options(WorkerSettings, without=("name",)))
+@commands.command(params=settings_options(WorkerSettings, without=("name", "app_dir")))
 @click.argument("name")
 def hello(name: str, **options: Any) -> None:
     """Be an example worker: answer `Hello from NAME`."""
@@ -107,7 +108,9 @@ def run(app: str, **options: Any) -> None:
     A worker for each core, unless told otherwise. More workers may dial in where --bind says.
     """
     settings = make_settings(RunSettings, options)
-    with tempfile.TemporaryDirectory(prefix="zerogate-") as folder:
+    # From here on there is something to tidy up, though no event loop that heeds signals yet.
+    interrupt_on(signal.SIGTERM, *ABRUPT_SIGNALS)
+    with temporary_folder() as folder:
         n_workers = settings.processes
         supervise(
             fleet(app, settings, f"ipc://{folder}/link"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from zerogate.errors import UsageError, ZerogateError
 from zerogate.runner import Service
-from zerogate.settings import ListenSettings, RouterSettings, RunSettings, WorkerSettings, to_environment
+from zerogate.settings import RouterSettings, RunSettings, WorkerSettings, to_environment
 from zerogate.supervisor import Child
 
 MAX_NAME_CHARS = 100
@@ -33,11 +33,6 @@ def reopen_log(router: Service) -> None:
     router.reopen_log()
 
 
-def has_log_file(settings: ListenSettings) -> bool:
-    """Only then SIGHUP means a log to be opened anew. Else it means what it always does: the terminal is gone."""
-    return settings.access_log not in ("-", "off")
-
-
 def worker_children(arguments: list[str], settings: WorkerSettings, stage: int = 0) -> list[Child]:
     """A worker process for each of `processes`, named NAME-1, NAME-2, …"""
     children = []
@@ -58,7 +53,7 @@ def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
     worker = settings.part(WorkerSettings, connect=(endpoint,), name=name)
     check_join(worker)
     return [
-        Child("the router", ["router"], to_environment(router), takes_hangup=has_log_file(router)),
+        Child("the router", ["router"], to_environment(router), takes_hangup=True),
         # After the router, which needs them for what is in flight.
         *worker_children(["worker", app], worker, stage=1),
     ]

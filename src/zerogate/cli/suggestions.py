@@ -35,6 +35,7 @@ FOREIGN_NAMES = {
     "--access-logfile": "access_log",
     "--no-access-log": "access_log",
     "--client-max-body-size": "max_body",
+    "--chdir": "app_dir",
     "--limit-request-line": "max_target",
     "--limit-request-fields": "max_fields",
 }

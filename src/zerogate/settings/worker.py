@@ -52,6 +52,9 @@ class ServeSettings(Settings):
 class ApplicationSettings(Settings):
     """Application."""
 
+    app_dir: str = text(
+        "", "Folder to find APP in, before all others. Default: the current one, after all others.", metavar="DIR"
+    )
     lifespan: str = choice("auto", "The application's start-up and shutdown events.", words=("auto", "on", "off"))
     root_path: str = text("", "ASGI root_path: the prefix that the application is mounted at.", metavar="PREFIX")
     cancel_after: float = duration(

@@ -19,8 +19,8 @@ _INSTALLED = {"site-packages", "dist-packages"}
 _MAX_LINE_CHARS = 200
 
 
-def load_application(target: str) -> Any:
-    """Import `module:attribute` (the attribute may be dotted), with the current directory on the path.
+def load_application(target: str, app_dir: str = "") -> Any:
+    """Import `module:attribute`, from `app_dir`, what is installed, or the current folder. The attribute may be dotted.
 
     Raises UsageError if it is not written so, StartError if the module or the attribute is not there, or if it is not
     called as an ASGI application is.
@@ -30,13 +30,12 @@ def load_application(target: str) -> Any:
         raise UsageError(_not_a_file(target, Path(module_name), attribute))
     if not separator or not module_name or not attribute:
         raise UsageError(f"{target!r} is not an application: write MODULE:ATTRIBUTE, for example mypkg.app:app")
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    folder = _search_too(app_dir)
     try:
         found = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise StartError(f"no module named {error.name!r}, here ({os.getcwd()}) or installed") from error
+            raise StartError(f"no module named {error.name!r}, in {folder} or installed") from error
         raise StartError(_import_failure(module_name, error)) from error
     except (Exception, SystemExit) as error:
         raise StartError(_import_failure(module_name, error)) from error
@@ -98,6 +97,23 @@ def _takes(signature: inspect.Signature, n: int) -> bool:
 
 def _is_async(found: Any) -> bool:
     return inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__)
+
+
+def _search_too(app_dir: str) -> str:
+    """Have Python look in `app_dir` first; without one, in the current folder last. Returns the folder.
+
+    Last, because what happens to lie about there (`logging.py`, `test/`) must not get in the way of everybody else.
+    """
+    if app_dir:
+        folder = os.path.abspath(app_dir)
+        if not os.path.isdir(folder):
+            raise UsageError(f"--app-dir {app_dir}: no such folder")
+        sys.path.insert(0, folder)
+        return folder
+    folder = os.getcwd()
+    if "" not in sys.path and folder not in sys.path:
+        sys.path.append(folder)
+    return folder
 
 
 def _import_failure(module_name: str, error: BaseException) -> str:

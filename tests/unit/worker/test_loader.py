@@ -27,6 +27,31 @@ def test_from_the_current_directory(project: Path) -> None:
     assert load_application("loader_one:app").__name__ == "app"
 
 
+def test_the_current_directory_comes_last(project: Path) -> None:
+    (project / "colorsys.py").write_text("async def app(scope, receive, send): ...\n")
+    with pytest.raises(StartError, match="'colorsys' has no attribute 'app'"):
+        load_application("colorsys:app")
+    assert sys.path[-1] == str(project)
+    length = len(sys.path)
+    with pytest.raises(StartError):
+        load_application("colorsys:app")
+    assert len(sys.path) == length
+
+
+def test_a_directory_that_is_named_comes_first(project: Path) -> None:
+    (project / "named").mkdir()
+    (project / "named" / "loader_two.py").write_text("async def app(scope, receive, send): ...\n")
+    assert load_application("loader_two:app", "named").__name__ == "app"
+    assert sys.path[0] == str(project / "named")
+
+
+def test_a_directory_that_is_not_there(project: Path) -> None:
+    with pytest.raises(UsageError, match=r"^--app-dir named: no such folder$"):
+        load_application("loader_two:app", "named")
+    with pytest.raises(StartError, match=f"in {project} or installed"):
+        load_application("loader_two:app")
+
+
 def test_in_a_package_and_dotted(project: Path) -> None:
     (project / "loader_pkg").mkdir()
     (project / "loader_pkg" / "__init__.py").touch()
