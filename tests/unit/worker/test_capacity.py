@@ -310,5 +310,5 @@ class ShareModel(RuleBasedStateMachine):
             assert self.share.is_shared == (len(self.flights) > 1)
 
 
-ShareModel.TestCase.settings = settings(max_examples=200, deadline=None)
+ShareModel.TestCase.settings = settings(max_examples=2 * settings().max_examples)
 TestShareModel = ShareModel.TestCase
