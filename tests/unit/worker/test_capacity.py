@@ -321,5 +321,5 @@ class ShareModel(RuleBasedStateMachine):
             assert self.share.is_shared == (len(self.flights) + sum(n > 0 for n in self.gone.values()) > 1)
 
 
-ShareModel.TestCase.settings = settings(max_examples=200, deadline=None)
+ShareModel.TestCase.settings = settings(max_examples=2 * settings().max_examples)
 TestShareModel = ShareModel.TestCase
