@@ -31,9 +31,6 @@ class BlockCollector:
         self._limit_bytes = limit_bytes
         self._block = bytearray()
 
-    def __len__(self) -> int:
-        return len(self._block)
-
     @property
     def is_full(self) -> bool:
         """Whether the limit is reached and the end is still not in sight."""

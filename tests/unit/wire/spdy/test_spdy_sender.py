@@ -289,6 +289,20 @@ class TestOtherFrames:
         assert b"".join(session.take_output()) == spdy_peer.settings((4, 0))
 
 
+class TestBatches:
+    def test_no_more_is_framed_in_one_go_than_a_batch(self) -> None:
+        session = Session(opens_odd=True, max_batch_bytes=1000)
+        session.take_output()
+        streams = [session.open_stream(BLOCK, fin=False) for _ in range(3)]
+        for stream in streams:
+            session.send_data(stream, b"x" * 600, True)
+        assert session.is_held
+        assert [frame.stream_id for frame in out(session) if frame.kind == "DATA"] == [1, 3]
+        session.release()
+        assert not session.is_held
+        assert [frame.stream_id for frame in out(session) if frame.kind == "DATA"] == [5]
+
+
 class TestWhatCannotBeSent:
     TOO_LARGE = encode_block({b"x": b"y" * MAX_BLOCK_BYTES})
 
