@@ -108,10 +108,11 @@ class Http1Client(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more. It may still read: a half-closed client gets its reply (RFC 9112, 9.6)."""
         connection = self._connection
+        is_tunnel = connection.situation is Situation.TUNNEL
         connection.receive_eof()
         exchange = self._exchange
         if exchange is not None:
-            if connection.situation is Situation.TUNNEL:
+            if is_tunnel:
                 exchange.receive_end(())
             elif connection.writing is Writing.DUE:
                 self._probe(exchange, 0)
@@ -259,6 +260,9 @@ class Http1Client(asyncio.Protocol):
         self._write(self._connection.send_tunnel(head))
         if not self._is_taking:
             self._take(self._connection.next())
+        if self._connection.is_half_closed and self._exchange is not None:
+            # The client had said so before there was a tunnel whose end that could be.
+            self._exchange.receive_end(())
 
     def send_error(self, error: HttpError, request_id: bytes) -> None:
         head, body = error_reply(error, self._connection.request, request_id)
