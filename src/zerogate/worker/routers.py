@@ -11,6 +11,8 @@ from zerogate.link.endpoint import parse_endpoint
 from zerogate.link.handlers import Fields, StreamHandler
 from zerogate.link.link import Link
 from zerogate.settings import WorkerSettings
+from zerogate.wire.http.join import Join
+from zerogate.wire.http.routes import parse_route
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
@@ -211,16 +213,12 @@ class _JoinReply(StreamHandler):
 
 
 def join_block(settings: WorkerSettings) -> bytes:
-    """The name/value block of a JOIN (protocol.md, Joining)."""
-    fields = {
-        b":method": b"JOIN",
-        b":path": b"/",
-        b":version": b"HTTP/1.1",
-        b":host": b"",
-        b":scheme": b"zmq",
-        b"worker": settings.name.encode("utf-8", "replace"),
-        b"route": "\0".join(settings.route).encode("utf-8", "replace"),
-        b"weight": str(settings.weight).encode(),
-        b"software": f"zerogate/{zerogate.__version__}".encode(),
-    }
-    return encode_block(fields)
+    """The name/value block of a JOIN (protocol.md, Joining). Raises RouteError."""
+    join = Join(
+        settings.name,
+        [parse_route(text) for text in settings.route],
+        settings.weight,
+        f"zerogate/{zerogate.__version__}",
+        settings.strip_prefix,
+    )
+    return encode_block(join.fields())
