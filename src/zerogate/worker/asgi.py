@@ -64,9 +64,9 @@ class AsgiHost(Host):
         except (Exception, SystemExit):
             if call.stage == GONE:
                 # Whatever an application makes of ClientDisconnected or http.disconnect: it is no failure.
-                logger.debug("%s %s ended after its client had left", scope["method"], scope["path"], exc_info=True)
+                logger.debug("%s ended after its client had left", call.label, exc_info=True)
             else:
-                logger.exception("%s %s failed", scope["method"], scope["path"])
+                logger.exception("%s failed", call.label)
                 call.fail()
         finally:
             call.end()

@@ -16,6 +16,7 @@ from zerogate.wire.http.routes import parse_route
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
+from zerogate.worker.printable import printable
 
 logger = logging.getLogger("zerogate.worker")
 
@@ -143,13 +144,13 @@ class RouterLink:
     def on_joined(self, link: Link, fields: Fields) -> None:
         """The router has answered our JOIN."""
         if not fields.get(b":status", b"").startswith(b"200"):
-            reason = fields.get(b"reason", b"it gave no reason").decode("latin-1")
+            reason = printable(fields.get(b"reason", b"it gave no reason"))
             logger.error("router at %s refused this worker: %s", self.name, reason)
             link.close("refused")
             return
         settings = self._routers.settings
         self._joined_at = self._routers.loop.time()
-        self.name = fields.get(b"router", self.name.encode()).decode("latin-1")
+        self.name = printable(fields.get(b"router", self.name.encode()))
         logger.info("%s joined router %s: serves %s", settings.name, self.name, ", ".join(settings.route))
         for text in fields.get(b"routers", b"").decode("latin-1").split("\0"):
             if text:
