@@ -1,30 +1,32 @@
-"""The application that every contender serves: plain ASGI, three replies of known size."""
+"""The application that every contender serves: plain ASGI."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+import replies
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-REPLIES: dict[str, tuple[bytes, bytes]] = {
-    "/": (b"text/plain", b"Hello, world!\n"),
-    "/json": (b"application/json", b'{"message":"Hello, world!","numbers":[1,2,3],"ok":true}\n'),
-    "/32k": (b"application/octet-stream", bytes(range(256)) * 128),
-}
 
-
-def _events(status: int, content_type: bytes, body: bytes) -> tuple[Message, Message]:
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+def _events(reply: replies.Reply) -> tuple[Message, Message]:
+    status, headers, body = reply
     return (
         {"type": "http.response.start", "status": status, "headers": headers},
         {"type": "http.response.body", "body": body},
     )
 
 
+def _fixed(path: str) -> tuple[Message, Message]:
+    reply = replies.reply_to("GET", path, (), b"")
+    assert reply is not None
+    return _events(reply)
+
+
 # Made once: the benchmark is about what stands in front of the application.
-EVENTS = {path: _events(200, *reply) for path, reply in REPLIES.items()}
-NOT_FOUND = _events(404, b"text/plain", b"not found\n")
+FIXED = {path: _fixed(path) for path in replies.FIXED}
+NOT_FOUND = (404, [(b"content-type", b"text/plain"), (b"content-length", b"10")], b"not found\n")
 
 
 async def app(scope: Message, receive: Receive, send: Send) -> None:
@@ -32,9 +34,23 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return
-    start, body = EVENTS.get(scope["path"], NOT_FOUND)
+    method, path = scope["method"], scope["path"]
+    events = FIXED.get(path)
+    if events is None:
+        body = await _body(receive) if method == "POST" else b""
+        events = _events(replies.reply_to(method, path, scope["headers"], body) or NOT_FOUND)
+    start, end = events
     await send(start)
-    await send(body)
+    await send(end)
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+    return body
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -11,6 +11,7 @@ import parts
 from service import Command, Service
 
 TRANSPORTS = ("tcp", "ipc")
+MAX_UPSTREAMS = 2
 
 # How each proxy, and the application behind it, is told where they meet.
 UPSTREAM = {
@@ -38,8 +39,7 @@ http {{
     # A connection lives as long as the client wants: the default closes it after 1000 requests.
     keepalive_requests 1000000000;
     upstream application {{
-        server {upstream};
-        keepalive 128;
+{servers}        keepalive 128;
         keepalive_requests 1000000000;
     }}
     server {{
@@ -47,7 +47,7 @@ http {{
         location / {{
             proxy_pass http://application;
             proxy_http_version 1.1;
-            # The largest reply of the benchmark fits: none goes by way of the disk.
+            # Each reply fits, but for the slow readers': no other goes by way of the disk.
             proxy_buffers 8 16k;
             proxy_set_header Connection "";
             proxy_set_header Host $http_host;
@@ -107,51 +107,60 @@ class Manner:
 
 @dataclass(frozen=True)
 class Site:
-    """Where one contender lives: a directory of its own, two free ports, a path for a socket."""
+    """Where one contender lives: a directory of its own, free ports for HTTP and for what is behind the proxy."""
 
     directory: Path
     http_port: int
-    upstream_port: int
-    upstream_path: Path
+    upstream_ports: tuple[int, ...]
     manner: Manner
 
-    def upstream(self, proxy: str) -> str:
-        """Where proxy and application meet, in the proxy's own words."""
-        return UPSTREAM[proxy, self.manner.transport].format(port=self.upstream_port, path=self.upstream_path)
+    def upstream(self, proxy: str, position: int = 0) -> str:
+        """Where a proxy and a process behind it meet, in the proxy's own words."""
+        port, path = self.upstream_ports[position], self.upstream_path(position)
+        return UPSTREAM[proxy, self.manner.transport].format(port=port, path=path)
+
+    def upstream_path(self, position: int) -> Path:
+        """The Unix socket of a process behind the proxy."""
+        return self.directory / f"app-{position}.sock"
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One row: its name on the command line, its title, what must be installed, and how it is served."""
+    """One row: its name on the command line, its title, what must be installed, and how it is served.
+
+    subject: the row whose figures are divided by this one's, if this is a peer.
+    """
 
     name: str
     title: str
     needs: tuple[parts.Part, ...]
     commands: Callable[[Site], list[Command]]
+    subject: str | None = None
 
 
-def _zerogate(site: Site) -> list[Command]:
+def _zerogate(site: Site, tree: parts.Tree = parts.ZEROGATE, n_workers: int = 1) -> list[Command]:
     endpoint = site.upstream("zerogate")
     router = ("--http", f"127.0.0.1:{site.http_port}", "--bind", endpoint, "--admin", "off", "--access-log", "off")
-    worker = ("app:app", "--connect", endpoint, "--name", "bench")
-    return [
-        Command("router", (sys.executable, "-m", "zerogate", "router", *router)),
-        Command("worker", (sys.executable, "-m", "zerogate", "worker", *worker)),
-    ]
+    zerogate = (sys.executable, "-m", "zerogate")
+    commands = [Command("router", (*zerogate, "router", *router), tree.variables())]
+    for name in _numbered("worker", n_workers):
+        worker = ("app:app", "--connect", endpoint, "--name", name)
+        commands.append(Command(name, (*zerogate, "worker", *worker), tree.variables()))
+    return commands
 
 
-def _nginx(site: Site) -> list[Command]:
+def _nginx(site: Site, n_workers: int = 1) -> list[Command]:
     config = site.directory / "nginx.conf"
     config.write_text(
         NGINX_CONFIG.format(
             directory=site.directory,
-            upstream=site.upstream("nginx"),
+            servers="".join(f"        server {site.upstream('nginx', n)};\n" for n in range(n_workers)),
             http_port=site.http_port,
             forwarding=NGINX_FORWARDING if site.manner.forwards else "",
         )
     )
     argv = (parts.NGINX.path(), "-p", str(site.directory), "-c", str(config), "-e", "stderr")
-    return [Command("nginx", argv), _uvicorn_behind_proxy(site)]
+    return [Command("nginx", argv), *_uvicorns_behind_proxy(site, n_workers)]
 
 
 def _haproxy(site: Site) -> list[Command]:
@@ -163,49 +172,73 @@ def _haproxy(site: Site) -> list[Command]:
             forwarding=HAPROXY_FORWARDING if site.manner.forwards else "",
         )
     )
-    return [Command("haproxy", (parts.HAPROXY.path(), "-db", "-f", str(config))), _uvicorn_behind_proxy(site)]
+    return [Command("haproxy", (parts.HAPROXY.path(), "-db", "-f", str(config))), *_uvicorns_behind_proxy(site, 1)]
 
 
 def _uvicorn_alone(site: Site) -> list[Command]:
-    return [_uvicorn("--host", "127.0.0.1", "--port", str(site.http_port), "--no-proxy-headers")]
+    return [_uvicorn("uvicorn", "--host", "127.0.0.1", "--port", str(site.http_port), "--no-proxy-headers")]
 
 
-def _uvicorn_behind_proxy(site: Site) -> Command:
-    where = {
-        "tcp": ("--host", "127.0.0.1", "--port", str(site.upstream_port)),
-        "ipc": ("--uds", str(site.upstream_path)),
-    }[site.manner.transport]
+def _uvicorns_behind_proxy(site: Site, n_workers: int) -> list[Command]:
     reads = ("--proxy-headers", "--forwarded-allow-ips", "*") if site.manner.forwards else ("--no-proxy-headers",)
-    # The proxy decides when an idle connection between them ends, or a request could meet a closed one.
-    return _uvicorn(*where, *reads, "--timeout-keep-alive", "300")
+    commands = []
+    for position, name in enumerate(_numbered("uvicorn", n_workers)):
+        where = {
+            "tcp": ("--host", "127.0.0.1", "--port", str(site.upstream_ports[position])),
+            "ipc": ("--uds", str(site.upstream_path(position))),
+        }[site.manner.transport]
+        # The proxy decides when an idle connection between them ends, or a request could meet a closed one.
+        commands.append(_uvicorn(name, *where, *reads, "--timeout-keep-alive", "300"))
+    return commands
 
 
-def _uvicorn(*options: str) -> Command:
+def _uvicorn(name: str, *options: str) -> Command:
     fixed = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
-    return Command("uvicorn", (sys.executable, "-m", "uvicorn", "app:app", *fixed, *options))
+    return Command(name, (sys.executable, "-m", "uvicorn", "app:app", *fixed, *options))
+
+
+def _granian(site: Site) -> list[Command]:
+    serves = ("--interface", "asgi", "--http", "1", "--no-ws", "--workers", "1", "--loop", "uvloop")
+    where = ("--host", "127.0.0.1", "--port", str(site.http_port), "--log-level", "warning")
+    return [Command("granian", (sys.executable, "-m", "granian", *serves, *where, "app:app"))]
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [name] if count == 1 else [f"{name}-{n}" for n in range(1, count + 1)]
 
 
 SUBJECT = "zerogate"
+SUBJECT_2 = "zerogate-2"
 
 CONTENDERS = {
     contender.name: contender
     for contender in (
         Contender(SUBJECT, "zerogate", (parts.ZEROGATE,), _zerogate),
-        Contender("nginx", "nginx + uvicorn", (parts.NGINX, *parts.UVICORN), _nginx),
-        Contender("haproxy", "HAProxy + uvicorn", (parts.HAPROXY, *parts.UVICORN), _haproxy),
-        Contender("uvicorn", "uvicorn alone", parts.UVICORN, _uvicorn_alone),
+        Contender("nginx", "nginx + uvicorn", (parts.NGINX, *parts.UVICORN), _nginx, SUBJECT),
+        Contender("haproxy", "HAProxy + uvicorn", (parts.HAPROXY, *parts.UVICORN), _haproxy, SUBJECT),
+        Contender("uvicorn", "uvicorn alone", parts.UVICORN, _uvicorn_alone, SUBJECT),
+        Contender("granian", "granian alone", parts.GRANIAN, _granian, SUBJECT),
+        Contender(SUBJECT_2, "zerogate, 2 workers", (parts.ZEROGATE,), lambda site: _zerogate(site, n_workers=2)),
+        Contender(
+            "nginx-2", "nginx + 2 uvicorn", (parts.NGINX, *parts.UVICORN), lambda site: _nginx(site, 2), SUBJECT_2
+        ),
     )
 }
 
 
+def baseline(tree: parts.Tree) -> Contender:
+    """The row of another zerogate, to see what a change costs or saves."""
+    return Contender(tree.name, "zerogate baseline", (tree,), lambda site: _zerogate(site, tree), SUBJECT)
+
+
 def services(contenders: Sequence[Contender], directory: Path, manner: Manner) -> list[Service]:
     """Lay out every contender in a directory of its own and on ports of its own; nothing is started yet."""
-    ports = iter(_free_ports(2 * len(contenders)))
+    ports = iter(_free_ports((1 + MAX_UPSTREAMS) * len(contenders)))
     made = []
     for contender in contenders:
         home = directory / contender.name
         home.mkdir()
-        site = Site(home, next(ports), next(ports), home / "app.sock", manner)
+        site = Site(home, next(ports), tuple(next(ports) for _ in range(MAX_UPSTREAMS)), manner)
         made.append(Service(contender.name, site.http_port, contender.commands(site), home))
     return made
 

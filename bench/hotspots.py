@@ -1,7 +1,6 @@
 """Where the CPU goes: profile every process of a contender under load: `python bench/hotspots.py` (see README.md)."""
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,15 +10,20 @@ from pathlib import Path
 import contenders
 import load
 import parts
-from app import REPLIES
 from contenders import CONTENDERS, SUBJECT, Manner
+from crew import Crew
 from failure import BenchError, exit_code_of
 from profilers import PROFILERS, Hotspot, Profiler
-from report import Table
+from replies import FIXED
 from service import Service, running
+from table import Table
+from traffic import DEFAULT_SEED, KINDS, MAIN, Traffic, prepare
 
 # Profilers take a moment to attach: the load outlasts them.
 EXTRA_LOAD_S = 2
+
+# wrk is started by hand here, and alone.
+WITHOUT_SLOW = [name for name, kind in KINDS.items() if not kind.n_slow]
 
 DESCRIPTION = """\
 Run one contender under load, record a CPU profile of each of its processes at the same time, and print the ten
@@ -37,6 +41,7 @@ class Options:
     profiler: str
     seconds: int
     clients: int
+    traffic: str
     path: str
     transport: str
 
@@ -51,7 +56,13 @@ def parser() -> argparse.ArgumentParser:
     add("--profiler", choices=PROFILERS, default="py-spy", help="with what (default py-spy)")
     add("--seconds", type=int, default=5, metavar="S", help="how long (default 5)")
     add("--clients", type=int, default=64, metavar="N", help="connections at once (default 64)")
-    add("--path", choices=REPLIES, default="/", help="which reply: hello, a small JSON, or 32 KiB (default /)")
+    add("--traffic", choices=WITHOUT_SLOW, default=MAIN, help=f"what the clients ask for (default {MAIN})")
+    add(
+        "--path",
+        choices=FIXED,
+        default="/",
+        help="what 'same' asks for: hello, JSON, 32 KiB or 1 MiB (default /)",
+    )
     add("--transport", choices=contenders.TRANSPORTS, default="tcp", help="between proxy and application (default tcp)")
     return made
 
@@ -67,56 +78,28 @@ def profile(options: Options) -> None:
         # nginx started by root works as nobody, who must get at the sockets here.
         directory.chmod(0o755)
         (service,) = contenders.services([contender], directory, Manner(options.transport, forwards=True))
-        with running([service], options.path, REPLIES[options.path][1]):
-            load.run_wrk(service.port, options.path, options.clients, EXTRA_LOAD_S)
-            for title, hotspots in record(service, profiler, options, directory):
+        traffic = prepare(KINDS[options.traffic], DEFAULT_SEED, options.path, directory)
+        with running([service], traffic.samples):
+            load.run({service.name: service.port}, traffic, options.clients, EXTRA_LOAD_S)
+            for title, hotspots in record(service, profiler, traffic, options, directory):
                 print(table(title, hotspots).as_text() if hotspots else f"{title}: idle", end="\n\n")
 
 
 def record(
-    service: Service, profiler: Profiler, options: Options, directory: Path
+    service: Service, profiler: Profiler, traffic: Traffic, options: Options, directory: Path
 ) -> list[tuple[str, Sequence[Hotspot]]]:
     """Profile every process at once under load. Raises BenchError if a profiler or a request fails."""
     processes = [(f"{name} {pid}", pid) for name, pids in service.pids().items() for pid in pids]
     recordings = {title: directory / f"{pid}.profile" for title, pid in processes}
     seconds = options.seconds + EXTRA_LOAD_S
     with Crew() as crew:
-        crew.start("wrk", load.wrk_argv(service.port, options.path, options.clients, seconds))
+        crew.start("wrk", load.wrk_argv(service.port, traffic, options.clients, seconds))
         for title, pid in processes:
             crew.start(title, [profiler.part.path(), *profiler.argv(pid, options.seconds, recordings[title])])
         for title in recordings:
             crew.finish(title)
-        load.parse(crew.finish("wrk"))
+        load.parse(service.name, crew.finish("wrk"))
     return [(title, profiler.read(recording)) for title, recording in recordings.items()]
-
-
-class Crew:
-    """Processes at work side by side; those that still run at the end of the block are stopped."""
-
-    def __init__(self) -> None:
-        self._processes: dict[str, subprocess.Popen[str]] = {}
-
-    def __enter__(self) -> "Crew":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._processes.values():
-            process.terminate()
-        for process in self._processes.values():
-            process.communicate()
-
-    def start(self, name: str, argv: Sequence[str]) -> None:
-        """Start a process under a name."""
-        self._processes[name] = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def finish(self, name: str) -> str:
-        """Wait for a process and return what it said on stdout. Raises BenchError if it failed."""
-        process = self._processes[name]
-        said, problem = process.communicate()
-        if process.returncode != 0:
-            first_line = (problem.strip() or said.strip()).partition("\n")[0]
-            raise BenchError(f"{name}: {process.args!r} failed with exit code {process.returncode}: {first_line}")
-        return said
 
 
 def table(title: str, hotspots: Sequence[Hotspot]) -> Table:

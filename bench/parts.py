@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from failure import BenchError
+from surroundings import surroundings
 
 # Debian keeps servers, and a virtual environment its programs, in directories that are not on everybody's PATH.
 SEARCH_PATH = os.pathsep.join(
@@ -70,7 +72,53 @@ class Module:
             return "source tree, not installed"
 
 
-Part = Program | Module
+@dataclass(frozen=True)
+class Tree:
+    """zerogate itself: the one that this Python imports or, with a `root`, the one in another source tree."""
+
+    name: str
+    root: Path | None
+    how_to_get: str
+
+    def variables(self) -> dict[str, str]:
+        """What makes a process import this zerogate and no other."""
+        if self.root is None:
+            return {}
+        paths = (str(self._package().parent), os.environ.get("PYTHONPATH", ""))
+        return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+    def is_here(self) -> bool:
+        """Whether it can be run."""
+        return (self._package() / "__main__.py").is_file()
+
+    def version(self) -> str:
+        """What it says of itself and, where its files are kept by git, which commit they are of."""
+        said = subprocess.run(
+            [sys.executable, "-m", "zerogate", "--version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=surroundings(self.variables()),
+        ).stdout
+        own = said.strip().removeprefix("zerogate, version ") or "unknown"
+        commit = self._git("describe", "--always", "--dirty") if self._git("ls-files", "__main__.py") else ""
+        return f"{own}, commit {commit}" if commit else own
+
+    def _package(self) -> Path:
+        if self.root is not None:
+            return self.root.resolve() / "src" / "zerogate"
+        spec = importlib.util.find_spec("zerogate")
+        return Path(spec.origin).parent if spec is not None and spec.origin else Path("nowhere")
+
+    def _git(self, *arguments: str) -> str:
+        """What git says about the directory; nothing if it knows nothing, or is not installed."""
+        if shutil.which("git") is None:
+            return ""
+        argv = ("git", "-C", str(self._package()), *arguments)
+        return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+
+
+Part = Program | Module | Tree
 
 WRK = Program("wrk", "--version", "apt install wrk")
 NGINX = Program("nginx", "-v", "apt install nginx-light")
@@ -80,8 +128,15 @@ PERF = Program("perf", "--version", "apt install linux-perf")
 
 _PIP = f"{sys.executable} -m pip install"
 PY_SPY = Program("py-spy", "--version", f"{_PIP} py-spy")
-ZEROGATE = Module("zerogate", "zerogate.__main__", f"{_PIP} -e . (at the root of the project)")
-UVICORN = tuple(Module(name, name, f"{_PIP} 'uvicorn[standard]'") for name in ("uvicorn", "uvloop", "httptools"))
+ZEROGATE = Tree("zerogate", None, f"{_PIP} -e . (at the root of the project)")
+_UVLOOP = Module("uvloop", "uvloop", f"{_PIP} uvloop")
+UVICORN = (*(Module(name, name, f"{_PIP} 'uvicorn[standard]'") for name in ("uvicorn", "httptools")), _UVLOOP)
+GRANIAN = (Module("granian", "granian", f"{_PIP} granian"), _UVLOOP)
+
+
+def baseline(root: Path) -> Tree:
+    """The zerogate of another source tree."""
+    return Tree("zerogate-baseline", root, f"there is no src/zerogate in {root}: --baseline wants a source tree's root")
 
 
 def missing(parts: Iterable[Part]) -> list[str]:

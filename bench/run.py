@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,21 +13,25 @@ import environment
 import measure
 import parts
 import report
-from app import REPLIES
 from contenders import CONTENDERS, Contender, Manner
 from failure import BenchError, exit_code_of
+from replies import FIXED
 from service import running
+from traffic import DEFAULT_SEED, KINDS, Kind, Traffic, prepare
 
 DESCRIPTION = """\
-Measure zerogate (router and one worker) side by side with nginx + uvicorn, HAProxy + uvicorn and uvicorn alone:
-the same ASGI application behind each, on loopback, in interleaved rounds. Nothing is installed; what is missing is
-named with the command that gets it. Any failed request makes the run fail.
+Measure zerogate (router and workers) side by side with nginx and HAProxy in front of uvicorn, and with uvicorn and
+Granian alone: the same ASGI application behind each, on loopback, in interleaved rounds, under traffic of several
+kinds. Nothing is installed; what is missing is named with the command that gets it. Any failed request makes the run
+fail.
 """
 
 EPILOG = """\
 examples:
-  python bench/run.py                                             everything, about five minutes
-  python bench/run.py --rounds 1 --seconds 1 --skip zerogate      a quick look at the peers
+  python bench/run.py                                           everything, a quarter of an hour
+  python bench/run.py --traffic varied --clients 64             the main figure, two minutes
+  taskset -c 1 python bench/run.py --traffic varied,same --clients 64 --only zerogate --baseline ../before --together
+                                                                what a change costs or saves, a minute
   python bench/run.py --json bench/results/now.json --markdown bench/RESULTS.md
 """
 
@@ -44,9 +48,13 @@ class Options:
     clients: tuple[int, ...]
     only: tuple[str, ...]
     skip: tuple[str, ...]
+    traffic: list[str]
+    seed: int
     path: str
     transport: str
     forward: str
+    baseline: Path | None
+    together: bool
     json: Path | None
     markdown: Path | None
 
@@ -56,14 +64,22 @@ class Options:
 
     def settings(self) -> str:
         """What was measured, in words."""
+        manner = "all contenders at once" if self.together else "one contender at a time"
         return (
-            f"{self.rounds} rounds, {self.seconds} s for each point, path {self.path}, "
+            f"{self.rounds} rounds, {self.seconds} s for each point, {manner}, seed {self.seed}, path {self.path}, "
             f"{self.transport} between proxy and application, peers forward {self.forward}"
         )
 
+    def kinds(self) -> list[Kind]:
+        """The chosen kinds of traffic, in the table's order: what matters most comes first."""
+        return [kind for name, kind in KINDS.items() if name in (self.traffic or KINDS)]
+
     def rows(self) -> list[Contender]:
-        """The chosen contenders, in the table's order."""
-        return [row for name, row in CONTENDERS.items() if name in (self.only or CONTENDERS) and name not in self.skip]
+        """The chosen contenders, in the table's order; the baseline beside what it is compared with."""
+        rows = [row for name, row in CONTENDERS.items() if name in (self.only or CONTENDERS) and name not in self.skip]
+        if self.baseline is not None:
+            rows.insert(1, contenders.baseline(parts.baseline(self.baseline)))
+        return rows
 
 
 def positive(text: str) -> int:
@@ -79,12 +95,16 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(sorted({positive(each) for each in text.split(",")}))
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Names of contenders, with commas between."""
-    chosen = tuple(text.split(","))
-    if unknown := [name for name in chosen if name not in CONTENDERS]:
-        raise argparse.ArgumentTypeError(f"no contender {', '.join(unknown)}: there are {', '.join(CONTENDERS)}")
-    return chosen
+def chosen_from(table: Mapping[str, object], what: str) -> Callable[[str], tuple[str, ...]]:
+    """What reads names of a table's rows, with commas between."""
+
+    def names(text: str) -> tuple[str, ...]:
+        chosen = tuple(text.split(","))
+        if unknown := [name for name in chosen if name not in table]:
+            raise argparse.ArgumentTypeError(f"no {what} {', '.join(unknown)}: there are {', '.join(table)}")
+        return chosen
+
+    return names
 
 
 def parser() -> argparse.ArgumentParser:
@@ -97,12 +117,39 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("--rounds", type=positive, default=5, metavar="N", help="rounds over all points (default 5)")
-    add("--seconds", type=positive, default=4, metavar="S", help="seconds of load for each point (default 4)")
+    add("--seconds", type=positive, default=2, metavar="S", help="seconds of load for each point (default 2)")
     add("--warm-up", type=positive, default=2, metavar="S", help="seconds of load for each contender first (default 2)")
     add("--clients", type=numbers, default=(1, 8, 64), metavar="N,...", help="connections at once (default 1,8,64)")
-    add("--only", type=names, default=(), metavar="NAME,...", help=f"only these of {', '.join(CONTENDERS)}")
-    add("--skip", type=names, default=(), metavar="NAME,...", help="all but these")
-    add("--path", choices=REPLIES, default="/", help="which reply: hello, a small JSON, or 32 KiB (default /)")
+    rows = chosen_from(CONTENDERS, "contender")
+    add("--only", type=rows, default=(), metavar="NAME,...", help=f"only these of {', '.join(CONTENDERS)}")
+    add("--skip", type=rows, default=(), metavar="NAME,...", help="all but these")
+    add(
+        "--traffic",
+        type=chosen_from(KINDS, "traffic"),
+        action="extend",
+        default=[],
+        metavar="NAME,...",
+        help=f"only these of {', '.join(KINDS)}; repeatable",
+    )
+    add("--seed", type=int, default=DEFAULT_SEED, metavar="N", help=f"of the requests' dice (default {DEFAULT_SEED})")
+    add(
+        "--path",
+        choices=FIXED,
+        default="/",
+        help="what 'same' asks for: hello, JSON, 32 KiB or 1 MiB (default /)",
+    )
+    add(
+        "--baseline",
+        type=Path,
+        metavar="DIR",
+        help="also measure the zerogate of the source tree DIR, as one more contender in the same rounds",
+    )
+    add(
+        "--together",
+        action="store_true",
+        help="measure all contenders at the same time, each with its own load: noise hits all alike, so the ratios of "
+        "CPU repeat best, most of all on one core; the other figures then say little",
+    )
     add(
         "--transport",
         choices=contenders.TRANSPORTS,
@@ -127,7 +174,7 @@ def run(options: Options, arguments: Sequence[str]) -> None:
     used = [part for row in rows for part in row.needs]
     refuse_if_missing(options, used)
     where = {"settings": options.settings(), **environment.describe("bench/run.py", arguments, used)}
-    results = report.Results(collect(options, rows), rows)
+    results = report.Results(collect(options, rows), options.kinds(), rows)
     print(report.as_text(results, where))
     if options.json:
         write(options.json, json.dumps({"environment": where, **results.as_json()}, indent=1) + "\n")
@@ -144,26 +191,39 @@ def refuse_if_missing(options: Options, used: Sequence[parts.Part]) -> None:
 
 
 def collect(options: Options, rows: Sequence[Contender]) -> list[measure.Point]:
-    """Start everything, warm it up, and measure every point; all processes are gone when this returns or raises."""
-    points = []
-    total = options.rounds * len(options.clients) * len(rows)
-    with tempfile.TemporaryDirectory(prefix="zerogate-bench-") as name:
-        directory = Path(name)
-        # nginx started by root works as nobody, who must get at the sockets here.
-        directory.chmod(0o755)
-        by_name = {each.name: each for each in contenders.services(rows, directory, options.manner())}
-        with running([*by_name.values()], options.path, REPLIES[options.path][1]):
-            for each in by_name.values():
-                progress(f"warming up {each.name}")
-                measure.measure(each, options.path, max(options.clients), options.warm_up, round_=0)
-            for round_, clients, which in measure.schedule([*by_name], options.clients, options.rounds):
-                point = measure.measure(by_name[which], options.path, clients, options.seconds, round_)
-                points.append(point)
+    """Every point of every kind of traffic; all processes are gone when this returns or raises."""
+    points: list[measure.Point] = []
+    for kind in options.kinds():
+        with tempfile.TemporaryDirectory(prefix="zerogate-bench-") as name:
+            directory = Path(name)
+            # nginx started by root works as nobody, who must get at the sockets here.
+            directory.chmod(0o755)
+            traffic = prepare(kind, options.seed, options.path, directory)
+            points += collect_kind(options, rows, traffic, directory)
+    return points
+
+
+def collect_kind(
+    options: Options, rows: Sequence[Contender], traffic: Traffic, directory: Path
+) -> Iterator[measure.Point]:
+    """Start everything, warm it up, and measure every point under one kind of traffic."""
+    counts = traffic.kind.clients or options.clients
+    total = options.rounds * len(counts) * len(rows)
+    by_name = {each.name: each for each in contenders.services(rows, directory, options.manner())}
+    with running([*by_name.values()], traffic.samples):
+        for each in by_name.values():
+            progress(f"{traffic.kind.name}: warming up {each.name}")
+            measure.measure([each], traffic, max(counts), options.warm_up, round_=0)
+        n_done = 0
+        for round_, clients, group in measure.schedule([*by_name], counts, options.rounds, options.together):
+            services = [by_name[name] for name in group]
+            for point in measure.measure(services, traffic, clients, options.seconds, round_):
+                n_done += 1
                 progress(
-                    f"[{len(points)}/{total}] round {round_}, {clients} clients, {which}: "
+                    f"{traffic.kind.name} [{n_done}/{total}] round {round_}, {clients} clients, {point.contender}: "
                     f"{point.requests_per_s:,.0f} requests/s, {point.cpu_us_per_request:.1f} µs CPU/request"
                 )
-    return points
+                yield point
 
 
 def progress(line: str) -> None:

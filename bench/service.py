@@ -1,37 +1,36 @@
 """The processes of one contender: started, waited for, counted and stopped."""
 
-import http.client
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import probe
 import usage
 from failure import INTERRUPTS, BenchError
+from request import Request
+from surroundings import surroundings
 
 HERE = Path(__file__).resolve().parent
 
 READY_TIMEOUT_S = 20.0
-PROBE_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.02
 LOG_TAIL_LINES = 15
 
-# Settings from the outside that would change what is measured.
-FOREIGN_SETTINGS = ("ZEROGATE_", "UVICORN_", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS")
-
 
 @dataclass(frozen=True)
 class Command:
-    """One process to start, by the name that logs and reports give it."""
+    """One process to start, by the name that logs and reports give it; `environment` is set on top of our own."""
 
     name: str
     argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Service:
@@ -49,23 +48,22 @@ class Service:
 
     def start(self) -> None:
         """Start every process, in any order that the table gives: they wait for each other by themselves."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN_SETTINGS)}
         for command in self._commands:
             with self._log(command.name).open("wb") as log:
                 self._processes[command.name] = subprocess.Popen(
                     command.argv,
                     cwd=HERE,
-                    env=environment,
+                    env=surroundings(command.environment),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
 
-    def wait_ready(self, path: str, body: bytes) -> None:
-        """Return once `path` is answered as it should be. Raises BenchError if that does not come about."""
+    def wait_ready(self, samples: Sequence[Request]) -> None:
+        """Return once every sample is answered as it should be. Raises BenchError if that does not come about."""
         deadline = time.monotonic() + READY_TIMEOUT_S
-        while (problem := probe(self.port, path, body)) is not None:
+        while (problem := probe.problem(self.port, samples)) is not None:
             self.check_alive()
             if time.monotonic() > deadline:
                 raise BenchError(f"{self.name} is not ready after {READY_TIMEOUT_S:.0f} s: {problem}\n{self.logs()}")
@@ -115,13 +113,13 @@ class Service:
 
 
 @contextmanager
-def running(services: Sequence[Service], path: str, body: bytes) -> Iterator[None]:
+def running(services: Sequence[Service], samples: Sequence[Request]) -> Iterator[None]:
     """Start the services and wait until all are ready; stop every process however the block ends."""
     try:
         for service in services:
             service.start()
         for service in services:
-            service.wait_ready(path, body)
+            service.wait_ready(samples)
         yield
     finally:
         # An impatient second Ctrl-C must not leave a process behind: it is heard when all are gone.
@@ -131,24 +129,3 @@ def running(services: Sequence[Service], path: str, body: bytes) -> Iterator[Non
         for service in services:
             service.reap()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
-
-
-def probe(port: int, path: str, body: bytes) -> str | None:
-    """Ask for `path` twice over one connection; None if both replies are as they should be, or what is wrong."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT_S)
-    try:
-        for _ in range(2):
-            connection.request("GET", path)
-            reply = connection.getresponse()
-            received = reply.read()
-            if reply.status != 200 or received != body:
-                return f"GET {path}: status {reply.status}, {len(received)} of {len(body)} bytes, {received[:80]!r}"
-            if reply.getheader("content-length") != str(len(body)):
-                return f"GET {path}: the reply has no content-length"
-            if reply.will_close:
-                return f"GET {path}: the connection is not kept alive"
-    except (OSError, http.client.HTTPException) as problem:
-        return f"GET {path}: {problem!r}"
-    finally:
-        connection.close()
-    return None

@@ -1,21 +1,29 @@
-"""What a RequestReader makes of some input, in a form that two readings can be compared by."""
+"""What a Connection makes of some input, in a form that two of them can be compared by.
+
+Every request gets its reply as soon as it is complete, so that the next one is read.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from zerogate.errors import HttpError
-from zerogate.wire.http1 import HttpLimits, KnownHeads, RequestEnd, RequestHead, RequestReader
+from zerogate.wire.http.errors import HttpError
+from zerogate.wire.http.reply import ReplyHead
+from zerogate.wire.http.request import RequestEnd, RequestHead
+from zerogate.wire.http1 import Connection, HttpLimits, KnownHeads, Reading, Situation, Writing
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+OK = ReplyHead.of(200, [(b"content-length", b"0")])
+SWITCHING = ReplyHead.of(101, [])
 
-class Reading(NamedTuple):
+
+class Read(NamedTuple):
     """events: heads, bodies (adjacent pieces joined) and ends, in order."""
 
     events: list[RequestHead | bytes | RequestEnd]
     error: HttpError | None
-    reader: RequestReader
+    connection: Connection
 
     @property
     def heads(self) -> list[RequestHead]:
@@ -50,6 +58,10 @@ class Reading(NamedTuple):
         return complete
 
     @property
+    def is_idle(self) -> bool:
+        return self.connection.situation is Situation.REQUEST
+
+    @property
     def outcome(self) -> tuple[object, ...]:
         """All that must not depend on how the input was cut."""
         error = self.error and (self.error.status, self.error.code, self.error.reason)
@@ -61,33 +73,53 @@ def head_values(head: RequestHead) -> dict[str, object]:
     return values | {"fields": tuple(head.fields)}
 
 
+def replied(connection: Connection) -> list[RequestHead | bytes | RequestEnd]:
+    """The reply to the request in progress, if it is complete; and what comes up then."""
+    if connection.writing is not Writing.DUE:
+        return []
+    if connection.reading is Reading.TUNNEL:
+        connection.send_tunnel(SWITCHING)
+        return connection.next()
+    if connection.reading is Reading.BODY or connection.situation is Situation.REFUSE:
+        return []
+    connection.send_whole(OK, b"", date=b"", close=False)
+    return connection.next()
+
+
 def read(
     parts: Iterable[bytes],
     limits: HttpLimits | None = None,
     *,
     eof: bool = False,
     known: KnownHeads | None = None,
-) -> Reading:
-    reader = RequestReader(limits or HttpLimits(), known)
+) -> Read:
+    connection = Connection(limits or HttpLimits(), known)
     events: list[RequestHead | bytes | RequestEnd] = []
     for part in parts:
-        for event in reader.receive(part):
-            assert event != b""
-            if isinstance(event, bytes) and events and isinstance(events[-1], bytes):
-                events[-1] += event
-            else:
-                events.append(event)
+        new = connection.receive(part)
+        while new:
+            assert sum(isinstance(event, RequestHead) for event in new) <= 1
+            for event in new:
+                assert event != b""
+                if isinstance(event, bytes) and events and isinstance(events[-1], bytes):
+                    events[-1] += event
+                else:
+                    events.append(event)
+            new = replied(connection)
     if eof:
-        reader.eof()
-    return Reading(events, reader.error, reader)
+        connection.receive_eof()
+    return Read(events, connection.error, connection)
 
 
 def octets(data: bytes) -> list[bytes]:
     return [data[index : index + 1] for index in range(len(data))]
 
 
-def states_of(reader: RequestReader) -> tuple[bool, bool, bool]:
-    return reader.is_idle, reader.in_head, reader.in_body
+def cuts(raw: bytes) -> Iterable[int]:
+    """Where to cut it in two: everywhere; what is long, where it begins and where it ends."""
+    if len(raw) <= 300:
+        return range(len(raw))
+    return [*range(16), *range(len(raw) - 16, len(raw))]
 
 
 def with_fields(fields: bytes, method: bytes = b"GET", version: bytes = b"HTTP/1.1") -> bytes:
@@ -108,7 +140,7 @@ def refusal(raw: bytes, limits: HttpLimits | None = None) -> tuple[int, str]:
     assert reading.error is not None
     assert reading.complete == []
     assert reading.outcome == read(octets(raw), limits).outcome
-    for place in range(min(len(raw), 300)):
+    for place in cuts(raw):
         assert reading.outcome == read([raw[:place], raw[place:]], limits).outcome
-    assert reading.reader.receive(with_fields(b"")) == []
+    assert reading.connection.receive(with_fields(b"")) == []
     return reading.error.status, reading.error.code

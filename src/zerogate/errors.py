@@ -1,4 +1,4 @@
-"""What can go wrong, as data: whose fault it is, what the client is told, and why, in words for people."""
+"""What can go wrong, and why, in words for people. What a client is told of it: wire/http/errors.py."""
 
 
 class ZerogateError(Exception):
@@ -35,12 +35,3 @@ class SpdyError(WireError):
 
 class ReplyError(WireError):
     """A worker's reply is not valid HTTP, or not of the length it announced. The worker's fault."""
-
-
-class HttpError(ZerogateError):
-    """What a client is told instead of a reply: `status` and the `zerogate-error` field's `code`."""
-
-    def __init__(self, status: int, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.code = code

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.http1_events import Reading, octets, read
+from tests.http1_events import Read, octets, read
 
 GOOD = b"GET /good HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -26,7 +26,7 @@ def expand(text: str) -> bytes:
     ).encode("latin-1")
 
 
-def judge(case: dict[str, Any], reading: Reading, before: int) -> None:
+def judge(case: dict[str, Any], reading: Read, before: int) -> None:
     """`before`: how many good requests came first."""
     complete = reading.complete
     targets = [head.target for head in complete]
@@ -37,7 +37,7 @@ def judge(case: dict[str, Any], reading: Reading, before: int) -> None:
     most = case.get("max_app_requests", 1)
     assert most is None or served <= most
     if reading.error is not None:
-        assert not reading.reader.receive(GOOD)
+        assert not reading.connection.receive(GOOD)
     if expect == "ok":
         assert reading.error is None or reading.error.status in case["status_in"]
         assert reading.error is not None or most is None or served == most

@@ -110,6 +110,26 @@ def test_a_router_that_dies_gives_its_share_back() -> None:
         assert alive.stats()["disconnects"] == 4
 
 
+def test_a_router_that_is_replaced_has_all_of_it_again() -> None:
+    """The successor listens on the same ports before the old one goes: again and again, the capacity is whole."""
+    site = ChaosSite()
+    try:
+        router = site.chaos_router()
+        site.chaos_worker("kept", "--concurrency", str(CAPACITY))
+        for _ in range(3):
+            successor = site.chaos_router()
+            assert router.terminate() == 0
+            router = successor
+            wait_for(lambda: [worker["capacity"] for worker in site.status()["workers"]] == [CAPACITY], "all of it", 5)
+        # As many run at once, by the application's own account.
+        with Load(site.http_port, [Clients(get, 2 * CAPACITY)], query="?sleep=0.01") as load:
+            load.wait_ok(100)
+        assert load.report.is_clean, load.report
+        assert site.stats()["peak"] == CAPACITY
+    finally:
+        site.close()
+
+
 def test_a_draining_worker_leaves_every_router() -> None:
     with make_fleet(CAPACITY) as fleet, contextlib.ExitStack() as stack:
         for site in fleet.sites:

@@ -17,7 +17,7 @@ def test_a_link_that_has_served_is_gone_when_it_is_closed() -> None:
 async def _serve_once_and_end() -> None:
     router = Router(RouterSettings(http=("127.0.0.1:0",), bind=("tcp://127.0.0.1:0",), admin="off", access_log="off"))
     await router.start()
-    http_port, link_port = router.http_listeners[0].port, router.link_listeners[0].port
+    http_port, link_port = router.listeners.http[0].port, router.listeners.links[0].port
 
     def serve_once() -> "weakref.ref[object]":
         with (
@@ -25,7 +25,7 @@ async def _serve_once_and_end() -> None:
             socket.create_connection(("127.0.0.1", http_port)) as client,
         ):
             client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-            link = weakref.ref(next(iter(router.links)))
+            link = weakref.ref(next(iter(router.links.workers)))
             worker.reply(worker.next_request().stream, body=b"served")
             client.settimeout(5)
             assert client.recv(65536).endswith(b"served")
@@ -35,7 +35,7 @@ async def _serve_once_and_end() -> None:
     try:
         link = await asyncio.to_thread(serve_once)
         async with asyncio.timeout(5):
-            while router.links:
+            while router.links.workers:
                 await asyncio.sleep(0.01)
             # The event loop may still be about to call what ended it.
             while link() is not None:

@@ -2,8 +2,8 @@
 
 import zerogate
 from zerogate.console import say
-from zerogate.router.routes import Route, parse_route
 from zerogate.settings import ListenSettings, ServeSettings, WorkerSettings
+from zerogate.wire.http.routes import Route, parse_route
 
 
 def greet(what: str, *lines: str) -> None:

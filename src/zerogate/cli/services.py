@@ -19,9 +19,10 @@ def make_router(settings: RouterSettings) -> Service:
 
 
 def make_worker(settings: WorkerSettings, application: Any) -> Service:
-    from zerogate.worker.service import WorkerService
+    from zerogate.worker.asgi import AsgiHost
+    from zerogate.worker.service import Worker
 
-    return WorkerService(settings, application)
+    return Worker(settings, AsgiHost(application, lifespan=settings.lifespan, root_path=settings.root_path))
 
 
 def reopen_log(router: Service) -> None:
@@ -29,7 +30,7 @@ def reopen_log(router: Service) -> None:
     from zerogate.router.service import Router
 
     assert isinstance(router, Router)
-    router.frontend.reopen_log()
+    router.reopen_log()
 
 
 def worker_children(arguments: list[str], settings: WorkerSettings, stage: int = 0) -> list[Child]:
@@ -60,9 +61,9 @@ def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
 
 def check_join(settings: WorkerSettings) -> None:
     """Find out here, not at the router, that no router could take this worker's JOIN. Raises UsageError."""
-    from zerogate.router.join import parse_join
+    from zerogate.wire.http.join import parse_join
     from zerogate.wire.spdy.headers import decode_block
-    from zerogate.worker.router_link import join_block
+    from zerogate.worker.routers import join_block
 
     try:
         parse_join(decode_block(join_block(settings)), max_routes=sys.maxsize)

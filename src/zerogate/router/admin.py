@@ -1,61 +1,114 @@
-"""The admin port: `/status` (JSON) and `/healthz`, for this machine's people and scripts."""
+"""The admin port: `/status` (JSON) and `/healthz`, for this machine's people and scripts.
 
-import asyncio
+It is served as every request is, by the clients of a desk of its own; only that the router answers by itself.
+
+A page on the Internet may have its own name point to 127.0.0.1, and then read this port through the browser of whoever
+looks at it (DNS rebinding). Such a request names that host, or comes from a page that does: neither is answered.
+"""
+
+import ipaddress
 import json
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-from zerogate.errors import HttpError
-from zerogate.link.handlers import Fields
-from zerogate.router.error_replies import NO_REQUEST, error_reply
-from zerogate.wire.http1 import HttpLimits, ReplyWriter, RequestHead, RequestReader
+from zerogate.router.desk import Desk
+from zerogate.router.faces import Client, ClientExchange, Pairs
+from zerogate.router.forwarding import Forwarding
+from zerogate.wire.http.errors import FORBIDDEN, METHOD_NOT_ALLOWED, NO_ROUTE, HttpError
+from zerogate.wire.http.fields import normalise_host
+from zerogate.wire.http.reply import ReplyHead
+from zerogate.wire.http.request import RequestHead
 
-IDLE_S = 10.0
+# What is answered, and in which type.
+TEXT = b"text/plain; charset=utf-8"
+JSON = b"application/json"
 
 
-class AdminClient(asyncio.Protocol):
-    """One connection, one request."""
+class Admin:
+    """What the router says of itself (`desk.Answer`)."""
 
-    def __init__(self, status: Callable[[], dict[str, Any]]) -> None:
-        self._status = status
-        self._reader = RequestReader(HttpLimits())
+    def __init__(self, status: Callable[[], dict[str, Any]], address: str = "") -> None:
+        """`address` is what the port was bound by: a name there is ours."""
+        self._names = {normalise_host(address.encode())} - {b""}
+        self._pages: dict[bytes, tuple[bytes, Callable[[], bytes]]] = {
+            b"/healthz": (TEXT, lambda: b"ok\n"),
+            b"/status": (JSON, lambda: json.dumps(status(), indent=1).encode() + b"\n"),
+        }
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._timer = asyncio.get_running_loop().call_later(IDLE_S, transport.close)
+    def __call__(
+        self, desk: Desk, client: Client, head: RequestHead, forwarding: Forwarding, request_id: bytes
+    ) -> ClientExchange:
+        return AdminExchange(self, client, head, request_id)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._timer.cancel()
-
-    def data_received(self, data: bytes) -> None:
-        heads = [piece for piece in self._reader.receive(data) if isinstance(piece, RequestHead)]
-        if heads:
-            self._answer(heads[0])
-        elif self._reader.error is not None:
-            self._send(NO_REQUEST, *error_reply(self._reader.error, None, b""))
-
-    def _answer(self, head: RequestHead) -> None:
+    def answer(self, head: RequestHead) -> tuple[ReplyHead, bytes]:
+        """Raises HttpError."""
+        self._check_host(head)
         if head.method not in (b"GET", b"HEAD"):
-            self._send(head, *error_reply(HttpError(405, "bad_request", "the admin port is for reading"), head, b""))
-        elif head.path == b"/healthz":
-            self._send(head, _fields(b"text/plain; charset=utf-8"), b"ok\n")
-        elif head.path == b"/status":
-            body = json.dumps(self._status(), indent=1).encode() + b"\n"
-            self._send(head, _fields(b"application/json"), body)
-        else:
-            self._send(head, *error_reply(HttpError(404, "no_route", "here are /status and /healthz"), head, b""))
+            raise HttpError(METHOD_NOT_ALLOWED, "the admin port is for reading")
+        page = self._pages.get(head.path)
+        if page is None:
+            raise HttpError(NO_ROUTE, "here are /status and /healthz")
+        content_type, make = page
+        body = make()
+        fields = [
+            (b"content-type", content_type),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+        ]
+        return ReplyHead.of(200, fields), body
 
-    def _send(self, head: RequestHead, fields: Fields, body: bytes) -> None:
-        writer = ReplyWriter(head)
-        fields[b"content-length"] = str(len(body)).encode()
-        self._transport.write(writer.head(fields, fin=False, date=b"", close=True) + writer.data(body) + writer.end())
-        self._transport.close()
+    def _check_host(self, head: RequestHead) -> None:
+        if head.host and not self._is_ours(head.host):
+            raise HttpError(FORBIDDEN, "the admin port is asked for by its address, or as localhost")
+        for name, value in head.fields:
+            if name == b"origin" and not self._is_ours(value.partition(b"://")[2]):
+                raise HttpError(FORBIDDEN, "the admin port is not for pages from elsewhere")
+
+    def _is_ours(self, host: bytes) -> bool:
+        """Whether nobody else can have made this name point here."""
+        name = normalise_host(host)
+        if name == b"localhost" or name in self._names:
+            return True
+        try:
+            ipaddress.ip_address(name.decode("latin-1").strip("[]"))
+        except ValueError:
+            return False
+        return True
 
 
-def _fields(content_type: bytes) -> Fields:
-    return {
-        b":status": b"200 OK",
-        b":version": b"HTTP/1.1",
-        b"content-type": content_type,
-        b"cache-control": b"no-store",
-    }
+class AdminExchange:
+    """One request to the admin port: answered as soon as it has begun, whatever its body."""
+
+    def __init__(self, admin: Admin, client: Client, head: RequestHead, request_id: bytes) -> None:
+        self._admin = admin
+        self._client = client
+        self._head = head
+        self._request_id = request_id
+
+    def begin(self) -> None:
+        try:
+            self._client.send_whole(*self._admin.answer(self._head))
+        except HttpError as error:
+            self._client.send_error(error, self._request_id)
+        self._client.end()
+
+    def receive_body(self, data: bytes) -> None:
+        """The reply is out: nobody reads on."""
+
+    def receive_end(self, trailers: Pairs) -> None:
+        """The reply is out."""
+
+    def resume_reply(self) -> None:
+        """All of it was sent at once."""
+
+    def reject_request(self, error: HttpError) -> None:
+        """The reply is out."""
+
+    def abandon(self) -> None:
+        """The reply is out."""
+
+    def expire(self) -> None:
+        """The reply is out."""
+
+    def shut_down(self) -> None:
+        """The reply is out."""

@@ -1,20 +1,22 @@
-"""Where each exchange goes: route, pool, worker, or queue. Decides and hands over; never waits.
+"""Where each request goes: route, pool, worker, or queue. Decides and hands over; never waits, and owns no clock.
 
-Invariant: while an exchange waits in a pool's queue, no worker of that pool has room.
+Invariant: while a request waits in a pool's queue, no worker of that pool has room.
 """
 
-import asyncio
 import logging
+from collections.abc import Collection
+from typing import Protocol
 
-from zerogate.errors import HttpError, ReplyError
 from zerogate.router.counters import Counters
-from zerogate.router.exchange import Exchange
-from zerogate.router.pool import Pool, Queue
-from zerogate.router.routes import Route, RouteTable
+from zerogate.router.pool import Pool
+from zerogate.router.queue import Queue
+from zerogate.router.routes import RouteTable
+from zerogate.router.timers import Timer, Timers
 from zerogate.router.workers import Away, Worker
 from zerogate.settings import RouterSettings
-from zerogate.wire.fields import normalise_host
-from zerogate.wire.http1 import KnownHeads, RequestHead
+from zerogate.wire.http.errors import HEAD_TOO_LARGE, NO_ROUTE, QUEUE_FULL, SHUTTING_DOWN, HttpError
+from zerogate.wire.http.request import RequestHead
+from zerogate.wire.http.routes import Route
 from zerogate.wire.spdy.headers import BlockTooLargeError
 from zerogate.wire.spdy.session import StreamIdsExhausted
 
@@ -27,28 +29,53 @@ REFUSAL_PAUSE_S = 0.1
 MIN_STREAM_IDS = 16
 
 
-# Heads whose route is known. A head that nobody else has is not looked up again, but does no harm.
-MAX_MATCHES = 512
+class Waiting(Protocol):
+    """A request that wants a worker, as far as the dispatcher knows it: an exchange is one.
+
+    arrived: when it came, in the timers' time
+    wait_until: when it has waited long enough; 0 before it first waits
+    tried: the serials of the workers that lost or refused it
+    size_bytes: what it holds in memory
+    queue: where it waits, or None
+    """
+
+    head: RequestHead
+    arrived: float
+    wait_until: float
+    tried: frozenset[int]
+    queue: "Queue[Waiting] | None"
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def send(self, worker: Worker) -> None:
+        """Go to this worker, whose slot is taken for it. Raises BlockTooLargeError, StreamIdsExhausted."""
+
+    def decline(self, error: HttpError) -> None:
+        """No worker will have it."""
+
+    def wait(self, seconds: float) -> None:
+        """No worker has room: wait, but not longer than this."""
 
 
 class Dispatcher:
     """Pools, their queues, and the lobby: the queue of requests that came before anybody could serve their route."""
 
-    def __init__(self, settings: RouterSettings, counters: Counters) -> None:
-        self.settings = settings
-        self.counters = counters
+    def __init__(self, settings: RouterSettings, counters: Counters, timers: Timers) -> None:
+        self._settings = settings
+        self._counters = counters
+        self._timers = timers
         self.routes: RouteTable[Pool] = RouteTable()
         self.workers: dict[int, Worker] = {}
-        self._matches: dict[RequestHead, Pool] = {}
         self.lobby = self._make_queue()
-        self._loop = asyncio.get_running_loop()
-        self._settles_at = self._loop.time() + settings.settle
+        self._settles_at = timers.time() + settings.settle
         self._has_been_joined = False
         self._is_stopping = False
-        self._settle_timer = self._loop.call_later(settings.settle, self._settle)
-        self._holds: dict[Route, asyncio.TimerHandle] = {}
+        self._settle_timer = timers.call_later(settings.settle, self._settle)
+        self._holds: dict[Route, Timer] = {}
 
     def close(self) -> None:
+        """Nothing more will happen by itself."""
         self._settle_timer.cancel()
         for timer in self._holds.values():
             timer.cancel()
@@ -57,50 +84,56 @@ class Dispatcher:
         """No worker will join any more: who waits for one to come is told so."""
         self._is_stopping = True
         for queue in (self.lobby, *(pool.queue for pool in self.routes.values() if not pool.workers)):
-            self._resubmit(queue)
+            self._submit_all(queue)
 
-    # Exchanges
+    # Requests
 
-    def submit(self, exchange: Exchange) -> None:
-        """Send the exchange to a worker, let it wait, or refuse it."""
-        head = exchange.head
-        pool = self._matches.get(head)
+    def submit(self, request: Waiting) -> None:
+        """Send the request to a worker, let it wait, or decline it. A request that has tried before waits first."""
+        head = request.head
+        pool = self.routes.match(head.host, head.path)
         if pool is None:
-            pool = self._match(head)
-        if pool is None:
-            self._await_route(exchange)
+            self._await_route(request)
             return
-        worker = pool.pick(exchange.tried)
+        worker = pool.pick(request.tried)
         if worker is None:
-            self._enqueue(exchange, pool.queue)
+            self._enqueue(request, pool.queue, pool.workers)
         else:
-            self._assign(exchange, worker)
+            self._assign(request, worker)
 
-    def retry(self, exchange: Exchange) -> None:
-        """Send it elsewhere at once, or before all others that wait."""
-        self.counters.retries += 1
-        self.submit(exchange)
+    def withdraw(self, request: Waiting) -> None:
+        """The request waits no more."""
+        if request.queue is not None:
+            request.queue.remove(request)
 
-    def withdraw(self, exchange: Exchange) -> None:
-        """The exchange waits no more."""
-        if exchange.queue is not None:
-            exchange.queue.remove(exchange)
-            exchange.queue = None
+    # Slots
 
     def release(self, worker: Worker) -> None:
-        """One of the worker's exchanges is over."""
-        worker.give_back()
+        """One of the worker's slots is free again."""
+        worker.free_slot()
         if worker.has_room:
-            pools = worker.pools
-            for pool in pools:
-                if pool.queue.waiting:
-                    self._serve_waiting(worker)
-                    break
-            if worker.has_room:
-                for pool in pools:
-                    pool.offer(worker)
+            self._offer(worker)
         elif not worker.in_flight and Away.DRAINING in worker.away:
             worker.link.close("drained")
+
+    def _offer(self, worker: Worker) -> None:
+        """The worker has room: the oldest that waits for it goes first, and what is left may be picked."""
+        pools = worker.pools
+        for pool in pools:
+            if pool.queue:
+                self._serve_waiting(worker)
+                break
+        worker.offer()
+
+    def _serve_waiting(self, worker: Worker) -> None:
+        while worker.has_room:
+            waiting = [pool for pool in worker.pools if pool.queue]
+            if not waiting:
+                break
+            pool = min(waiting, key=lambda p: p.queue.first_arrival())
+            request: Waiting = pool.queue.pop()
+            pool.count(worker)
+            self._assign(request, worker)
 
     # Workers
 
@@ -109,7 +142,7 @@ class Dispatcher:
         self._has_been_joined = True
         wanted = dict.fromkeys(routes)
         for pool in [pool for pool in worker.pools if pool.route not in wanted]:
-            self._remove_from(pool, worker)
+            self._remove_from(pool.route, worker)
         for route in wanted:
             pool = self.routes.get(route) or self._make_pool(route)
             if worker.serial not in pool.workers:
@@ -118,158 +151,132 @@ class Dispatcher:
                 worker.pools.append(pool)
                 pool.add(worker)
         self.workers[worker.serial] = worker
-        self._leave_lobby()
-        self.has_changed(worker)
+        self._submit_all(self.lobby)
+        self.reconsider(worker)
 
     def leave(self, worker: Worker) -> None:
-        """The worker is gone."""
+        """The worker takes nothing new any more."""
         self.workers.pop(worker.serial, None)
         worker.set_away(Away.DRAINING, True)
         for pool in list(worker.pools):
-            self._remove_from(pool, worker)
+            self._remove_from(pool.route, worker)
 
-    def has_changed(self, worker: Worker) -> None:
+    def reconsider(self, worker: Worker) -> None:
         """The worker's capacity or standing has changed."""
         if worker.has_room:
-            self._serve_waiting(worker)
-            if worker.has_room:
-                for pool in worker.pools:
-                    pool.offer(worker)
+            self._offer(worker)
         elif worker.away:
             for pool in worker.pools:
-                self._keep_one_awake(pool)
+                self._keep_one_awake(pool.workers)
 
-    def has_refused(self, worker: Worker) -> None:
-        """The worker had less room than we thought."""
+    def pause(self, worker: Worker) -> None:
+        """The worker refused a request: it has less room than we thought."""
+        self._counters.refused += 1
         worker.set_away(Away.REFUSING, True)
-        self._loop.call_later(REFUSAL_PAUSE_S, self.has_room_again, worker)
+        self._timers.call_later(REFUSAL_PAUSE_S, self.resume, worker)
 
-    def has_room_again(self, worker: Worker) -> None:
+    def resume(self, worker: Worker) -> None:
+        """The worker may have room again."""
         worker.set_away(Away.REFUSING, False)
-        self.has_changed(worker)
+        self.reconsider(worker)
 
-    def has_failed(self, worker: Worker) -> None:
-        """An exchange failed by the worker's fault. After too many running it rests, unless it is the last."""
+    def praise(self, worker: Worker) -> None:
+        """A request was answered: failures in a row end here."""
+        worker.failures = 0
+
+    def blame(self, worker: Worker) -> None:
+        """A request failed by the worker's fault. After too many running it rests, unless it is the last."""
         worker.failures += 1
-        if worker.failures < self.settings.max_failures or Away.RESTING in worker.away:
+        if worker.failures < self._settings.max_failures or Away.RESTING in worker.away:
             return
         if not all(any(w is not worker and not w.away for w in pool.workers.values()) for pool in worker.pools):
             return
         worker.rests += 1
-        seconds = self.settings.rest * worker.rests
+        seconds = self._settings.rest * worker.rests
         worker.set_away(Away.RESTING, True)
-        self._loop.call_later(seconds, self._wake, worker)
+        self._timers.call_later(seconds, self._wake, worker)
         logger.warning("worker %s failed %d times running: passed over for %g s", worker.name, worker.failures, seconds)
-
-    def report_bad_reply(self, exchange: Exchange, error: ReplyError) -> None:
-        self.counters.bad_replies += 1
-        name = exchange.worker.name if exchange.worker else "?"
-        logger.error("worker %s: bad reply to %s: %s", name, exchange.head.target.decode("latin-1"), error.reason)
 
     # Inside
 
-    def _assign(self, exchange: Exchange, worker: Worker) -> None:
-        """Send it to the worker whose it has just become."""
+    def _assign(self, request: Waiting, worker: Worker) -> None:
+        """Send it to the worker whose slot it has."""
         try:
-            exchange.send(worker)
+            request.send(worker)
         except BlockTooLargeError:
             # A head just within its limit, and what we add to it.
             self.release(worker)
-            exchange.refuse(HttpError(431, "too_large", "the head is too large"))
+            request.decline(HttpError(HEAD_TOO_LARGE))
             return
         except StreamIdsExhausted:
             worker.set_away(Away.DRAINING, True)
             self.release(worker)
-            self.submit(exchange)
+            self.submit(request)
             return
         worker.served += 1
         if worker.ids_left < MIN_STREAM_IDS and not worker.away:
             logger.info("link to worker %s has run out of stream ids: asking for a new one", worker.name)
             worker.set_away(Away.DRAINING, True)
             worker.link.goaway()
-            self.has_changed(worker)
+            self.reconsider(worker)
 
-    def _serve_waiting(self, worker: Worker) -> None:
-        """The worker has room: the oldest that waits for it goes first."""
-        while worker.has_room:
-            waiting = [pool for pool in worker.pools if pool.queue]
-            if not waiting:
-                break
-            pool = min(waiting, key=lambda p: p.queue.first_arrival())
-            exchange = pool.queue.pop()
-            exchange.queue = None
-            pool.take(worker)
-            self._assign(exchange, worker)
-
-    def _enqueue(self, exchange: Exchange, queue: Queue) -> None:
-        if self._is_stopping and not self.workers:
-            exchange.refuse(HttpError(503, "shutting_down", "the router is stopping"))
+    def _enqueue(self, request: Waiting, queue: "Queue[Waiting]", workers: Collection[int]) -> None:
+        if self._is_stopping and not workers:
+            request.decline(HttpError(SHUTTING_DOWN))
             return
-        if not queue.push(exchange, first=bool(exchange.tried)):
-            exchange.refuse(HttpError(503, "queue_full", "too many requests are waiting"))
+        if not queue.push(request, first=bool(request.tried)):
+            request.decline(HttpError(QUEUE_FULL))
             return
-        exchange.queue = queue
-        now = self._loop.time()
-        if not exchange.wait_until:
-            exchange.wait_until = now + self.settings.queue_timeout
-        exchange.wait(exchange.wait_until - now)
+        now = self._timers.time()
+        if not request.wait_until:
+            request.wait_until = now + self._settings.queue_timeout
+        request.wait(request.wait_until - now)
 
-    def _match(self, head: RequestHead) -> Pool | None:
-        """The pool of the request's route. Equal requests share their head, so it is looked up once for all of them."""
-        pool = self.routes.match(normalise_host(head.host), head.path)
-        if pool is not None and head.size_bytes <= KnownHeads.MAX_HEAD_BYTES:
-            if len(self._matches) >= MAX_MATCHES:
-                self._matches.clear()
-            self._matches[head] = pool
-        return pool
-
-    def _await_route(self, exchange: Exchange) -> None:
-        if self._has_been_joined and self._loop.time() >= self._settles_at:
-            exchange.refuse(HttpError(404, "no_route", "nobody serves this host and path"))
+    def _await_route(self, request: Waiting) -> None:
+        if self._has_been_joined and self._timers.time() >= self._settles_at:
+            request.decline(HttpError(NO_ROUTE))
         else:
-            self._enqueue(exchange, self.lobby)
+            self._enqueue(request, self.lobby, ())
 
     def _settle(self) -> None:
         if self._has_been_joined:
-            self._leave_lobby()
+            self._submit_all(self.lobby)
 
-    def _leave_lobby(self) -> None:
-        self._resubmit(self.lobby)
+    def _submit_all(self, queue: "Queue[Waiting]") -> None:
+        for request in queue.drain():
+            self.submit(request)
 
-    def _resubmit(self, queue: Queue) -> None:
-        for exchange in queue.drain():
-            exchange.queue = None
-            self.submit(exchange)
-
-    def _make_queue(self) -> Queue:
-        return Queue(self.settings.queue_size, self.settings.queue_bytes)
+    def _make_queue(self) -> "Queue[Waiting]":
+        return Queue(self._settings.queue_size, self._settings.queue_bytes)
 
     def _make_pool(self, route: Route) -> Pool:
         pool = Pool(route, self._make_queue())
         self.routes.add(route, pool)
-        self._matches.clear()
         return pool
 
-    def _remove_from(self, pool: Pool, worker: Worker) -> None:
+    def _remove_from(self, route: Route, worker: Worker) -> None:
+        pool = self.routes.get(route)
+        assert pool is not None, route
         pool.remove(worker)
         worker.pools.remove(pool)
         if pool.workers:
-            self._keep_one_awake(pool)
+            self._keep_one_awake(pool.workers)
         else:
-            self._holds[pool.route] = self._loop.call_later(self.settings.hold, self._drop, pool)
+            self._holds[route] = self._timers.call_later(self._settings.hold, self._drop, pool)
+            if self._is_stopping:
+                self._submit_all(pool.queue)
 
     def _drop(self, pool: Pool) -> None:
         """Nobody has come back to the route in time."""
         del self._holds[pool.route]
         self.routes.remove(pool.route)
-        self._matches.clear()
-        self._resubmit(pool.queue)
+        self._submit_all(pool.queue)
 
-    def _keep_one_awake(self, pool: Pool) -> None:
+    def _keep_one_awake(self, workers: dict[int, Worker]) -> None:
         """A pool whose other workers are away has no use for one that rests."""
-        if any(not worker.away for worker in pool.workers.values()):
+        if any(not worker.away for worker in workers.values()):
             return
-        for worker in list(pool.workers.values()):
+        for worker in list(workers.values()):
             if worker.away == Away.RESTING:
                 self._wake(worker)
 
@@ -277,4 +284,4 @@ class Dispatcher:
         if Away.RESTING in worker.away:
             worker.failures = 0
             worker.set_away(Away.RESTING, False)
-            self.has_changed(worker)
+            self.reconsider(worker)

@@ -1,4 +1,4 @@
-"""Pools: the workers of one route, whose turn it is, and who waits for one of them.
+"""Pools: the workers of one route, and whose turn it is.
 
 **Picking.** Of the workers with room, the one with the least in flight over its weight; among equals, the one whose
 turn comes first, and at the very start the one whose name does. A turn is a virtual time, as in start-time fair
@@ -10,16 +10,13 @@ entry whose key is no longer its worker's is dropped when it comes up. So a pick
 A pool of one has nothing to order: its heap stays empty, and however often its worker is picked, that is one turn.
 """
 
-from collections import OrderedDict
 from collections.abc import Collection
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import TYPE_CHECKING
+from typing import Any
 
-from zerogate.router.routes import Route
+from zerogate.router.queue import Queue
 from zerogate.router.workers import Worker
-
-if TYPE_CHECKING:
-    from zerogate.router.exchange import Exchange
+from zerogate.wire.http.routes import Route
 
 # Outdated heap entries are swept out when they are more than this many times the workers.
 SLACK = 4
@@ -33,7 +30,7 @@ class Pool:
 
     __slots__ = ("_clock", "_had_turn", "_heap", "_max_entries", "_only", "_turns", "queue", "route", "workers")
 
-    def __init__(self, route: Route, queue: "Queue") -> None:
+    def __init__(self, route: Route, queue: Queue[Any]) -> None:
         self.route = route
         self.workers: dict[int, Worker] = {}
         self.queue = queue
@@ -80,10 +77,10 @@ class Pool:
         if only is not None:
             if not only.has_room:
                 return None
-            only.take()
+            only.take_slot()
             self._had_turn = True
             if len(only.pools) > 1:
-                self._offer_again(only)
+                only.offer()
             return only
         heap = self._heap
         turns = self._turns
@@ -94,32 +91,27 @@ class Pool:
             elif avoid and worker.serial in avoid:
                 return self._pick_other(avoid)
             elif len(worker.pools) == 1:
-                self._count(worker)
+                self._move_turn_on(worker)
                 if worker.has_room:
                     heapreplace(heap, (worker.load, turns[worker.serial], worker.rank, worker))
                 return worker
             else:
-                self.take(worker)
+                self.count(worker)
                 return worker
         return None
 
-    def take(self, worker: Worker) -> None:
-        """Count an exchange as the worker's, and move its turn on."""
-        self._count(worker)
-        self._offer_again(worker)
+    def count(self, worker: Worker) -> None:
+        """Count an exchange as the worker's, whether or not it was its turn, and move its turn on."""
+        self._move_turn_on(worker)
+        worker.offer()
 
-    def _offer_again(self, worker: Worker) -> None:
-        if worker.has_room:
-            for pool in worker.pools:
-                pool.offer(worker)
-
-    def _count(self, worker: Worker) -> None:
+    def _move_turn_on(self, worker: Worker) -> None:
         turns = self._turns
         turn = turns[worker.serial]
         if turn > self._clock:
             self._clock = turn
         turns[worker.serial] = self._clock + worker.share
-        worker.take()
+        worker.take_slot()
 
     def _pick_other(self, avoid: Collection[int]) -> Worker | None:
         heap = self._heap
@@ -145,56 +137,3 @@ class Pool:
         self._heap = [] if self._only else [(w.load, turns[w.serial], w.rank, w) for w in workers if w.has_room]
         heapify(self._heap)
         self._max_entries = MIN_SLACK + SLACK * len(self.workers)
-
-
-class Queue:
-    """Exchanges waiting for a worker: first come, first served; bounded in count and bytes, not in age.
-
-    Its owner sees to the age: each exchange has a deadline of its own. `waiting` is to be looked at only.
-    """
-
-    __slots__ = ("_max_bytes", "_max_count", "n_bytes", "waiting")
-
-    def __init__(self, max_count: int, max_bytes: int) -> None:
-        self._max_count = max_count
-        self._max_bytes = max_bytes
-        self.waiting: OrderedDict[Exchange, int] = OrderedDict()
-        self.n_bytes = 0
-
-    def __len__(self) -> int:
-        return len(self.waiting)
-
-    def push(self, exchange: "Exchange", *, first: bool = False) -> bool:
-        """Wait in line, or `first` after a retry. False if the queue is full."""
-        size = exchange.size_bytes
-        if len(self.waiting) >= self._max_count or self.n_bytes + size > self._max_bytes:
-            return False
-        self.waiting[exchange] = size
-        self.n_bytes += size
-        if first:
-            self.waiting.move_to_end(exchange, last=False)
-        return True
-
-    def grow(self, exchange: "Exchange", n_bytes: int) -> None:
-        """The waiting exchange keeps `n_bytes` more of its body. It keeps its place, though the queue be full."""
-        self.waiting[exchange] += n_bytes
-        self.n_bytes += n_bytes
-
-    def remove(self, exchange: "Exchange") -> None:
-        self.n_bytes -= self.waiting.pop(exchange)
-
-    def first_arrival(self) -> float:
-        """When the one that is next came. Only of a queue that is not empty."""
-        return next(iter(self.waiting)).arrived
-
-    def pop(self) -> "Exchange":
-        exchange, size = self.waiting.popitem(last=False)
-        self.n_bytes -= size
-        return exchange
-
-    def drain(self) -> "list[Exchange]":
-        """Everybody, in order; the queue is empty after it."""
-        waiting = list(self.waiting)
-        self.waiting.clear()
-        self.n_bytes = 0
-        return waiting

@@ -1,106 +1,102 @@
 """Routes: which pool serves a host and a path.
 
 Exact host before `*.host` before any host; then the longest path prefix, by whole segments. A lookup costs as many
-dictionary lookups as the deepest known prefix has segments, however many routes there are and however long the path is.
+dictionary lookups as the deepest known prefix of its host has segments, and a change costs one, however many routes
+there are.
 """
 
-import re
-from typing import Generic, NamedTuple, TypeVar
+from collections import Counter
+from typing import Generic, TypeVar
 
-from zerogate.errors import ZerogateError
-
-MAX_ROUTE_BYTES = 512
-
-_HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.ASCII)
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*", re.ASCII)
+from zerogate.wire.http.fields import normalise_host
+from zerogate.wire.http.routes import Route
 
 T = TypeVar("T")
 
 
-class RouteError(ZerogateError):
-    """A route is not written as `*`, `host`, `host/prefix`, `/prefix` or `*.host/prefix`."""
+class _Prefixes(dict[bytes, T]):
+    """What serves each path prefix of one host. `depth` is the number of segments of the longest."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.depth = 0
+        self._depths: Counter[int] = Counter()
 
-class Route(NamedTuple):
-    """Host ("" is any, "*.example.org" is every host below) and path prefix ("" is every path)."""
+    def add(self, prefix: bytes, target: T) -> None:
+        if prefix not in self:
+            depth = prefix.count(b"/")
+            self._depths[depth] += 1
+            self.depth = max(self.depth, depth)
+        self[prefix] = target
 
-    host: str
-    prefix: str
+    def remove(self, prefix: bytes) -> None:
+        del self[prefix]
+        depth = prefix.count(b"/")
+        self._depths[depth] -= 1
+        if not self._depths[depth]:
+            del self._depths[depth]
+            # As many as a path has segments, not as there are routes.
+            self.depth = max(self._depths, default=0)
 
-    def __str__(self) -> str:
-        return f"{self.host}{self.prefix}" or "*"
-
-
-def parse_route(text: str) -> Route:
-    """Read a route as a worker writes it. Raises RouteError."""
-    if len(text) > MAX_ROUTE_BYTES:
-        raise RouteError(f"route of {len(text)} bytes: at most {MAX_ROUTE_BYTES}")
-    if text == "*":
-        return Route("", "")
-    host, slash, rest = text.partition("/")
-    host = "" if host == "*" else host.lower()
-    prefix = (slash + rest).rstrip("/")
-    if (not host and not slash) or (host and not _HOST.fullmatch(host)) or not _PREFIX.fullmatch(prefix):
-        raise RouteError(f"{text!r} is not a route: write *, host, host/prefix, /prefix or *.host/prefix")
-    return Route(host, prefix)
+    def longest(self, path: bytes) -> T | None:
+        depth = self.depth
+        if depth:
+            segments = path.split(b"/", depth + 1)[: depth + 1]
+            while len(segments) > 1:
+                found = self.get(b"/".join(segments))
+                if found is not None:
+                    return found
+                segments.pop()
+        return self.get(b"")
 
 
 class RouteTable(Generic[T]):
     """What serves each route; `match` finds the most specific one."""
 
     def __init__(self) -> None:
-        self._hosts: dict[bytes, dict[bytes, T]] = {}
-        self._depths: dict[bytes, int] = {}
-        self._has_wildcards = False
+        self._hosts: dict[bytes, _Prefixes[T]] = {}
+        self._any_host: _Prefixes[T] = _Prefixes()
+        self._n_wildcards = 0
 
     def get(self, route: Route) -> T | None:
-        return self._hosts.get(route.host.encode(), {}).get(route.prefix.encode())
+        prefixes = self._prefixes_of(route)
+        return None if prefixes is None else prefixes.get(route.prefix.encode())
 
     def add(self, route: Route, target: T) -> None:
-        self._hosts.setdefault(route.host.encode(), {})[route.prefix.encode()] = target
-        self._measure(route.host.encode())
+        prefixes = self._prefixes_of(route)
+        if prefixes is None:
+            prefixes = self._hosts[route.host.encode()] = _Prefixes()
+            self._n_wildcards += route.host.startswith("*.")
+        prefixes.add(route.prefix.encode(), target)
 
     def remove(self, route: Route) -> None:
-        host = route.host.encode()
-        prefixes = self._hosts[host]
-        del prefixes[route.prefix.encode()]
-        if not prefixes:
-            del self._hosts[host]
-        self._measure(host)
+        prefixes = self._prefixes_of(route)
+        if prefixes is None:
+            raise KeyError(route)
+        prefixes.remove(route.prefix.encode())
+        if route.host and not prefixes:
+            del self._hosts[route.host.encode()]
+            self._n_wildcards -= route.host.startswith("*.")
 
     def values(self) -> list[T]:
-        return [target for prefixes in self._hosts.values() for target in prefixes.values()]
+        return [target for prefixes in (self._any_host, *self._hosts.values()) for target in prefixes.values()]
 
     def match(self, host: bytes, path: bytes) -> T | None:
-        """The target of the most specific route, or None. `host` is lower-case and without a port."""
+        """The target of the most specific route, or None. `host` is as the client sent it, a valid one."""
         hosts = self._hosts
-        if host in hosts and (found := self._longest_prefix(host, path)) is not None:
-            return found
-        if self._has_wildcards:
-            below = host.partition(b".")[2]
-            while below:
-                wildcard = b"*." + below
-                if wildcard in hosts and (found := self._longest_prefix(wildcard, path)) is not None:
-                    return found
-                below = below.partition(b".")[2]
-        return self._longest_prefix(b"", path) if b"" in hosts else None
+        if hosts:
+            name = normalise_host(host)
+            prefixes = hosts.get(name)
+            if prefixes is not None and (found := prefixes.longest(path)) is not None:
+                return found
+            if self._n_wildcards:
+                below = name.partition(b".")[2]
+                while below:
+                    prefixes = hosts.get(b"*." + below)
+                    if prefixes is not None and (found := prefixes.longest(path)) is not None:
+                        return found
+                    below = below.partition(b".")[2]
+        return self._any_host.longest(path)
 
-    def _longest_prefix(self, host: bytes, path: bytes) -> T | None:
-        prefixes = self._hosts[host]
-        depth = self._depths[host]
-        if depth:
-            segments = path.split(b"/", depth + 1)[: depth + 1]
-            while len(segments) > 1:
-                found = prefixes.get(b"/".join(segments))
-                if found is not None:
-                    return found
-                segments.pop()
-        return prefixes.get(b"")
-
-    def _measure(self, host: bytes) -> None:
-        prefixes = self._hosts.get(host)
-        if prefixes is None:
-            self._depths.pop(host, None)
-        else:
-            self._depths[host] = max(prefix.count(b"/") for prefix in prefixes)
-        self._has_wildcards = any(known.startswith(b"*.") for known in self._hosts)
+    def _prefixes_of(self, route: Route) -> "_Prefixes[T] | None":
+        return self._hosts.get(route.host.encode()) if route.host else self._any_host

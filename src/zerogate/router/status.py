@@ -1,31 +1,32 @@
 """A snapshot of the router for people and scripts: what `/status` answers and `zerogate status` shows."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from zerogate.router.desk import Desk
+from zerogate.router.dispatcher import Dispatcher
+from zerogate.router.links import Links
 from zerogate.router.workers import Worker
 
-if TYPE_CHECKING:
-    from zerogate.router.service import Router
 
-
-def status_of(router: "Router") -> dict[str, Any]:
-    """Workers, routes, queues and counters, in JSON's types. Times are in seconds."""
-    now = router.frontend.loop.time()
-    pools = router.dispatcher.routes.values()
+def status_of(
+    name: str, started_at: float, now: float, desk: Desk, dispatcher: Dispatcher, links: Links
+) -> dict[str, Any]:
+    """Workers, routes, queues and counters of the router `name`, in JSON's types. Times are in seconds."""
+    pools = dispatcher.routes.values()
     return {
-        "router": router.settings.name,
-        "uptime_s": round(now - router.started_at, 1),
-        "is_stopping": router.frontend.is_stopping,
-        "clients": len(router.frontend.clients),
-        "links": len(router.links),
-        "waiting": len(router.dispatcher.lobby) + sum(len(pool.queue) for pool in pools),
-        "workers": [_worker(worker, now) for worker in router.links.values() if worker is not None],
+        "router": name,
+        "uptime_s": round(now - started_at, 1),
+        "is_stopping": desk.is_stopping,
+        "clients": len(desk.clients),
+        "links": len(links.workers),
+        "waiting": len(dispatcher.lobby) + sum(len(pool.queue) for pool in pools),
+        "workers": [_worker(worker, now) for worker in links.workers.values() if worker is not None],
         "routes": [
             {"route": str(pool.route), "workers": len(pool.workers), "waiting": len(pool.queue)} for pool in pools
         ],
-        "refusals": list(router.refusals),
-        "counters": dataclasses.asdict(router.counters),
+        "refusals": list(links.refusals),
+        "counters": dataclasses.asdict(desk.counters) | {"log_dropped": desk.n_log_dropped},
     }
 
 

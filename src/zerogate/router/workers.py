@@ -2,16 +2,15 @@
 
 import enum
 import itertools
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from zerogate.link.link import Link
-
-if TYPE_CHECKING:
-    from zerogate.router.pool import Pool
+from zerogate.router.queue import Queue
+from zerogate.wire.http.join import DEFAULT_WEIGHT
+from zerogate.wire.http.routes import Route
 
 # For a worker that never sends SETTINGS_MAX_CONCURRENT_STREAMS: the draft sets no limit, but a queue here is fairer.
 DEFAULT_CAPACITY = 100
-DEFAULT_WEIGHT = 100
 
 _serials = itertools.count()
 
@@ -23,6 +22,20 @@ class Away(enum.Flag):
     SUSPECT = enum.auto()
     RESTING = enum.auto()
     REFUSING = enum.auto()
+
+
+class ServedPool(Protocol):
+    """A pool (`pool.py`) as its workers know it."""
+
+    route: Route
+    queue: Queue[Any]
+    workers: "dict[int, Worker]"
+
+    def offer(self, worker: "Worker") -> None: ...
+
+    def count(self, worker: "Worker") -> None: ...
+
+    def remove(self, worker: "Worker") -> None: ...
 
 
 class Worker:
@@ -59,7 +72,7 @@ class Worker:
         self.software = ""
         self.weight = DEFAULT_WEIGHT
         self.share = 1.0
-        self.pools: list[Pool] = []
+        self.pools: list[ServedPool] = []
         self.capacity = capacity
         self.in_flight = 0
         self.served = 0
@@ -96,7 +109,13 @@ class Worker:
         self.away = self.away | reason if is_away else self.away & ~reason
         self.has_room = not self.away and self.in_flight < self.capacity
 
-    def take(self) -> None:
+    def offer(self) -> None:
+        """Stand, as it is now, in each of its pools; does nothing without room. The one place where room is offered."""
+        if self.has_room:
+            for pool in self.pools:
+                pool.offer(self)
+
+    def take_slot(self) -> None:
         """One more exchange in flight."""
         self.in_flight += 1
         self.ids_left -= 1
@@ -104,7 +123,7 @@ class Worker:
         if self.in_flight >= self.capacity:
             self.has_room = False
 
-    def give_back(self) -> None:
+    def free_slot(self) -> None:
         """One exchange less in flight."""
         self.in_flight -= 1
         self.load = self.in_flight * self.share

@@ -50,8 +50,11 @@ class ClientSettings(Settings):
     body_timeout: float = duration(60.0, "Silence amid a request's body before the client is cut off.", off="no limit")
     keepalive_timeout: float = duration(75.0, "Time between requests before the connection is closed.", off="no limit")
     trust: tuple[str, ...] = texts(
-        (), "Address or network of a proxy whose x-forwarded-* and x-request-id are believed.", metavar="NETWORK"
+        ("loopback", "unix"),
+        "Whose x-forwarded-* and x-request-id are believed: addresses, networks, loopback, unix, or none.",
+        metavar="NETWORK",
     )
+    underscores: bool = flag("Hand on fields with an underscore in their name.")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@
 gets more than a fair share while another lacks (max-min fairness), and where they need less, the rest goes by need.
 Who has used up its grant may need more than that: it counts as twice as much. Everybody keeps at least one, so that a
 router's first request finds an open door. A grant grows only into what others have given up, so that the grants
-together never exceed the capacity, if it is enough for one each.
+together never exceed the capacity, if it is enough for one each. What a router was granted last is what it was told
+last: who comes and who goes is a reason to share out anew, and a router that is alone has all of it.
 
 **Turns.** What comes over is refused, which costs nothing. Who was refused has a turn: the next free slots are for
 those with turns, in order, so that a busy router cannot take each slot before another has heard of it.
@@ -29,10 +30,17 @@ class _Router:
     granted: int = 0
     invitations: int = 0
     is_leaving: bool = False
+    is_gone: bool = False
+
+
+Grants = dict[Link, int]
 
 
 class CapacityShare:
-    """Counts what is in flight for each router, and shares out the rest."""
+    """Counts what is in flight for each router, and shares out the rest.
+
+    Whatever changes grants returns those that have changed: their routers must be told.
+    """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -40,22 +48,36 @@ class CapacityShare:
         self._routers: dict[Link, _Router] = {}
         self._turns: list[Link] = []
 
-    def add(self, router: Link) -> None:
+    @property
+    def is_shared(self) -> bool:
+        """Whether several routers have a part in it, so that it must be shared out again and again."""
+        return len(self._routers) > 1
+
+    def add(self, router: Link) -> Grants:
+        """A router has come."""
         self._routers[router] = _Router()
+        return self.share()
 
-    def remove(self, router: Link) -> None:
-        """The router is gone. What it had in flight is free."""
-        self._lose_turn(router)
-        gone = self._routers.pop(router, None)
-        if gone is not None:
-            self.in_flight -= gone.in_flight
-
-    def leave(self, router: Link) -> None:
-        """The router will send nothing new. What it has in flight still counts."""
-        self._lose_turn(router)
+    def remove(self, router: Link) -> Grants:
+        """The router is gone. What it had in flight still counts, until each of it is released."""
         state = self._routers.get(router)
-        if state is not None:
-            state.is_leaving = True
+        if state is None:
+            return {}
+        self._lose_turn(router)
+        if state.in_flight:
+            state.is_leaving = state.is_gone = True
+        else:
+            del self._routers[router]
+        return self.share()
+
+    def leave(self, router: Link) -> Grants:
+        """The router will send nothing new. What it has in flight still counts."""
+        state = self._routers.get(router)
+        if state is None or state.is_leaving:
+            return {}
+        self._lose_turn(router)
+        state.is_leaving = True
+        return self.share()
 
     def take(self, router: Link) -> bool:
         """A request came. False if there is no room for it: refuse it."""
@@ -77,12 +99,15 @@ class CapacityShare:
         return True
 
     def release(self, router: Link) -> Link | None:
-        """A request of the router's is over. Returns whose turn it is, if somebody was refused: to be told."""
-        state = self._routers.get(router)
-        if state is None:
-            return None
+        """The work for a request of the router's has ended: once for each that was taken, also if the router is gone.
+
+        Returns whose turn it is, if somebody was refused: to be told.
+        """
+        state = self._routers[router]
         self.in_flight -= 1
         state.in_flight -= 1
+        if state.is_gone and not state.in_flight:
+            del self._routers[router]
         turns = self._turns
         if not turns:
             return None
@@ -90,10 +115,10 @@ class CapacityShare:
         return turns[free - 1] if free <= len(turns) else None
 
     def granted(self, router: Link) -> int:
-        """The router's grant of the last round; at least one."""
-        return max(1, self._routers[router].granted)
+        """What the router was told last."""
+        return self._routers[router].granted
 
-    def share(self) -> dict[Link, int]:
+    def share(self) -> Grants:
         """Share out anew. Returns the grants that have changed, and those of routers whose turn it is."""
         routers = {link: state for link, state in self._routers.items() if not state.is_leaving}
         for state in routers.values():
@@ -110,9 +135,9 @@ class CapacityShare:
 
     # Inside
 
-    def _targets(self, routers: dict[Link, _Router]) -> dict[Link, int]:
+    def _targets(self, routers: dict[Link, _Router]) -> Grants:
         """The grants as they should be."""
-        targets: dict[Link, int] = {}
+        targets: Grants = {}
         left = self.capacity
         by_need = sorted(routers.items(), key=lambda item: item[1].need)
         for index, (link, state) in enumerate(by_need):
@@ -128,25 +153,27 @@ class CapacityShare:
             targets[by_need[-1][0]] += rest
         return targets
 
-    def _give_up(self, routers: dict[Link, _Router], targets: dict[Link, int]) -> dict[Link, int]:
+    def _give_up(self, routers: dict[Link, _Router], targets: Grants) -> Grants:
         changed = {}
         for link, state in routers.items():
             if state.granted > targets[link]:
                 changed[link] = state.granted = targets[link]
         return changed
 
-    def _grow(self, routers: dict[Link, _Router], targets: dict[Link, int]) -> dict[Link, int]:
+    def _grow(self, routers: dict[Link, _Router], targets: Grants) -> Grants:
         """What is neither granted nor in use goes to those who should have more."""
         changed = {}
         # A router that leaves uses what it has in flight, and no more.
-        used = sum(max(state.in_flight, 0 if state.is_leaving else state.granted) for state in self._routers.values())
-        free = self.capacity - used
+        free = self.capacity - sum(
+            max(state.in_flight, 0 if state.is_leaving else state.granted) for state in self._routers.values()
+        )
         for link, state in routers.items():
-            more = min(targets[link] - state.granted, max(free, 1 - state.granted))
-            if more > 0:
-                free -= more
-                state.granted += more
-                changed[link] = state.granted
+            # What a router has in flight beyond its grant stands in nobody's way but others'.
+            held = max(state.in_flight, state.granted)
+            grant = max(1, min(targets[link], held + free))
+            if grant > state.granted:
+                free -= max(0, grant - held)
+                changed[link] = state.granted = grant
         return changed
 
     def _invite(self) -> list[Link]:

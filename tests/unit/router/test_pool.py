@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.support.fakes import make_worker
-from zerogate.router.pool import Pool, Queue
-from zerogate.router.routes import Route
+from zerogate.router.pool import Pool
+from zerogate.router.queue import Queue
 from zerogate.router.workers import Away, Worker
+from zerogate.wire.http.routes import Route
 
 
 def make_pool(prefix: str = "") -> Pool:
@@ -20,7 +21,7 @@ def make_pool(prefix: str = "") -> Pool:
 
 def release(worker: Worker) -> None:
     """As the dispatcher does when an exchange is over and nobody waits."""
-    worker.give_back()
+    worker.free_slot()
     change(worker)
 
 
@@ -299,5 +300,5 @@ class PoolModel(RuleBasedStateMachine):
             assert worker.has_room == (not worker.away and worker.in_flight < worker.capacity)
 
 
-PoolModel.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+PoolModel.TestCase.settings = settings(stateful_step_count=40)
 TestPoolModel = PoolModel.TestCase

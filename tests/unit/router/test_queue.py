@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fakes import FakeExchange
-from zerogate.router.pool import Queue
+from zerogate.router.queue import Queue
 
 
 def exchange(size: int = 100, arrived: float = 0.0) -> Any:

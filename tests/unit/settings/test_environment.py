@@ -17,7 +17,7 @@ UNUSUAL: list[tuple[str, Settings]] = [
         "router",
         RouterSettings(bind=("ipc:///tmp/a folder/link", "tcp://[::1]:8000"), max_body=0, timeout=0, insecure=True),
     ),
-    ("router", RouterSettings(name="a \"name\" with 'quotes' $HOME \\", trust=(), queue_timeout=0.123456789)),
+    ("router", RouterSettings(name="a \"name\" with 'quotes' $HOME \\", trust=("none",), queue_timeout=0.123456789)),
     ("router", RouterSettings(max_failures=0, max_body=12345, session_window=65537)),
     ("worker", WorkerSettings(route=("*", "/a b", "x/ü"), connect=("ipc:///tmp/a folder/link",), root_path="/a b")),
     ("worker", WorkerSettings(redial_min=1 / 3, redial_max=2 / 3, grace=0)),

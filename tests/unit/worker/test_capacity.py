@@ -88,11 +88,38 @@ def test_small_needs_are_met_and_large_ones_share_the_rest() -> None:
 
 
 def test_only_what_changed_is_told() -> None:
-    share, routers = make(10, 2)
-    assert set(share.share()) == set(routers)
+    share, (one,) = make(10, 1)
+    other: Any = FakeLink()
+    assert share.add(other) == {one: 5, other: 5}
     for _ in range(ROUNDS):
-        share.share()
-    assert share.share() == {}
+        assert share.share() == {}
+    assert share.remove(other) == {one: 10}
+    assert share.remove(other) == {}
+
+
+def test_the_only_router_has_it_all() -> None:
+    share = CapacityShare(10)
+    one: Any = FakeLink()
+    other: Any = FakeLink()
+    assert share.add(one) == {one: 10}
+    assert not share.is_shared
+    share.add(other)
+    assert share.is_shared
+    # Busy beyond what it is granted: that is no reason to keep the rest from it when it is alone again.
+    assert take(share, one, 10) == 10
+    share.share()
+    assert share.granted(one) < 10
+    assert share.remove(other) == {one: 10}
+    assert not share.is_shared
+    release(share, one, 10)
+
+
+@pytest.mark.parametrize("how", ["leave", "remove"])
+def test_who_was_never_there_does_not_go(how: str) -> None:
+    share, (one,) = make(10, 1)
+    assert getattr(share, how)(FakeLink()) == {}
+    share.leave(one)
+    assert share.leave(one) == {}
 
 
 def test_more_routers_than_capacity_have_one_each() -> None:
@@ -151,16 +178,21 @@ def test_who_goes_loses_its_turn_at_once(how: str) -> None:
     assert share.take(busy)
 
 
-def test_a_router_that_is_gone_frees_what_it_had() -> None:
+def test_the_work_for_a_router_that_is_gone_counts_until_it_has_ended() -> None:
     share, (one, other) = make(4, 2)
-    assert take(share, one, 4) == 4
+    assert take(share, one, 3) == 3
     share.remove(one)
-    assert share.in_flight == 0
-    # Calls that were its own end later.
-    assert share.release(one) is None
-    share.remove(one)
-    assert share.in_flight == 0
-    assert take(share, other, 5) == 4
+    assert share.in_flight == 3
+    assert take(share, other, 2) == 1
+    assert share.is_shared
+    share.remove(one)  # once more: nothing new about it
+    release(share, one, 3)
+    assert share.in_flight == 1
+    assert not share.is_shared
+    share.share()
+    assert share.granted(other) == 4
+    with pytest.raises(KeyError):
+        share.release(one)
 
 
 def test_a_router_that_leaves_keeps_what_it_has_and_no_more() -> None:
@@ -197,38 +229,47 @@ def test_grants_settle_to_a_fair_share(capacity: int, needs: list[int]) -> None:
 
 
 class ShareModel(RuleBasedStateMachine):
-    """Whatever routers do, the capacity is kept, and nothing in flight is lost count of."""
+    """Whatever routers do, the capacity is kept, everybody knows its grant, and nothing is lost count of."""
 
     @initialize(capacity=st.integers(1, 8))
     def start(self, capacity: int) -> None:
         self.share = CapacityShare(capacity)
         self.flights: dict[Any, int] = {}
         self.leaving: set[Any] = set()
+        self.gone: dict[Any, int] = {}
+        self.is_shared_out = False
+        self.told: dict[Any, int] = {}
 
     def some(self, data: Any) -> Any:
         return data.draw(st.sampled_from(list(self.flights)))
+
+    def tell(self, grants: dict[Any, int]) -> None:
+        assert set(grants) <= set(self.flights) - self.leaving
+        self.told.update(grants)
+        self.is_shared_out = not any(self.gone.values())
 
     @precondition(lambda self: len(self.flights) < 5)
     @rule()
     def add(self) -> None:
         router: Any = FakeLink()
-        self.share.add(router)
         self.flights[router] = 0
+        self.tell(self.share.add(router))
 
     @precondition(lambda self: self.flights)
     @rule(data=st.data())
     def remove(self, data: Any) -> None:
         router = self.some(data)
-        self.share.remove(router)
-        del self.flights[router]
         self.leaving.discard(router)
+        del self.told[router]
+        self.gone[router] = self.flights.pop(router)
+        self.tell(self.share.remove(router))
 
     @precondition(lambda self: self.flights)
     @rule(data=st.data())
     def leave(self, data: Any) -> None:
         router = self.some(data)
-        self.share.leave(router)
         self.leaving.add(router)
+        self.tell(self.share.leave(router))
 
     @precondition(lambda self: self.flights)
     @rule(data=st.data(), n=st.integers(1, 5))
@@ -236,28 +277,49 @@ class ShareModel(RuleBasedStateMachine):
         router = self.some(data)
         self.flights[router] += take(self.share, router, n)
 
-    @precondition(lambda self: any(self.flights.values()))
+    @precondition(lambda self: any((*self.flights.values(), *self.gone.values())))
     @rule(data=st.data())
     def release(self, data: Any) -> None:
-        router = data.draw(st.sampled_from([router for router, n in self.flights.items() if n]))
+        counts = {**self.flights, **self.gone}
+        router = data.draw(st.sampled_from([router for router, n in counts.items() if n]))
         told = self.share.release(router)
-        self.flights[router] -= 1
+        (self.flights if router in self.flights else self.gone)[router] -= 1
+        self.is_shared_out = False
         assert told is None or (told in self.flights and told not in self.leaving)
 
-    @precondition(lambda self: self.flights)
     @rule()
     def share_out(self) -> None:
-        told = self.share.share()
-        assert set(told) <= set(self.flights)
-        staying = [router for router in self.flights if router not in self.leaving]
-        total = sum(self.share.granted(router) for router in staying)
-        assert total <= max(self.share.capacity, len(staying))
+        self.tell(self.share.share())
+        staying = set(self.flights) - self.leaving
+        if len(staying) == 1:
+            # At least what is not in use by those who leave.
+            (router,) = staying
+            used = sum(self.flights[other] for other in self.leaving) + sum(self.gone.values())
+            assert self.told[router] >= max(1, self.share.capacity - used)
 
     @invariant()
     def the_capacity_is_kept(self) -> None:
         if hasattr(self, "share"):
-            assert self.share.in_flight == sum(self.flights.values()) <= self.share.capacity
+            in_flight = sum(self.flights.values()) + sum(self.gone.values())
+            assert self.share.in_flight == in_flight <= self.share.capacity
+
+    @invariant()
+    def grants_are_what_was_told_and_no_more_than_there_is(self) -> None:
+        if hasattr(self, "share"):
+            staying = set(self.flights) - self.leaving
+            assert all(self.share.granted(router) == self.told[router] >= 1 for router in staying)
+            assert sum(self.told[router] for router in staying) <= max(self.share.capacity, len(staying))
+
+    @invariant()
+    def who_is_alone_has_all_of_it(self) -> None:
+        if hasattr(self, "share") and len(self.flights) == 1 and not self.leaving and self.is_shared_out:
+            assert [*self.told.values()] == [self.share.capacity]
+
+    @invariant()
+    def rounds_go_on_while_there_are_several(self) -> None:
+        if hasattr(self, "share"):
+            assert self.share.is_shared == (len(self.flights) + sum(n > 0 for n in self.gone.values()) > 1)
 
 
-ShareModel.TestCase.settings = settings(max_examples=100, deadline=None)
+ShareModel.TestCase.settings = settings(max_examples=2 * settings().max_examples)
 TestShareModel = ShareModel.TestCase

@@ -1,8 +1,7 @@
-"""The server's side of HTTP/1 (RFC 9112), sans-I/O: requests read, replies written."""
+"""The server's side of HTTP/1 (RFC 9112), sans-I/O: one connection's requests read, its replies framed."""
 
-from zerogate.wire.http1.events import RequestEnd, RequestHead
+from zerogate.wire.http1.connection import Connection, Situation, Writing
 from zerogate.wire.http1.limits import HttpLimits
-from zerogate.wire.http1.reply import ReplyWriter, whole_reply
-from zerogate.wire.http1.request import KnownHeads, RequestReader
+from zerogate.wire.http1.reader import KnownHeads, Reading
 
-__all__ = ["HttpLimits", "KnownHeads", "ReplyWriter", "RequestEnd", "RequestHead", "RequestReader", "whole_reply"]
+__all__ = ["Connection", "HttpLimits", "KnownHeads", "Reading", "Situation", "Writing"]

@@ -6,19 +6,20 @@ cut, and no field is ever put together from pieces.
 
 import re
 
-from zerogate.errors import HttpError
+from zerogate.wire.fields import CONTROLS
+from zerogate.wire.http.errors import BAD_REQUEST, HttpError
 
 END_OF_BLOCK = b"\r\n\r\n"
 
 # Control characters, a CR without its LF, a LF without its CR (RFC 9112, 2.2; RFC 9110, 5.5). A CR at the very end
 # may still get its LF.
-_find_offence = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?![\n]|\Z)|(?<!\r)\n").search
+_find_offence = re.compile(rb"[%b]|\r(?![\n]|\Z)|(?<!\r)\n" % re.escape(CONTROLS.translate(None, b"\r\n"))).search
 
 
 def refuse_offence(block: bytes | bytearray, start: int = 0) -> None:
     """Raises HttpError 400 if the block, from `start` on, holds an octet that no head may hold."""
     if _find_offence(block, start):
-        raise HttpError(400, "bad_request", "bare CR, bare LF or another control character among the fields")
+        raise HttpError(BAD_REQUEST, "bare CR, bare LF or another control character among the fields")
 
 
 class BlockCollector:
@@ -30,13 +31,14 @@ class BlockCollector:
         self._limit_bytes = limit_bytes
         self._block = bytearray()
 
-    def __len__(self) -> int:
-        return len(self._block)
-
     @property
     def is_full(self) -> bool:
         """Whether the limit is reached and the end is still not in sight."""
         return len(self._block) >= self._limit_bytes
+
+    def starts_with(self, beginning: bytes) -> bool:
+        """Whether what has come of the block starts with this."""
+        return self._block.startswith(beginning)
 
     @property
     def first_line(self) -> bytes:

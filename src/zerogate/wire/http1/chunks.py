@@ -7,11 +7,12 @@ hands every chunk on for itself, where here the pieces of one read are joined.
 import re
 from enum import Enum
 
-from zerogate.errors import HttpError
-from zerogate.wire.fields import TOKEN
+from zerogate.wire.fields import CONTROLS, TOKEN
+from zerogate.wire.http.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, HttpError
+from zerogate.wire.http.fields import MAX_CONTENT_LENGTH
 from zerogate.wire.http1.blocks import BlockCollector
 from zerogate.wire.http1.heads import HeadParser
-from zerogate.wire.http1.limits import MAX_CHUNK_LINE_BYTES, MAX_CONTENT_LENGTH, HttpLimits
+from zerogate.wire.http1.limits import MAX_CHUNK_LINE_BYTES, HttpLimits
 
 # Size, then extensions; "bad" whitespace is allowed around their signs (RFC 9112, 7.1.1), nowhere else.
 _match_size_line = re.compile(
@@ -23,7 +24,7 @@ _match_size_line = re.compile(
     rb'|\\[\t -~\x80-\xff])*"))?)*)'
 ).fullmatch
 # In a line whose end has not come: only at the very end may a CR stand.
-_find_offence = re.compile(rb"[\x00-\x08\x0a-\x0c\x0e-\x1f\x7f]|\r(?!\Z)").search
+_find_offence = re.compile(rb"[%b]|\r(?!\Z)" % re.escape(CONTROLS.translate(None, b"\r"))).search
 
 
 class _State(Enum):
@@ -116,12 +117,12 @@ class ChunkedReader:
         limits = self._limits
         self._extension_bytes += len(extensions)
         if self._extension_bytes > limits.max_chunk_extension_bytes:
-            raise HttpError(413, "too_large", "too many chunk extensions")
+            raise HttpError(BODY_TOO_LARGE, "too many chunk extensions")
         self._body_bytes += size
         if self._body_bytes > MAX_CONTENT_LENGTH:
             raise _bad_size_line()
         if limits.max_body_bytes is not None and self._body_bytes > limits.max_body_bytes:
-            raise HttpError(413, "too_large", "the body is too large")
+            raise HttpError(BODY_TOO_LARGE)
         self._left = size
         self._state = _DATA if size else _TRAILERS
 
@@ -134,7 +135,7 @@ class ChunkedReader:
             self._line.clear()
             self._state = _SIZE
         elif self._line != b"\r":
-            raise HttpError(400, "bad_request", "a chunk is longer than its size")
+            raise HttpError(BAD_REQUEST, "a chunk is longer than its size")
         return position + 1
 
     def _receive_trailers(self, data: bytes, position: int) -> int:
@@ -151,9 +152,9 @@ class ChunkedReader:
             self.trailers = self._parser.parse_trailers(section)
             self._state = _DONE
         elif self._section.is_full:
-            raise HttpError(431, "too_large", "the trailer section is too large")
+            raise HttpError(HEAD_TOO_LARGE, "the trailer section is too large")
         return position
 
 
 def _bad_size_line() -> HttpError:
-    return HttpError(400, "bad_request", "bad chunk size or chunk extension")
+    return HttpError(BAD_REQUEST, "bad chunk size or chunk extension")

@@ -8,21 +8,28 @@ import re
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from zerogate.errors import HttpError
-from zerogate.wire.fields import HOP_BY_HOP, is_forbidden_trailer, is_token, is_valid_host, list_elements
-from zerogate.wire.http1.events import RequestHead
-from zerogate.wire.http1.limits import MAX_CONTENT_LENGTH, MAX_METHOD_BYTES, HttpLimits
+from zerogate.wire.fields import is_token
+from zerogate.wire.http.errors import (
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    EXPECTATION_FAILED,
+    HEAD_TOO_LARGE,
+    NOT_IMPLEMENTED,
+    TARGET_TOO_LONG,
+    UPGRADE_REQUIRED,
+    VERSION_NOT_SUPPORTED,
+    HttpError,
+)
+from zerogate.wire.http.fields import HOP_BY_HOP, is_forbidden_trailer, is_valid_host, list_elements, parse_length
+from zerogate.wire.http.methods import check_method
+from zerogate.wire.http.request import RequestHead
+from zerogate.wire.http1.limits import HttpLimits
 
 _MINOR_VERSIONS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
 _is_version = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 
-# Upper-case on purpose: methods are case-sensitive (RFC 9110, 9.1), applications are not always, and `get` would be
-# one thing to a rule and another to what the rule protects.
-_is_method = re.compile(rb"[A-Z][A-Z0-9_-]*").fullmatch
 # These llhttp knows. Others are tokens that only the application has to understand.
 _PARSER_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
-# A tunnel to anywhere, and an echo of credentials (RFC 9110, 9.3.6 and 9.3.8).
-_REFUSED_METHODS = {b"CONNECT": 501, b"TRACE": 405}
 
 _HASH = 0x23  # looked up as a number: `b"#" in target` costs 0.16 µs, this 0.02
 
@@ -123,14 +130,14 @@ class HeadParser:
         if minor_version is None:
             raise _version_error(version)
         if method not in _PARSER_METHODS:
-            _check_method(method)
+            check_method(method)
         size_bytes = len(head)
         if size_bytes > self._small_bytes:
             if len(target) > self._limits.max_target_bytes:
-                raise HttpError(414, "too_large", "the request target is too long")
+                raise HttpError(TARGET_TOO_LONG)
             # Less the request line and the empty line.
             if head.count(b"\n") - 2 > self._limits.max_fields:
-                raise HttpError(431, "too_large", "too many fields")
+                raise HttpError(HEAD_TOO_LARGE, "too many fields")
 
         sink = self._sink
         fields: list[tuple[bytes, bytes]] = []
@@ -163,7 +170,7 @@ class HeadParser:
         Those that RFC 9110, 6.5.1 forbids are left out.
         """
         if block.count(b"\n") - 2 > self._limits.max_fields:
-            raise HttpError(431, "too_large", "too many trailer fields")
+            raise HttpError(HEAD_TOO_LARGE, "too many trailer fields")
         sink = self._sink
         fields: list[tuple[bytes, bytes]] = []
         sink.fields = fields
@@ -202,7 +209,7 @@ class HeadParser:
         expect = special.get(b"expect")
         if expect is not None:
             if expect.lower() != b"100-continue":
-                raise HttpError(417, "bad_request", "unknown expectation")
+                raise HttpError(EXPECTATION_FAILED)
             # RFC 9110, 10.1.1: not for HTTP/1.0, and not without a body.
             request.expects_continue = request.minor_version == 1 and request.has_body
         # RFC 9110, 7.8: no Upgrade without the Connection option, none in HTTP/1.0. Other protocols are ignored.
@@ -229,35 +236,24 @@ class HeadParser:
                 raise _coding_error(coding)
             request.is_chunked = request.has_body = True
         elif length is not None:
-            # The digits that MAX_CONTENT_LENGTH has; int() of a longer text may refuse it in its own way.
-            if not length.isdigit() or len(length) > 19 or int(length) > MAX_CONTENT_LENGTH:
+            size = request.content_length = parse_length(length)
+            if size is None:
                 raise _bad_request("bad Content-Length, or more than one")
-            request.content_length = int(length)
-            request.has_body = request.content_length > 0
+            request.has_body = size > 0
             max_body_bytes = self._limits.max_body_bytes
-            if max_body_bytes is not None and request.content_length > max_body_bytes:
-                raise HttpError(413, "too_large", "the body is too large")
+            if max_body_bytes is not None and size > max_body_bytes:
+                raise HttpError(BODY_TOO_LARGE)
 
 
 def _bad_request(reason: str) -> HttpError:
-    return HttpError(400, "bad_request", reason)
+    return HttpError(BAD_REQUEST, reason)
 
 
 def _version_error(version: bytes) -> HttpError:
     # A later HTTP/1.x could be read as 1.1 (RFC 9110, 2.5), but there will be none.
     if _is_version(version):
-        return HttpError(505, "bad_request", "HTTP version not supported")
+        return HttpError(VERSION_NOT_SUPPORTED)
     return _bad_request("malformed HTTP version")
-
-
-def _check_method(method: bytes) -> None:
-    """Raises HttpError unless `method` can be left to the application."""
-    if method in _REFUSED_METHODS:
-        raise HttpError(_REFUSED_METHODS[method], "bad_request", f"{method.decode('ascii')} is not served")
-    if not is_token(method):
-        raise _bad_request("malformed method")
-    if len(method) > MAX_METHOD_BYTES or not _is_method(method):
-        raise HttpError(501, "bad_request", "unknown method")
 
 
 def _split_target(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
@@ -287,7 +283,7 @@ def _coding_error(coding: bytes) -> HttpError:
     """RFC 9112, 6.1: 501 for codings that we don't know, 400 where the end of the body could not be told either."""
     codings = list_elements(coding)
     if codings.count(b"chunked") == 1 and codings[-1] == b"chunked" and len(codings) > 1 and b"identity" not in codings:
-        return HttpError(501, "bad_request", "unknown transfer coding")
+        return HttpError(NOT_IMPLEMENTED, "unknown transfer coding")
     return _bad_request("bad Transfer-Encoding, or more than one")
 
 
@@ -296,7 +292,7 @@ def _check_websocket(request: RequestHead) -> None:
     if request.method != b"GET" or request.has_body:
         raise _bad_request("a WebSocket handshake is a GET without a body")
     if [value for name, value in request.fields if name == b"sec-websocket-version"] != [b"13"]:
-        raise HttpError(426, "bad_request", "WebSocket version 13 is the one spoken here")
+        raise HttpError(UPGRADE_REQUIRED, "WebSocket version 13 is the one spoken here")
     keys = [value for name, value in request.fields if name == b"sec-websocket-key"]
     if len(keys) != 1 or not _is_websocket_key(keys[0]):
         raise _bad_request("bad Sec-WebSocket-Key, or more than one")

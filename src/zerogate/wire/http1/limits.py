@@ -2,12 +2,6 @@
 
 from dataclasses import dataclass
 
-# RFC 9112, 6.3 bounds nothing; no body is longer than a file offset can say, and sums of these fit in 64 bits.
-MAX_CONTENT_LENGTH = 2**63 - 1
-
-# Methods are short words; longer than any that is registered (RFC 9110, 16.1.1: UPDATEREDIRECTREF has 17) twice over.
-MAX_METHOD_BYTES = 40
-
 # A chunk's size line: 16 hex digits and room for an extension that means something. RFC 9112, 7.1.1 asks for a limit.
 MAX_CHUNK_LINE_BYTES = 4096
 

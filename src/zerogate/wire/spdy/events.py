@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from zerogate.wire.fields import Fields
 from zerogate.wire.spdy.streams import Stream
 
 
@@ -9,7 +10,7 @@ class StreamOpened(NamedTuple):
     """SYN_STREAM: the peer opened a stream."""
 
     stream: Stream
-    fields: dict[bytes, bytes]
+    fields: Fields
     fin: bool
 
 
@@ -17,7 +18,7 @@ class Reply(NamedTuple):
     """SYN_REPLY to a stream of ours."""
 
     stream: Stream
-    fields: dict[bytes, bytes]
+    fields: Fields
     fin: bool
 
 
@@ -25,7 +26,7 @@ class WholeReply(NamedTuple):
     """Reply and then Data with `fin`, when they come in one go. How a peer's bytes are cut decides which it is."""
 
     stream: Stream
-    fields: dict[bytes, bytes]
+    fields: Fields
     data: bytes
 
 
@@ -33,7 +34,7 @@ class Headers(NamedTuple):
     """HEADERS: trailers, with `fin`."""
 
     stream: Stream
-    fields: dict[bytes, bytes]
+    fields: Fields
     fin: bool
 
 

@@ -1,0 +1,244 @@
+"""An exchange: one request and its reply, from the client's first byte to its last, over one stream or several.
+
+    WAITING --a worker has room--> DUE --SYN_REPLY--> OPEN ----FIN----> DONE
+       ^                            |  \\
+       +---- lost or refused, ------+   +--101--> TUNNEL --FIN--> HALF --the client's end--> DONE
+             and safe to repeat
+
+It stands between a client and a stream, hands each piece on as it comes, and slows one side down to the other's pace.
+It has two halves: the request's (`request_half.py`, with what is kept of its body in `body.py`) and the reply's
+(`reply_half.py`), whose state is the one above; `passage.py` has what both stand on, and the ways out. This file says
+which event does what, when: see the table at its end.
+
+Nothing here waits: every event returns when its consequences are under way.
+"""
+
+from collections.abc import Callable
+
+from zerogate.errors import ReplyError
+from zerogate.router.exchange.reply_half import ReplyHalf
+from zerogate.router.faces import Pairs
+from zerogate.router.workers import Worker
+from zerogate.wire.fields import Fields
+from zerogate.wire.http.errors import (
+    BODY_TIMEOUT,
+    QUEUE_TIMEOUT,
+    REPLY_TIMEOUT,
+    SHUTTING_DOWN,
+    WORKER_FAILED,
+    WORKER_LOST,
+    HttpError,
+)
+from zerogate.wire.spdy.frames import RstStatus
+
+
+class Exchange(ReplyHalf):
+    """See the module. Every public method is an event, and a row of the table."""
+
+    _unsent_bytes = 0
+
+    # From the client (faces.py, ClientExchange)
+
+    def begin(self) -> None:
+        RULES["begin"][self.state](self)
+
+    def receive_body(self, data: bytes) -> None:
+        RULES["receive_body"][self.state](self, data)
+
+    def receive_end(self, trailers: Pairs) -> None:
+        RULES["receive_end"][self.state](self, trailers)
+
+    def resume_reply(self) -> None:
+        RULES["resume_reply"][self.state](self)
+
+    def reject_request(self, error: HttpError) -> None:
+        RULES["reject_request"][self.state](self, error)
+
+    def abandon(self) -> None:
+        RULES["abandon"][self.state](self)
+
+    def expire(self) -> None:
+        RULES["expire"][self.state](self)
+
+    def shut_down(self) -> None:
+        RULES["shut_down"][self.state](self)
+
+    # From the dispatcher (dispatcher.py, Waiting)
+
+    def send(self, worker: Worker) -> None:
+        RULES["send"][self.state](self, worker)
+
+    def wait(self, seconds: float) -> None:
+        RULES["wait"][self.state](self, seconds)
+
+    def decline(self, error: HttpError) -> None:
+        RULES["decline"][self.state](self, error)
+
+    # From the link (link/handlers.py, StreamHandler)
+
+    def on_reply(self, fields: Fields, fin: bool) -> None:
+        try:
+            RULES["on_reply"][self.state](self, fields, fin)
+        except ReplyError as error:
+            self._reject_reply(error)
+
+    def on_whole_reply(self, fields: Fields, data: bytes) -> None:
+        try:
+            RULES["on_whole_reply"][self.state](self, fields, data)
+        except ReplyError as error:
+            self._reject_reply(error)
+
+    def on_headers(self, fields: Fields, fin: bool) -> None:
+        try:
+            RULES["on_headers"][self.state](self, fields, fin)
+        except ReplyError as error:
+            self._reject_reply(error)
+
+    def on_data(self, data: bytes, fin: bool) -> None:
+        try:
+            RULES["on_data"][self.state](self, data, fin)
+        except ReplyError as error:
+            self._reject_reply(error)
+
+    def on_writable(self) -> None:
+        RULES["on_writable"][self.state](self)
+
+    def on_reset(self, status: int) -> None:
+        RULES["on_reset"][self.state](self, status)
+
+    def on_lost(self, reason: str) -> None:
+        RULES["on_lost"][self.state](self, reason)
+
+    # While it waits
+
+    def _begin(self) -> None:
+        self._dispatcher.submit(self)
+
+    def _leave_queue(self) -> None:
+        """The client has left."""
+        self._desk.counters.aborted += 1
+        self._dispatcher.withdraw(self)
+        self._end()
+
+    def _reject_wait(self, error: HttpError) -> None:
+        self._desk.counters.aborted += 1
+        self._dispatcher.withdraw(self)
+        self._fail(error)
+
+    def _expire_wait(self) -> None:
+        self._dispatcher.withdraw(self)
+        waited = f"no worker had room within {self._desk.settings.queue_timeout:g} s"
+        self._fail(HttpError(QUEUE_TIMEOUT, waited))
+
+    def _close_wait(self) -> None:
+        self._dispatcher.withdraw(self)
+        self._fail(HttpError(SHUTTING_DOWN))
+
+    # While the reply is due
+
+    def _reject_due(self, error: HttpError) -> None:
+        self._desk.counters.aborted += 1
+        self._leave_worker()
+        self._fail(error)
+
+    def _expire_due(self) -> None:
+        pending_bytes = self._way()[1].pending_bytes
+        if 0 < pending_bytes != self._unsent_bytes:
+            # A slow application that still reads.
+            self._unsent_bytes = pending_bytes
+            self._client.expect(self._desk.settings.body_timeout)
+            return
+        # Of a tunnel the client says nothing before the 101: that silence is the worker's.
+        is_client_slow = self.head.has_body and not self._has_request_ended and not pending_bytes
+        self._leave_worker(is_workers_fault=not is_client_slow)
+        self._fail(HttpError(BODY_TIMEOUT if is_client_slow else REPLY_TIMEOUT))
+
+    def _close_due(self) -> None:
+        self._leave_worker()
+        self._fail(HttpError(SHUTTING_DOWN))
+
+    def _reset_due(self, status: int) -> None:
+        self._stream = None
+        if status == RstStatus.REFUSED_STREAM:
+            assert self.worker is not None
+            self._dispatcher.pause(self.worker)
+            self._leave_worker()
+            self._try_again(WORKER_FAILED, is_refusal=True)
+        else:
+            self._leave_worker(is_workers_fault=True)
+            self._fail(HttpError(WORKER_FAILED))
+
+    def _lose_due(self, _reason: str) -> None:
+        self._stream = None
+        self._leave_worker()
+        self._try_again(WORKER_LOST, is_refusal=False)
+
+    # While a worker has it, whether or not the reply has begun
+
+    def _abandon(self) -> None:
+        """The client has left: the worker is told at once, and nobody is blamed."""
+        self._desk.counters.aborted += 1
+        self._leave_worker()
+        self._end()
+
+    # Once the reply has begun
+
+    def _reject_open(self, _error: HttpError) -> None:
+        self._desk.counters.aborted += 1
+        self._cut()
+
+    def _expire_open(self) -> None:
+        unsent = self._client.unsent_bytes()
+        if unsent and unsent != self._unsent_bytes:
+            # A slow client that still reads; the worker is not to blame for the silence.
+            self._unsent_bytes = unsent
+            self._client.expect(self._desk.settings.idle_timeout)
+        else:
+            self._cut(is_workers_fault=not unsent)
+
+    def _reset_open(self, status: int) -> None:
+        self._stream = None
+        self._cut(is_workers_fault=status != RstStatus.REFUSED_STREAM)
+
+    def _lose_open(self, _reason: str) -> None:
+        self._stream = None
+        self._cut()
+
+    # Neither
+
+    def _ignore(self, *_: object) -> None:
+        """It is over, or the event speaks of what is no longer so."""
+
+    def _never(self, *_: object) -> None:
+        raise RuntimeError(f"this must not happen to {self!r}")
+
+
+Row = tuple[Callable[..., None], ...]
+E = Exchange
+
+# What each event does in each state.
+# fmt: off
+RULES: dict[str, Row] = {
+    #                  WAITING         DUE             OPEN             TUNNEL          HALF              DONE
+    "begin":          (E._begin,       E._never,       E._never,        E._never,       E._never,         E._never),
+    "receive_body":   (E._keep_body,   E._pass_timed,  E._pass_body,    E._pass_body,   E._pass_body,     E._ignore),
+    "receive_end":    (E._keep_end,    E._end_timed,   E._pass_end,     E._pass_end,    E._pass_last_end, E._ignore),
+    "resume_reply":   (E._ignore,      E._ignore,      E._resume_timed, E._resume,      E._ignore,        E._ignore),
+    "reject_request": (E._reject_wait, E._reject_due,  E._reject_open,  E._reject_open, E._reject_open,   E._ignore),
+    "abandon":        (E._leave_queue, E._abandon,     E._abandon,      E._abandon,     E._abandon,       E._ignore),
+    "expire":         (E._expire_wait, E._expire_due,  E._expire_open,  E._ignore,      E._ignore,        E._ignore),
+    "shut_down":      (E._close_wait,  E._close_due,   E._cut,          E._cut,         E._cut,           E._ignore),
+
+    "send":           (E._send,        E._never,       E._never,        E._never,       E._never,         E._never),
+    "wait":           (E._wait,        E._never,       E._never,        E._never,       E._never,         E._never),
+    "decline":        (E._fail,        E._never,       E._never,        E._never,       E._never,         E._never),
+
+    "on_reply":       (E._ignore,      E._begin_reply, E._too_late,     E._too_late,    E._too_late,      E._ignore),
+    "on_whole_reply": (E._ignore,      E._whole_reply, E._too_late,     E._too_late,    E._too_late,      E._ignore),
+    "on_headers":     (E._ignore,      E._interim,     E._trailers,     E._tunnel_end,  E._ignore,        E._ignore),
+    "on_data":        (E._ignore,      E._too_early,   E._send_data,    E._send_octets, E._ignore,        E._ignore),
+    "on_writable":    (E._ignore,      E._go_on_timed, E._go_on,        E._go_on,       E._go_on,         E._ignore),
+    "on_reset":       (E._ignore,      E._reset_due,   E._reset_open,   E._reset_open,  E._reset_open,    E._ignore),
+    "on_lost":        (E._ignore,      E._lose_due,    E._lose_open,    E._lose_open,   E._lose_open,     E._ignore),
+}
+# fmt: on

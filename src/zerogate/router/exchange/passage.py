@@ -1,0 +1,181 @@
+"""What both halves of an exchange stand on: who takes part, how far it is, and the ways out.
+
+Whatever happens, an exchange comes to `_end`, once: there it is noted, and its client goes on. A worker's slot is freed
+by `_leave_worker`, or by `_finish` when all went well; nothing else touches either.
+"""
+
+import enum
+import logging
+import time
+from typing import Any
+
+from zerogate.errors import ReplyError
+from zerogate.link.handlers import StreamHandler
+from zerogate.link.link import Link
+from zerogate.router.desk import Desk
+from zerogate.router.dispatcher import Dispatcher, Waiting
+from zerogate.router.exchange.body import RequestBody
+from zerogate.router.faces import Client
+from zerogate.router.forwarding import Forwarding
+from zerogate.router.queue import Queue
+from zerogate.router.workers import Worker
+from zerogate.wire.http.errors import BAD_REPLY, ErrorKind, HttpError
+from zerogate.wire.http.request import RequestHead
+from zerogate.wire.spdy import streams
+from zerogate.wire.spdy.frames import RstStatus
+from zerogate.wire.spdy.streams import Stream
+
+logger = logging.getLogger("zerogate.router")
+
+# RFC 9110, 9.2.2.
+IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+
+
+class State(enum.IntEnum):
+    """How far the reply is (exchange.py has the drawing)."""
+
+    WAITING = 0
+    DUE = 1
+    OPEN = 2
+    TUNNEL = 3
+    HALF = 4
+    DONE = 5
+
+
+class Passage(StreamHandler, Waiting):
+    """`worker` is who has it now or had it last; `tried` are the serials of those who lost or refused it.
+
+    Most exchanges need few of these: the rest are defaults of the class, which cost a new exchange nothing.
+    """
+
+    state = State.WAITING
+    status = 0
+    error_code = ""
+    retries = 0
+    wait_until = 0.0
+    worker: Worker | None = None
+    queue: Queue[Any] | None = None
+    tried: frozenset[int] = frozenset()
+    _stream: Stream | None = None
+    _body: RequestBody | None = None
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        desk: Desk,
+        client: Client,
+        head: RequestHead,
+        forwarding: Forwarding,
+        request_id: bytes,
+    ) -> None:
+        self._desk = desk
+        self._dispatcher = dispatcher
+        self._client = client
+        self._forwarding = forwarding
+        self.head = head
+        self.request_id = request_id
+        self.arrived = time.monotonic()
+        if head.has_body or head.upgrade:
+            self._body = RequestBody(desk.settings.retry_bytes)
+
+    def __repr__(self) -> str:
+        body = "" if self._body is None else f" {self._body!r}"
+        worker = self.worker_name or "nobody"
+        return f"<Exchange {self.head.method!r} {self.head.target!r}{body} {self.state.name} {worker}>"
+
+    @property
+    def size_bytes(self) -> int:
+        """What it holds of the request, for the queue's account."""
+        return self.head.size_bytes + (0 if self._body is None else self._body.kept_bytes)
+
+    @property
+    def worker_name(self) -> str:
+        return "" if self.worker is None else self.worker.name
+
+    @property
+    def _has_request_ended(self) -> bool:
+        return self._body is None or self._body.has_ended
+
+    def _way(self) -> tuple[Link, Stream]:
+        """To the worker that has it."""
+        assert self.worker is not None
+        assert self._stream is not None
+        return self.worker.link, self._stream
+
+    def _finish(self) -> None:
+        """The reply is complete. What is still under way, either way, is no use any more."""
+        worker = self.worker
+        stream = self._stream
+        assert worker is not None
+        assert stream is not None
+        self._stream = None
+        # The session remembers its last stream; by its handler that would keep the worker, and so the link.
+        stream.handler = None
+        if stream.remote < streams.DONE or not self._has_request_ended:
+            worker.link.reset(stream, RstStatus.CANCEL)
+        self.state = State.DONE
+        worker.failures = 0
+        self._dispatcher.release(worker)
+        self._end()
+
+    def _fail(self, error: HttpError) -> None:
+        """The client is told instead of a reply."""
+        self.state = State.DONE
+        self.status = error.status
+        self.error_code = error.code
+        self._desk.counters.count_error(error.code)
+        self._client.send_error(error, self.request_id)
+        self._end()
+
+    def _cut(self, status: int = RstStatus.CANCEL, *, is_workers_fault: bool = False) -> None:
+        """The reply has begun, and will not be completed."""
+        self._desk.counters.cut += 1
+        self._leave_worker(status, is_workers_fault=is_workers_fault)
+        self.state = State.DONE
+        self._client.cut()
+        self._end()
+
+    def _reject_reply(self, error: ReplyError) -> None:
+        """What the worker says is not valid HTTP."""
+        self._desk.counters.bad_replies += 1
+        target = self.head.target.decode("latin-1")
+        logger.error("worker %s: bad reply to %s: %s", self.worker_name, target, error.reason)
+        if self.state is State.DUE:
+            self._leave_worker(RstStatus.PROTOCOL_ERROR, is_workers_fault=True)
+            self._fail(HttpError(BAD_REPLY))
+        else:
+            self._cut(RstStatus.PROTOCOL_ERROR, is_workers_fault=True)
+
+    def _try_again(self, kind: ErrorKind, *, is_refusal: bool) -> None:
+        """Send it to another worker if that is safe: never begun there, or idempotent; and the body still at hand."""
+        is_whole = self._body is None or self._body.is_whole
+        # A refusal has cost nothing, and may come again while somebody else has the worker's room: it is not counted.
+        may_repeat = is_refusal or (self.head.method in IDEMPOTENT and self.retries < self._desk.settings.retries)
+        if not is_whole or not may_repeat:
+            self._fail(HttpError(kind))
+            return
+        if not is_refusal:
+            self.retries += 1
+            self.wait_until = 0.0
+        assert self.worker is not None
+        self.tried |= {self.worker.serial}
+        self._desk.counters.retries += 1
+        self._dispatcher.submit(self)
+
+    def _leave_worker(self, status: int = RstStatus.CANCEL, *, is_workers_fault: bool = False) -> None:
+        """Reset the stream if it is still there, and free the worker's slot. Who it was stays known, for the log."""
+        worker = self.worker
+        assert worker is not None
+        stream, self._stream = self._stream, None
+        self.state = State.WAITING
+        if stream is not None:
+            worker.link.reset(stream, status)
+        if is_workers_fault:
+            self._dispatcher.blame(worker)
+        self._dispatcher.release(worker)
+
+    def _end(self) -> None:
+        """The one end."""
+        self.state = State.DONE
+        self._desk.note(self, self._client)
+        self._client.end()

@@ -1,0 +1,133 @@
+"""The reply's half of an exchange: from the worker to the client, at the client's pace."""
+
+from zerogate.errors import ReplyError
+from zerogate.router.exchange.passage import State
+from zerogate.router.exchange.request_half import CONTINUE, RequestHalf
+from zerogate.wire.fields import Fields
+from zerogate.wire.http.reply import ReplyBody, check_trailers, interim_status, reply_head
+
+SWITCHING_PROTOCOLS = 101
+
+
+class ReplyHalf(RequestHalf):
+    """What the events of the reply's half do. They raise ReplyError, having sent nothing, for what is no valid HTTP."""
+
+    _reply_body: ReplyBody | None = None
+    _owed_bytes = 0
+
+    def _interim(self, fields: Fields, fin: bool) -> None:
+        if interim_status(fields) == CONTINUE:
+            self._ask_for_body()
+
+    def _begin_reply(self, fields: Fields, fin: bool) -> None:
+        head = reply_head(fields)
+        if head.status == SWITCHING_PROTOCOLS:
+            self._open_tunnel(fields, fin)
+            return
+        body = ReplyBody(head, self.head.method)
+        if fin:
+            body.end()
+        # Where no body crosses, whatever the worker still sends: the reply is complete with its head.
+        fin = fin or not body.is_framed
+        self.status = head.status
+        self._client.send_head(head, fin=fin)
+        if fin:
+            self._finish()
+            return
+        self.state = State.OPEN
+        self._reply_body = body
+        if self._body is not None:
+            self._body.forget()
+        self._client.expect(self._desk.settings.idle_timeout)
+
+    def _whole_reply(self, fields: Fields, data: bytes) -> None:
+        head = reply_head(fields)
+        if head.length != len(data):
+            if head.status == SWITCHING_PROTOCOLS:
+                self._open_tunnel(fields, False)
+                self._send_octets(data, True)
+                return
+            body = ReplyBody(head, self.head.method)
+            body.receive(len(data))
+            body.end()
+        self.status = head.status
+        self._client.send_whole(head, data)
+        self._finish()
+
+    def _open_tunnel(self, fields: Fields, fin: bool) -> None:
+        if not self.head.upgrade:
+            raise ReplyError("status 101 for a request without an upgrade")
+        self.status = SWITCHING_PROTOCOLS
+        assert self._body is not None
+        self.state = State.TUNNEL
+        self._body.forget()
+        self._client.open_tunnel(reply_head(fields))
+        if fin:
+            self._end_tunnel()
+
+    def _send_data(self, data: bytes, fin: bool) -> None:
+        body = self._reply_body
+        assert body is not None
+        body.receive(len(data))
+        if fin:
+            body.end()
+        if data:
+            self._client.send_body(data)
+        if fin:
+            self._client.send_end()
+            self._finish()
+            return
+        self._account(data)
+        self._client.expect(self._desk.settings.idle_timeout)
+
+    def _send_octets(self, data: bytes, fin: bool) -> None:
+        if data:
+            self._client.send_body(data)
+        if fin:
+            self._end_tunnel()
+        else:
+            self._account(data)
+
+    def _trailers(self, fields: Fields, fin: bool) -> None:
+        if fin:
+            assert self._reply_body is not None
+            trailers = check_trailers(fields)
+            self._reply_body.end()
+            self._client.send_end(trailers)
+            self._finish()
+
+    def _tunnel_end(self, fields: Fields, fin: bool) -> None:
+        if fin:
+            self._end_tunnel()
+
+    def _end_tunnel(self) -> None:
+        """The worker has closed its half: the client may still send."""
+        self._client.send_end()
+        if self._has_request_ended:
+            self._finish()
+        else:
+            self.state = State.HALF
+
+    def _account(self, data: bytes) -> None:
+        """The worker may go on as soon as the client has taken what it sent."""
+        if self._client.is_writable:
+            link, stream = self._way()
+            link.consumed(stream, len(data))
+        else:
+            self._owed_bytes += len(data)
+
+    def _resume(self) -> None:
+        if self._owed_bytes:
+            owed, self._owed_bytes = self._owed_bytes, 0
+            link, stream = self._way()
+            link.consumed(stream, owed)
+
+    def _resume_timed(self) -> None:
+        self._resume()
+        self._client.expect(self._desk.settings.idle_timeout)
+
+    def _too_early(self, *_: object) -> None:
+        raise ReplyError("DATA before the reply")
+
+    def _too_late(self, *_: object) -> None:
+        raise ReplyError("a second reply")

@@ -1,0 +1,92 @@
+"""The request's half of an exchange: from the client to the worker, at the worker's pace."""
+
+from zerogate.router.exchange.passage import Passage, State
+from zerogate.router.faces import Pairs
+from zerogate.router.request_block import request_block
+from zerogate.router.workers import Worker
+
+CONTINUE = 100
+
+# A worker that does not say whether it wants the body of a request with `expect: 100-continue` is taken to want it.
+CONTINUE_S = 1.0
+
+
+class RequestHalf(Passage):
+    """What the events of the request's half do. Of a request without a body there is only `_send`."""
+
+    _is_continue_sent = False
+
+    def _send(self, worker: Worker) -> None:
+        """Send the request, or what there is of it, to a worker that has room."""
+        body = self._body
+        link = worker.link
+        fin = body is None or body.is_empty
+        block = request_block(self.head, self._forwarding, self.request_id)
+        self._stream = stream = link.open_stream(block, fin, self)
+        self.worker = worker
+        self.state = State.DUE
+        if body is not None and not fin:
+            self._credit(body.send_kept(link, stream))
+            if self.head.expects_continue:
+                self._desk.loop.call_later(CONTINUE_S, self._ask_for_body)
+        self._client.expect(self._desk.settings.timeout)
+
+    def _wait(self, seconds: float) -> None:
+        self._client.expect(seconds)
+
+    def _keep_body(self, data: bytes) -> None:
+        assert self._body is not None
+        self._body.keep(data)
+        if self.queue is not None:
+            self.queue.grow(self, len(data))
+
+    def _keep_end(self, trailers: Pairs) -> None:
+        assert self._body is not None
+        self._body.keep_end(trailers)
+
+    def _pass_body(self, data: bytes) -> None:
+        assert self._body is not None
+        self._credit(self._body.send(*self._way(), data))
+
+    def _pass_timed(self, data: bytes) -> None:
+        self._pass_body(data)
+        self._client.expect(self._desk.settings.body_timeout)
+
+    def _pass_end(self, trailers: Pairs) -> None:
+        assert self._body is not None
+        self._body.keep_end(trailers)
+        self._body.send_end(*self._way())
+
+    def _end_timed(self, trailers: Pairs) -> None:
+        self._pass_end(trailers)
+        self._client.expect(self._desk.settings.timeout)
+
+    def _pass_last_end(self, trailers: Pairs) -> None:
+        """Of a tunnel whose other half has ended."""
+        self._pass_end(trailers)
+        self._finish()
+
+    def _go_on(self) -> None:
+        """The worker has been sent all that waited for it."""
+        assert self._body is not None
+        self._credit(self._body.settle(self._way()[1]))
+
+    def _go_on_timed(self) -> None:
+        self._go_on()
+        if not self._has_request_ended:
+            self._client.expect(self._desk.settings.body_timeout)
+
+    def _credit(self, n_bytes: int) -> None:
+        if n_bytes:
+            self._client.credit_body(n_bytes)
+
+    def _ask_for_body(self) -> None:
+        """The client may send the body that it holds back, if it still does."""
+        is_held_back = self.head.expects_continue and not self._is_continue_sent and not self._has_body_begun
+        if is_held_back and self.state <= State.DUE:
+            self._is_continue_sent = True
+            self._client.send_interim(CONTINUE, ())
+
+    @property
+    def _has_body_begun(self) -> bool:
+        return self._body is not None and self._body.has_begun

@@ -1,0 +1,84 @@
+"""Who waits for a worker: first come, first served; bounded in count and in bytes.
+
+Not in age: whoever waits has a deadline of its own.
+"""
+
+from collections import OrderedDict
+from typing import Any, Generic, Protocol, TypeVar
+
+
+class Queued(Protocol):
+    """What a queue knows of those who wait in it.
+
+    arrived: when it came
+    size_bytes: what it holds in memory
+    queue: where it waits, or None; the queue's to write
+    """
+
+    arrived: float
+    queue: "Queue[Any] | None"
+
+    @property
+    def size_bytes(self) -> int: ...
+
+
+T = TypeVar("T", bound=Queued)
+
+
+class Queue(Generic[T]):
+    """`n_bytes` is what all who wait hold together."""
+
+    __slots__ = ("_max_bytes", "_max_count", "_waiting", "n_bytes")
+
+    def __init__(self, max_count: int, max_bytes: int) -> None:
+        self._max_count = max_count
+        self._max_bytes = max_bytes
+        self._waiting: OrderedDict[T, int] = OrderedDict()
+        self.n_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __repr__(self) -> str:
+        return f"<Queue {len(self)} waiting, {self.n_bytes} bytes>"
+
+    def push(self, item: T, *, first: bool = False) -> bool:
+        """Wait in line, or `first` after a retry. False if the queue is full."""
+        size = item.size_bytes
+        if len(self._waiting) >= self._max_count or self.n_bytes + size > self._max_bytes:
+            return False
+        self._waiting[item] = size
+        self.n_bytes += size
+        item.queue = self
+        if first:
+            self._waiting.move_to_end(item, last=False)
+        return True
+
+    def grow(self, item: T, n_bytes: int) -> None:
+        """Who waits keeps `n_bytes` more of its body. It keeps its place, though the queue be full."""
+        self._waiting[item] += n_bytes
+        self.n_bytes += n_bytes
+
+    def remove(self, item: T) -> None:
+        self.n_bytes -= self._waiting.pop(item)
+        item.queue = None
+
+    def first_arrival(self) -> float:
+        """When the one that is next came. Only of a queue that is not empty."""
+        return next(iter(self._waiting)).arrived
+
+    def pop(self) -> T:
+        """Whose turn it is. Only of a queue that is not empty."""
+        item, size = self._waiting.popitem(last=False)
+        self.n_bytes -= size
+        item.queue = None
+        return item
+
+    def drain(self) -> list[T]:
+        """Everybody, in order; the queue is empty after it."""
+        items = list(self._waiting)
+        self._waiting.clear()
+        self.n_bytes = 0
+        for item in items:
+            item.queue = None
+        return items

@@ -1,0 +1,106 @@
+"""Joining: what a worker says on its control stream, and what it is told (protocol.md, Joining). Both ends."""
+
+import re
+from typing import NamedTuple
+
+from zerogate.errors import ZerogateError
+from zerogate.wire.fields import Fields
+from zerogate.wire.http.routes import Route, RouteError, parse_route
+
+DEFAULT_WEIGHT = 100
+MAX_WEIGHT = 1000
+MAX_SOFTWARE_CHARS = 200
+
+_ACCEPTED = 200
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+
+class JoinError(ZerogateError):
+    """A worker cannot join. `status` is 400 or 405."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Join(NamedTuple):
+    """What a worker says of itself."""
+
+    name: str
+    routes: list[Route]
+    weight: int = DEFAULT_WEIGHT
+    software: str = ""
+
+    def fields(self) -> Fields:
+        return {
+            b":method": b"JOIN",
+            b":path": b"/",
+            b":version": b"HTTP/1.1",
+            b":host": b"",
+            b":scheme": b"zmq",
+            b"worker": self.name.encode("utf-8", "replace"),
+            b"route": "\0".join(map(str, self.routes)).encode("utf-8", "replace"),
+            b"weight": b"%d" % self.weight,
+            b"software": self.software.encode("utf-8", "replace"),
+        }
+
+
+def parse_join(fields: Fields, max_routes: int) -> Join:
+    """Read the fields of a JOIN. Raises JoinError, whose reason names the field."""
+    method = fields.get(b":method", b"")
+    if method != b"JOIN":
+        raise JoinError(405, f":method {method.decode('latin-1')!r}: workers open streams only to JOIN")
+    name = fields.get(b"worker", b"").decode("latin-1")
+    if not _NAME.fullmatch(name):
+        raise JoinError(400, f"worker {name[:140]!r}: 1 to 128 of A-Z a-z 0-9 . _ -")
+    texts = fields.get(b"route", b"*").decode("latin-1").split("\0")
+    if len(texts) > max_routes:
+        raise JoinError(400, f"route: {len(texts)} of them, at most {max_routes}")
+    try:
+        routes = [parse_route(text) for text in texts]
+    except RouteError as error:
+        raise JoinError(400, f"route: {error.reason}") from error
+    weight = fields.get(b"weight", b"%d" % DEFAULT_WEIGHT)
+    if not weight.isdigit() or len(weight) > 4 or not 1 <= int(weight) <= MAX_WEIGHT:
+        raise JoinError(400, f"weight {weight.decode('latin-1')[:20]!r}: 1 to {MAX_WEIGHT}")
+    software = fields.get(b"software", b"").decode("utf-8", "replace")[:MAX_SOFTWARE_CHARS]
+    return Join(name, routes, int(weight), software)
+
+
+class JoinReply(NamedTuple):
+    """What the router answers: its name and which endpoints to dial as well, or why not.
+
+    status: 200 if the worker has joined; 0 if it could not be read
+    """
+
+    status: int
+    router: str = ""
+    routers: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.status == _ACCEPTED
+
+    def fields(self) -> Fields:
+        fields = {b":status": b"%d" % self.status, b":version": b"HTTP/1.1"}
+        if self.is_accepted:
+            fields |= {b":status": b"200 OK", b"router": self.router.encode()}
+            if self.routers:
+                fields[b"routers"] = "\0".join(self.routers).encode()
+        else:
+            fields[b"reason"] = self.reason.encode("ascii", "backslashreplace")
+        return fields
+
+
+def parse_join_reply(fields: Fields) -> JoinReply:
+    """Read the answer to a JOIN. Whatever cannot be read is missing."""
+    status = fields.get(b":status", b"").partition(b" ")[0]
+    routers = fields.get(b"routers", b"").decode("latin-1").split("\0")
+    return JoinReply(
+        int(status) if status.isdigit() and len(status) == 3 else 0,
+        fields.get(b"router", b"").decode("latin-1"),
+        tuple(text for text in routers if text),
+        fields.get(b"reason", b"").decode("latin-1"),
+    )

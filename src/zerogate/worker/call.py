@@ -1,0 +1,316 @@
+"""One request at the worker, in HTTP's words: its fields, its body, its reply, its end. Knows no kind of application.
+
+The reply goes through these stages, in order:
+
+    NEW       nothing of it has been said
+    HEAD      its head is known, and waits: most replies come whole, and then head and body are one write
+    BODY      the head is sent; pieces of the body may follow, and trailers
+    COMPLETE  all of it has been said
+    GONE      the client left before that, or the link did: nothing more can be said
+
+The request's body waits here, within the stream's window, until somebody takes it: that is what slows the client down.
+"""
+
+import asyncio
+import logging
+from typing import Final, Protocol
+
+from zerogate.link.handlers import Fields, StreamHandler
+from zerogate.link.link import Link
+from zerogate.wire.spdy.frames import RstStatus
+from zerogate.wire.spdy.headers import encode_block
+from zerogate.wire.spdy.streams import Stream
+from zerogate.worker.errors import ApplicationError, ClientDisconnected
+from zerogate.worker.reply_block import reply_block
+
+logger = logging.getLogger("zerogate.worker")
+
+NEW: Final = 0
+HEAD: Final = 1
+BODY: Final = 2
+COMPLETE: Final = 3
+GONE: Final = 4
+STAGE_NAMES: Final = ("NEW", "HEAD", "BODY", "COMPLETE", "GONE")
+
+# So much of a reply may have no credit yet before who sends it is asked to wait.
+MAX_PENDING_BYTES: Final = 64 * 1024
+
+
+class Work(Protocol):
+    """What answers a call: a task of asyncio's, or a future of a thread's."""
+
+    def cancel(self) -> object:
+        """Let it end before it is done."""
+
+
+class CallOwner(Protocol):
+    """Who has calls, all that have not ended. `cancel_after`: seconds that work goes on after its client has left."""
+
+    loop: asyncio.AbstractEventLoop
+    cancel_after: float
+    calls: "set[Call]"
+
+    def release(self, link: Link) -> None:
+        """A call of this link's has ended, and with it the work: its slot is free."""
+
+
+class Call(StreamHandler):
+    """One exchange at the worker, and the handler of its stream.
+
+    fields: the request's, by name, several values joined with NUL; `:method`, `:path` and such are among them
+    stage: how far the reply is; see the module
+    is_gone: the client has left, or the link has, maybe after all was said: nobody hears the reply
+    has_body_ended: all of the body has come, though it may not have been taken yet
+    work: what the host does for it; set by the host
+    """
+
+    # Defaults of the class: most calls never change them, and a new call is made for each request.
+    stage = NEW
+    is_gone = False
+    has_body_ended = True
+    work: Work | None = None
+    _body: list[bytes] | None = None
+    _is_body_told = False
+    _is_end_told = False
+    _wants_continue = False
+    _head = b""
+    _has_trailers = False
+    _waiters: tuple[()] | list[asyncio.Future[None]] = ()
+    _timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, owner: CallOwner, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
+        self._owner = owner
+        self._stream = stream
+        self.link = link
+        self.fields = fields
+        stream.handler = self
+        owner.calls.add(self)
+        if not fin and b"upgrade" not in fields:
+            self.has_body_ended = False
+            self._wants_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+
+    def __repr__(self) -> str:
+        return f"<Call {self.label} {STAGE_NAMES[self.stage]}>"
+
+    @property
+    def label(self) -> str:
+        """What was asked for, for people: `GET /path`."""
+        method, path = self.fields.get(b":method", b"-"), self.fields.get(b":path", b"-")
+        return f"{method.decode('latin-1')} {path.partition(b'?')[0].decode('latin-1')}"
+
+    # The request
+
+    def take_body(self) -> bytes | None:
+        """What has come of the body since the last time; empty once at its end; None if there is nothing to tell.
+
+        The client may send as much again. `has_body_ended` says whether this was the last of it.
+        """
+        if self.stage >= COMPLETE:
+            return None
+        body = self._body
+        if body:
+            self._body = None
+            data = b"".join(body)
+            if not self.has_body_ended:
+                self.link.consumed(self._stream, len(data))
+        elif self.has_body_ended and not self._is_body_told:
+            data = b""
+        else:
+            return None
+        self._is_body_told = self.has_body_ended
+        return data
+
+    async def read_body(self) -> bytes | None:
+        """The next piece of the body, as soon as it comes, as `take_body` has it; None when the call is over."""
+        while self.stage < COMPLETE:
+            data = self.take_body()
+            if data is not None:
+                return data
+            self.ask_for_body()
+            await self._wait()
+        if self._is_end_told:
+            # Who asks again and again must not stop the event loop, and can be cancelled here.
+            await asyncio.sleep(0)
+        self._is_end_told = True
+        return None
+
+    def ask_for_body(self) -> None:
+        """Tell a client that waits for it (`expect: 100-continue`) to send the body."""
+        if self._wants_continue:
+            self._wants_continue = False
+            if self.stage <= HEAD:
+                self.link.send_headers(self._stream, CONTINUE_BLOCK, False)
+
+    # The reply
+
+    def begin_reply(self, block: bytes, has_trailers: bool = False) -> None:
+        """The head of the reply, a raw name/value block (`reply_block`). It is sent with the first of the body.
+
+        Raises ApplicationError if there was one before, and ClientDisconnected, as whatever sends does.
+        """
+        if self.stage != NEW:
+            self._check_not_gone()
+            raise ApplicationError("the reply was begun twice")
+        self.stage = HEAD
+        self._head = block
+        self._has_trailers = has_trailers
+
+    def send_body(self, data: bytes | bytearray | memoryview, more: bool) -> bool:
+        """A piece of the body, the last one unless there is `more`. If it returns True, await `drain` before the next.
+
+        A buffer may be used again at once. Raises ApplicationError before `begin_reply` and for what are no octets,
+        ClientDisconnected. What comes after the end is dropped.
+        """
+        if type(data) is not bytes:
+            data = _octets(data)
+        stage = self.stage
+        stream = self._stream
+        fin = not more and not self._has_trailers
+        if stage == HEAD:
+            if fin and data:
+                self.link.send_whole_reply(stream, self._head, data)
+            else:
+                self.link.send_reply(stream, self._head, fin)
+                if data:
+                    self.link.send_data(stream, data, False)
+            self.stage = BODY
+        elif stage == BODY:
+            if data or fin:
+                self.link.send_data(stream, data, fin)
+        else:
+            self._check_not_gone()
+            if stage == NEW:
+                raise ApplicationError("a body without a head")
+            # As other servers do: what comes after the end is dropped, once for all and without harm.
+            logger.warning("%s: body sent after the end", self.label)
+            return False
+        if fin:
+            self.stage = COMPLETE
+            if self._waiters:
+                self._wake()
+        return stream.pending_bytes > MAX_PENDING_BYTES
+
+    def send_trailers(self, block: bytes, more: bool = False) -> None:
+        """Fields behind the body, a raw name/value block.
+
+        Raises ApplicationError if `begin_reply` promised none, ClientDisconnected.
+        """
+        self._check_not_gone()
+        if not self._has_trailers or self.stage != BODY:
+            raise ApplicationError("trailers where none are due")
+        self.link.send_headers(self._stream, block, not more)
+        if not more:
+            self._complete()
+
+    async def drain(self) -> None:
+        """Wait until most of what was sent has been taken by the router. Raises ClientDisconnected."""
+        while self._stream.pending_bytes > MAX_PENDING_BYTES and not self.is_gone:
+            await self._wait()
+        self._check_not_gone()
+
+    def fail(self) -> None:
+        """No reply, or no more of it: 500 if nothing has been said, else the stream breaks."""
+        if self.stage >= COMPLETE:
+            return
+        if self.stage <= HEAD:
+            self.link.send_whole_reply(self._stream, FAILURE_BLOCK, FAILURE_BODY)
+        else:
+            self.link.reset(self._stream, RstStatus.INTERNAL_ERROR)
+        self._complete()
+
+    def end(self) -> None:
+        """The host has done with it, and no work goes on: its slot is free. A reply that is not complete has failed."""
+        if self.stage < COMPLETE:
+            logger.error("%s: the application ended without a complete reply", self.label)
+            self.fail()
+        if self._timer is not None:
+            self._timer.cancel()
+        # The stream and its handler refer to each other: without this each call would wait for the collector.
+        self._stream.handler = None
+        owner = self._owner
+        owner.calls.remove(self)
+        owner.release(self.link)
+
+    # The link's side (StreamHandler)
+
+    def on_reply(self, fields: Fields, fin: bool) -> None:
+        self.link.reset(self._stream, RstStatus.PROTOCOL_ERROR)
+        self._leave()
+
+    def on_headers(self, fields: Fields, fin: bool) -> None:
+        # Trailers of the request: nobody has asked for them yet.
+        if fin:
+            self._end_body()
+
+    def on_data(self, data: bytes, fin: bool) -> None:
+        if self.has_body_ended or self.stage >= COMPLETE:
+            self.link.consumed(self._stream, len(data))
+            return
+        if self._body is None:
+            self._body = [data]
+        else:
+            self._body.append(data)
+        if fin:
+            self._end_body()
+        elif self._waiters:
+            self._wake()
+
+    def on_writable(self) -> None:
+        self._wake()
+
+    def on_reset(self, status: int) -> None:
+        self._leave()
+
+    def on_lost(self, reason: str) -> None:
+        self._leave()
+
+    # Inside
+
+    def _complete(self) -> None:
+        self.stage = COMPLETE
+        if self._waiters:
+            self._wake()
+
+    def _check_not_gone(self) -> None:
+        if self.stage == GONE:
+            raise ClientDisconnected("the client has left")
+
+    def _leave(self) -> None:
+        """The client has left, or the link has: let the application hear of it, then end it."""
+        self.is_gone = True
+        self._body = None
+        if self.stage < COMPLETE:
+            self.stage = GONE
+            if self.work is not None:
+                self._timer = self._owner.loop.call_later(self._owner.cancel_after, self.work.cancel)
+        self._wake()
+
+    def _end_body(self) -> None:
+        self.has_body_ended = True
+        self._wake()
+
+    async def _wait(self) -> None:
+        """Until something has happened to the stream."""
+        waiter: asyncio.Future[None] = self._owner.loop.create_future()
+        self._waiters = [*self._waiters, waiter]
+        await waiter
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, ()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def _octets(data: object) -> bytes:
+    """A copy of a buffer. What is none would fail when a turn's output is joined, and others' replies with it."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise ApplicationError(f"a body is bytes, not {type(data).__name__}")
+
+
+FAILURE_BODY: Final = b"Internal Server Error\n"
+FAILURE_BLOCK: Final = reply_block(
+    500, [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(FAILURE_BODY))]
+)
+CONTINUE_BLOCK: Final = encode_block({b":status": b"100", b":version": b"HTTP/1.1"})

@@ -1,0 +1,226 @@
+"""The routers of a worker: dials them all, joins each, and keeps its one capacity honest across them."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import zerogate
+from zerogate.errors import UsageError
+from zerogate.link.dial import Dialler
+from zerogate.link.endpoint import parse_endpoint
+from zerogate.link.handlers import Fields, StreamHandler
+from zerogate.link.link import Link
+from zerogate.settings import WorkerSettings
+from zerogate.wire.spdy.headers import encode_block
+from zerogate.wire.spdy.streams import Stream
+from zerogate.worker.capacity import CapacityShare, Grants
+
+logger = logging.getLogger("zerogate.worker")
+
+# How often capacity is shared out anew among several routers.
+SHARE_EVERY_S = 0.1
+
+Serve = Callable[[Link, Stream, Fields, bool], None]
+
+
+class Routers:
+    """Every router that the worker knows of. `serve` is called for each stream that one of them opens."""
+
+    def __init__(self, settings: WorkerSettings, serve: Serve) -> None:
+        self.settings = settings
+        self.serve = serve
+        self.loop = asyncio.get_running_loop()
+        self.capacity = CapacityShare(settings.concurrency)
+        self.is_leaving = False
+        self._links: dict[Link, RouterLink] = {}
+        self._diallers: dict[str, Dialler] = {}
+        self._share_timer: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<Routers {[*self._links.values()]}>"
+
+    @property
+    def are_gone(self) -> bool:
+        """Whether no link is left."""
+        return not self._links
+
+    @property
+    def have_streams(self) -> bool:
+        """Whether a router still waits for something, or we for one."""
+        return any(not link.is_closed and link.session.streams for link in self._links)
+
+    def dial(self, text: str) -> None:
+        """Keep a link to this endpoint, if there is none yet. Raises UsageError."""
+        if text in self._diallers:
+            return
+        settings = self.settings
+        dialler = Dialler(
+            parse_endpoint(text), self._make_link, redial_min=settings.redial_min, redial_max=settings.redial_max
+        )
+        self._diallers[text] = dialler
+        dialler.start()
+
+    def leave(self) -> None:
+        """Dial no more, and tell every router to send nothing new. What is in flight goes on."""
+        self.is_leaving = True
+        for dialler in self._diallers.values():
+            dialler.stop()
+        for link in list(self._links):
+            link.goaway()
+
+    def close(self, reason: str) -> None:
+        """End every link."""
+        for link in list(self._links):
+            link.close(reason)
+
+    def release(self, link: Link) -> None:
+        """The work for one of the link's requests has ended."""
+        next_in_turn = self.capacity.release(link)
+        if next_in_turn is not None:
+            # Whom we refused comes again when it hears of room.
+            next_in_turn.set_max_concurrent(self.capacity.granted(next_in_turn))
+
+    # For links
+
+    def add(self, router: "RouterLink", link: Link) -> None:
+        """There is a connection, though nobody has said a word on it."""
+        self._links[link] = router
+
+    def will_join(self, link: Link) -> None:
+        """The link's router is about to take us: its share is told before it can send anything."""
+        self._tell(self.capacity.add(link))
+
+    def will_leave(self, link: Link) -> None:
+        """The link's router will send nothing new: its share is for the others."""
+        self._tell(self.capacity.leave(link))
+
+    def remove(self, link: Link) -> None:
+        """A link is gone. The work for its requests may go on."""
+        self._links.pop(link, None)
+        self._tell(self.capacity.remove(link))
+
+    # Inside
+
+    def _make_link(self, dialler: Dialler) -> Link:
+        return Link(RouterLink(self, dialler), self.settings, is_router=False)
+
+    def _tell(self, grants: Grants) -> None:
+        """Routers hear of their grants; while there are several, capacity is shared out again and again."""
+        for link, grant in grants.items():
+            link.set_max_concurrent(grant)
+        if self.capacity.is_shared and self._share_timer is None:
+            self._share_timer = self.loop.call_later(SHARE_EVERY_S, self._share)
+
+    def _share(self) -> None:
+        self._share_timer = None
+        self._tell(self.capacity.share())
+
+
+class RouterLink:
+    """The owner of a link to one router: joining, requests, leaving."""
+
+    def __init__(self, routers: Routers, dialler: Dialler) -> None:
+        self._routers = routers
+        self._dialler = dialler
+        self._joined_at: float | None = None
+        self._is_leaving = False
+        self.name = dialler.endpoint.text
+        self.on_stream = routers.serve  # requests are not our matter
+
+    def __repr__(self) -> str:
+        state = "leaving" if self._is_leaving else "opening" if self._joined_at is None else "joined"
+        return f"<RouterLink {self.name} {state}>"
+
+    def on_connected(self, link: Link) -> None:
+        self._routers.add(self, link)
+
+    def on_ready(self, link: Link) -> None:
+        self._routers.will_join(link)
+        link.open_stream(join_block(self._routers.settings), True, _JoinReply(self, link))
+
+    def on_joined(self, link: Link, fields: Fields) -> None:
+        """The router has answered our JOIN."""
+        if not fields.get(b":status", b"").startswith(b"200"):
+            reason = fields.get(b"reason", b"it gave no reason").decode("latin-1")
+            logger.error("router at %s refused this worker: %s", self.name, reason)
+            link.close("refused")
+            return
+        settings = self._routers.settings
+        self._joined_at = self._routers.loop.time()
+        self.name = fields.get(b"router", self.name.encode()).decode("latin-1")
+        logger.info("%s joined router %s: serves %s", settings.name, self.name, ", ".join(settings.route))
+        for text in fields.get(b"routers", b"").decode("latin-1").split("\0"):
+            if text:
+                self._dial_as_well(text)
+
+    def on_settings(self, link: Link, max_concurrent: int) -> None:
+        """How many streams the router takes: we open one."""
+
+    def on_goaway(self, link: Link, last_stream_id: int) -> None:
+        """The router is stopping, or has run out of stream ids: dial anew, beside this link, which goes on."""
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._routers.will_leave(link)
+            logger.info("router %s is leaving", self.name)
+            self._dialler.dial_again(float("inf"))
+
+    def on_suspect(self, link: Link, is_suspect: bool) -> None:
+        logger.warning("router %s %s", self.name, "is silent" if is_suspect else "has spoken again")
+
+    def on_closed(self, link: Link, reason: str) -> None:
+        self._routers.remove(link)
+        if self._is_leaving or self._routers.is_leaving:
+            return
+        lasted_s = 0.0
+        if self._joined_at is not None:
+            lasted_s = self._routers.loop.time() - self._joined_at
+            logger.warning("link to router %s ended: %s", self.name, reason)
+        self._dialler.dial_again(lasted_s)
+
+    def _dial_as_well(self, text: str) -> None:
+        try:
+            self._routers.dial(text)
+        except UsageError as error:
+            logger.error("router %s names an endpoint that cannot be dialled: %s", self.name, error.reason)
+
+
+class _JoinReply(StreamHandler):
+    """The handler of a JOIN's stream."""
+
+    def __init__(self, owner: RouterLink, link: Link) -> None:
+        self._owner = owner
+        self._link = link
+
+    def on_reply(self, fields: Fields, fin: bool) -> None:
+        self._owner.on_joined(self._link, fields)
+
+    def on_headers(self, fields: Fields, fin: bool) -> None:
+        """Nothing is said beyond the reply."""
+
+    def on_data(self, data: bytes, fin: bool) -> None:
+        """A reply to JOIN has no body; one is ignored."""
+
+    def on_writable(self) -> None:
+        """Nothing is sent."""
+
+    def on_reset(self, status: int) -> None:
+        self._link.close(f"JOIN was reset with status {status}")
+
+    def on_lost(self, reason: str) -> None:
+        """The owner hears of it."""
+
+
+def join_block(settings: WorkerSettings) -> bytes:
+    """The name/value block of a JOIN (protocol.md, Joining)."""
+    fields = {
+        b":method": b"JOIN",
+        b":path": b"/",
+        b":version": b"HTTP/1.1",
+        b":host": b"",
+        b":scheme": b"zmq",
+        b"worker": settings.name.encode("utf-8", "replace"),
+        b"route": "\0".join(settings.route).encode("utf-8", "replace"),
+        b"weight": str(settings.weight).encode(),
+        b"software": f"zerogate/{zerogate.__version__}".encode(),
+    }
+    return encode_block(fields)

@@ -1,0 +1,221 @@
+"""The router's end of real links, in the process of the test: lets a worker join, and asks it."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from zerogate.link.handlers import Fields, StreamHandler
+from zerogate.link.link import Link
+from zerogate.settings import LinkSettings, WorkerSettings
+from zerogate.wire.spdy.headers import encode_block
+from zerogate.wire.spdy.streams import Stream
+from zerogate.worker.host import Host
+from zerogate.worker.service import Worker
+
+DEADLINE_S = 10.0
+
+# Less than a router's, so that it is soon used up by who does not keep accounts.
+SESSION_WINDOW_BYTES = 2 << 20
+
+
+async def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_S) -> None:
+    """Wait until it holds. On virtual time this costs none. Raises AssertionError after `seconds`."""
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + seconds
+    while not condition():
+        assert loop.time() < give_up, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.001)
+
+
+class Asked(StreamHandler):
+    """A request, and what has come of its reply. `gives_credit` may be turned off: then nothing is ever consumed."""
+
+    def __init__(self, link: Link, gives_credit: bool) -> None:
+        self.link = link
+        self.gives_credit = gives_credit
+        self.stream: Stream
+        self.fields: Fields = {}
+        self.trailers: Fields = {}
+        self.body = b""
+        self.interim: list[bytes] = []
+        self.is_complete = False
+        self.reset: int | None = None
+        self.lost: str | None = None
+
+    @property
+    def status(self) -> str:
+        return self.fields.get(b":status", b"").decode()
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_complete or self.reset is not None or self.lost is not None
+
+    def send(self, data: bytes, fin: bool = False) -> None:
+        """A piece of the request's body."""
+        self.link.send_data(self.stream, data, fin)
+
+    def cancel(self) -> None:
+        """The client has left."""
+        self.link.reset(self.stream, 5)
+
+    async def over(self) -> "Asked":
+        """Wait for the end, whichever it is."""
+        await until(lambda: self.is_over, "the end of a request")
+        return self
+
+    def on_reply(self, fields: Fields, fin: bool) -> None:
+        self.fields = fields
+        self.is_complete = fin
+
+    def on_headers(self, fields: Fields, fin: bool) -> None:
+        if self.fields:
+            self.trailers = fields
+        else:
+            self.interim.append(fields[b":status"])
+        self.is_complete = fin
+
+    def on_data(self, data: bytes, fin: bool) -> None:
+        self.body += data
+        self.is_complete = fin
+        if self.gives_credit:
+            self.link.consumed(self.stream, len(data))
+
+    def on_writable(self) -> None: ...
+
+    def on_reset(self, status: int) -> None:
+        self.reset = status
+
+    def on_lost(self, reason: str) -> None:
+        self.lost = reason
+
+
+class RouterEnd:
+    """A router that does what the test says. `links` are those that have joined, `grants` what each was told last."""
+
+    def __init__(self, path: Path, name: str = "router", *, status: bytes = b"200", **reply: bytes) -> None:
+        self.path = path
+        self.name = name
+        self.reply = {b":status": status, b":version": b"HTTP/1.1", b"router": name.encode()}
+        self.reply.update((key.encode(), value) for key, value in reply.items())
+        self.links: list[Link] = []
+        self.joins: list[Fields] = []
+        self.grants: dict[Link, int] = {}
+        self.told: list[int] = []
+        self.goaways = 0
+        self._server: asyncio.Server | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return f"ipc://{self.path}"
+
+    @property
+    def link(self) -> Link:
+        return self.links[-1]
+
+    @property
+    def grant(self) -> int:
+        """How many requests it may have at the worker, by what it heard last; 0 without a link."""
+        return self.grants[self.link] if self.links else 0
+
+    async def open(self) -> None:
+        loop = asyncio.get_running_loop()
+        settings = LinkSettings(session_window=SESSION_WINDOW_BYTES)
+        self._server = await loop.create_unix_server(lambda: Link(self, settings, is_router=True), str(self.path))
+
+    async def close(self) -> None:
+        """Be gone at once, as a router that was killed."""
+        assert self._server is not None
+        self._server.close()
+        self.path.unlink(missing_ok=True)
+        for link in [*self.grants]:
+            link.abort("gone")
+        await until(lambda: not self.grants, "the router's links are closed")
+
+    async def joined(self) -> None:
+        await until(lambda: self.links, f"{self.name} is joined")
+
+    def ask(
+        self,
+        path: str = "/",
+        *pairs: tuple[bytes, bytes],
+        method: str = "GET",
+        body: bytes | None = b"",
+        gives_credit: bool = True,
+        link: Link | None = None,
+    ) -> Asked:
+        """Send a request. A body of None comes later, by `Asked.send`."""
+        link = link or self.link
+        asked = Asked(link, gives_credit)
+        fields = {b":method": method.encode(), b":path": path.encode("latin-1"), b":version": b"HTTP/1.1"}
+        fields.update({b":host": b"a.example", b":scheme": b"http", **dict(pairs)})
+        asked.stream = link.open_stream(encode_block(fields), body == b"", asked)
+        if body:
+            asked.send(body, fin=True)
+        return asked
+
+    async def get(self, path: str = "/", *pairs: tuple[bytes, bytes], **more: Any) -> Asked:
+        """Send a request, and wait for its end."""
+        return await self.ask(path, *pairs, **more).over()
+
+    # LinkOwner
+
+    def on_connected(self, link: Link) -> None:
+        self.grants[link] = 0
+
+    def on_ready(self, link: Link) -> None: ...
+
+    def on_stream(self, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
+        self.joins.append(fields)
+        if link not in self.links:
+            self.links.append(link)
+        link.send_reply(stream, encode_block(self.reply), True)
+
+    def on_settings(self, link: Link, max_concurrent: int) -> None:
+        self.grants[link] = max_concurrent
+        self.told.append(max_concurrent)
+
+    def on_goaway(self, link: Link, last_stream_id: int) -> None:
+        self.goaways += 1
+        if not link.session.streams:
+            link.close("drained")
+
+    def on_suspect(self, link: Link, is_suspect: bool) -> None: ...
+
+    def on_closed(self, link: Link, reason: str) -> None:
+        del self.grants[link]
+        if link in self.links:
+            self.links.remove(link)
+
+
+@contextlib.asynccontextmanager
+async def routers(n: int = 1) -> AsyncIterator[list[RouterEnd]]:
+    """So many routers, listening."""
+    with tempfile.TemporaryDirectory(prefix="zerogate-") as directory:
+        made = [RouterEnd(Path(directory) / f"link-{number}", f"router-{number}") for number in range(n)]
+        for router in made:
+            await router.open()
+        try:
+            yield made
+        finally:
+            for router in made:
+                await router.close()
+
+
+@contextlib.asynccontextmanager
+async def working(host: Host, ends: Iterable[RouterEnd], **settings: Any) -> AsyncIterator[Worker]:
+    """A worker that has joined these routers, until the end of the block."""
+    endpoints = tuple(end.endpoint for end in ends)
+    worker = Worker(WorkerSettings(connect=endpoints, name="worker", **{"grace": 5.0, **settings}), host)
+    await worker.start()
+    try:
+        for end in ends:
+            await end.joined()
+        yield worker
+    finally:
+        await worker.stop()
+
+
+__all__ = ["Asked", "RouterEnd", "routers", "until", "working"]

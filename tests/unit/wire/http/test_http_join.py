@@ -1,0 +1,95 @@
+"""JOIN: what a worker may say of itself, and what it is told."""
+
+import pytest
+
+from zerogate.wire.http.join import Join, JoinError, JoinReply, parse_join, parse_join_reply
+from zerogate.wire.http.routes import Route
+
+JOIN = {b":method": b"JOIN", b":path": b"/", b":version": b"HTTP/1.1", b":host": b"", b":scheme": b"zmq"}
+
+
+def test_all_that_can_be_said() -> None:
+    fields = {**JOIN, b"worker": b"w-1", b"route": b"a.b/c\0*.d\0/e", b"weight": b"250", b"software": b"mine/1"}
+    join = parse_join(fields, 128)
+    assert join.name == "w-1"
+    assert join.routes == [Route("a.b", "/c"), Route("*.d", ""), Route("", "/e")]
+    assert (join.weight, join.software) == (250, "mine/1")
+
+
+def test_a_name_is_enough() -> None:
+    assert parse_join({b":method": b"JOIN", b"worker": b"w"}, 1) == ("w", [Route("", "")], 100, "")
+
+
+@pytest.mark.parametrize("method", [b"GET", b"join", b"JOIN ", b""])
+def test_workers_open_streams_to_join_only(method: bytes) -> None:
+    with pytest.raises(JoinError) as caught:
+        parse_join({**JOIN, b":method": method, b"worker": b"w"}, 128)
+    assert caught.value.status == 405
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("worker", value) for value in (b"", b"a b", b"a/b", b"a\0b", b"\xe9", b"a\n", b"x" * 129)]
+    + [("route", value) for value in (b"", b"a b", b"/\0/ ", b"*\0", b"\xe9", b"http://a")]
+    + [("weight", value) for value in (b"", b"0", b"1001", b"-1", b"+1", b"1.5", b"1_0", b" 1", b"9" * 5000, b"\xb2")],
+)
+def test_the_reason_names_the_field(field: str, value: bytes) -> None:
+    with pytest.raises(JoinError) as caught:
+        parse_join({**JOIN, b"worker": b"w", field.encode(): value}, 128)
+    assert caught.value.status == 400
+    assert caught.value.reason.startswith(field)
+    reply = JoinReply(caught.value.status, reason=caught.value.reason)
+    told = reply.fields()
+    assert told[b":status"] == b"400"
+    assert told[b"reason"].startswith(field.encode())
+    assert told[b"reason"].isascii()
+    assert len(told[b"reason"]) < 1500
+    assert not reply.is_accepted
+    assert parse_join_reply(told).status == 400
+    assert parse_join_reply(told).reason == told[b"reason"].decode("ascii")
+
+
+def test_without_a_name() -> None:
+    with pytest.raises(JoinError, match="worker"):
+        parse_join(JOIN, 128)
+
+
+@pytest.mark.parametrize(("field", "value"), [("worker", b"x" * 128), ("weight", b"1"), ("weight", b"1000")])
+def test_at_the_limits(field: str, value: bytes) -> None:
+    parse_join({**JOIN, b"worker": b"w", field.encode(): value}, 128)
+
+
+def test_no_more_routes_than_allowed() -> None:
+    fields = {**JOIN, b"worker": b"w", b"route": b"/a\0/b\0/c"}
+    assert len(parse_join(fields, 3).routes) == 3
+    with pytest.raises(JoinError, match="route: 3 of them, at most 2"):
+        parse_join(fields, 2)
+
+
+def test_software_is_for_people_and_short() -> None:
+    join = parse_join({**JOIN, b"worker": b"w", b"software": b"\xff\xfe" + b"x" * 1000}, 128)
+    assert len(join.software) == 200
+
+
+def test_what_is_written_is_read() -> None:
+    join = Join("w-1", [Route("a.b", "/c"), Route("*.d", ""), Route("", "/e"), Route("", "")], 250, "mine/1 \xe9")
+    assert parse_join(join.fields(), 128) == join
+    assert {name: join.fields()[name] for name in JOIN} == JOIN
+    assert parse_join(Join("w", [Route("", "")]).fields(), 1) == ("w", [Route("", "")], 100, "")
+
+
+def test_what_the_router_answers() -> None:
+    status = {b":status": b"200 OK", b":version": b"HTTP/1.1"}
+    assert JoinReply(200, "r").fields() == {**status, b"router": b"r"}
+    both = JoinReply(200, "r", ("tcp://a:1", "ipc:///b"))
+    more = {b"router": b"r", b"routers": b"tcp://a:1\0ipc:///b"}
+    assert both.fields() == {**status, **more}
+    assert parse_join_reply(both.fields()) == both
+    assert parse_join_reply(JoinReply(200, "r").fields()) == JoinReply(200, "r")
+    assert both.is_accepted
+
+
+@pytest.mark.parametrize("status", [b"", b"x", b"2000", b"20", b"\xb2\xb2\xb2"])
+def test_an_answer_that_cannot_be_read(status: bytes) -> None:
+    assert parse_join_reply({b":status": status}) == JoinReply(0)
+    assert parse_join_reply({}) == JoinReply(0)

@@ -1,0 +1,56 @@
+"""The worker's rooms: who may know whom, read from the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOM = Path(__file__).resolve().parents[3] / "src" / "zerogate" / "worker"
+
+# Each may know those above it. What is said of one kind of application is below `host`, and nobody above knows of it.
+RANKS = {
+    rank: number
+    for number, line in enumerate(
+        (
+            "errors capacity",
+            "reply_block routers",
+            "call",
+            "host",
+            "service asgi_types loader",
+            "lifespan scope hello",
+            "asgi",
+        )
+    )
+    for rank in line.split()
+}
+KNOW_NO_ASGI = {module for module, rank in RANKS.items() if rank <= RANKS["host"]} | {"service"}
+
+
+def modules() -> dict[str, Path]:
+    return {path.stem: path for path in ROOM.glob("*.py") if path.stem != "__init__"}
+
+
+def neighbours(module: str) -> set[str]:
+    """Which modules of the worker it imports, wherever in the source, also for type checking only."""
+    tree = ast.parse(modules()[module].read_text())
+    names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    prefix = "zerogate.worker."
+    return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+
+
+def test_every_room_has_a_place() -> None:
+    assert set(modules()) == set(RANKS)
+
+
+@pytest.mark.parametrize("module", RANKS)
+def test_there_are_no_circles(module: str) -> None:
+    assert {name for name in neighbours(module) if RANKS[name] >= RANKS[module]} == set()
+
+
+@pytest.mark.parametrize("module", sorted(KNOW_NO_ASGI))
+def test_most_know_nothing_of_asgi(module: str) -> None:
+    assert not {name for name in neighbours(module) if name not in KNOW_NO_ASGI}
+    code = ast.unparse(ast.parse(modules()[module].read_text()))
+    assert "http.request" not in code
+    assert "http.response" not in code
