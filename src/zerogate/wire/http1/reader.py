@@ -167,7 +167,7 @@ class RequestReader:
     def _begin_request(self, block: bytes, events: list[Event]) -> None:
         head = self._known.get(block)
         if head is None:
-            if block.startswith(_SSH_BANNER):
+            if block[0] == _SSH_BANNER[0] and block.startswith(_SSH_BANNER):
                 raise _ssh_error()
             try:
                 head = self._parser.parse_head(block)
