@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def test_pieces_both_ways() -> None:
         asked = router.ask(method="POST", body=None)
         for piece in (b"a", b"b", b"c"):
             asked.send(piece)
-            await until(lambda piece=piece: asked.body.endswith(piece), "the echo")
+            await until(partial(lambda piece: asked.body.endswith(piece), piece), "the echo")
         asked.send(b"", fin=True)
         assert (await asked.over()).body == b"abc"
 
