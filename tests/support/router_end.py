@@ -17,6 +17,9 @@ from zerogate.worker.service import Worker
 
 DEADLINE_S = 10.0
 
+# Less than a router's, so that it is soon used up by who does not keep accounts.
+SESSION_WINDOW_BYTES = 2 << 20
+
 
 async def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_S) -> None:
     """Wait until it holds. On virtual time this costs none. Raises AssertionError after `seconds`."""
@@ -119,7 +122,8 @@ class RouterEnd:
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: Link(self, LinkSettings(), is_router=True), str(self.path))
+        settings = LinkSettings(session_window=SESSION_WINDOW_BYTES)
+        self._server = await loop.create_unix_server(lambda: Link(self, settings, is_router=True), str(self.path))
 
     async def close(self) -> None:
         """Be gone at once, as a router that was killed."""

@@ -4,6 +4,7 @@ Invariant: while a request waits in a pool's queue, no worker of that pool has r
 """
 
 import logging
+from collections.abc import Collection
 from typing import Protocol
 
 from zerogate.router.counters import Counters
@@ -96,7 +97,7 @@ class Dispatcher:
             return
         worker = pool.pick(request.tried)
         if worker is None:
-            self._enqueue(request, pool.queue)
+            self._enqueue(request, pool.queue, pool.workers)
         else:
             self._assign(request, worker)
 
@@ -219,8 +220,8 @@ class Dispatcher:
             worker.link.goaway()
             self.reconsider(worker)
 
-    def _enqueue(self, request: Waiting, queue: "Queue[Waiting]") -> None:
-        if self._is_stopping and not self.workers:
+    def _enqueue(self, request: Waiting, queue: "Queue[Waiting]", workers: Collection[int]) -> None:
+        if self._is_stopping and not workers:
             request.decline(HttpError(SHUTTING_DOWN))
             return
         if not queue.push(request, first=bool(request.tried)):
@@ -235,7 +236,7 @@ class Dispatcher:
         if self._has_been_joined and self._timers.time() >= self._settles_at:
             request.decline(HttpError(NO_ROUTE))
         else:
-            self._enqueue(request, self.lobby)
+            self._enqueue(request, self.lobby, ())
 
     def _settle(self) -> None:
         if self._has_been_joined:
@@ -262,6 +263,8 @@ class Dispatcher:
             self._keep_one_awake(pool.workers)
         else:
             self._holds[route] = self._timers.call_later(self._settings.hold, self._drop, pool)
+            if self._is_stopping:
+                self._submit_all(pool.queue)
 
     def _drop(self, pool: Pool) -> None:
         """Nobody has come back to the route in time."""

@@ -74,9 +74,9 @@ class Routers:
             link.close(reason)
 
     def release(self, link: Link) -> None:
-        """One of the link's exchanges is over."""
+        """The work for one of the link's requests has ended."""
         next_in_turn = self.capacity.release(link)
-        if next_in_turn is not None and not next_in_turn.is_closed:
+        if next_in_turn is not None:
             # Whom we refused comes again when it hears of room.
             next_in_turn.set_max_concurrent(self.capacity.granted(next_in_turn))
 
@@ -95,7 +95,7 @@ class Routers:
         self._tell(self.capacity.leave(link))
 
     def remove(self, link: Link) -> None:
-        """A link is gone, with what it had in flight."""
+        """A link is gone. The work for its requests may go on."""
         self._links.pop(link, None)
         self._tell(self.capacity.remove(link))
 
@@ -107,8 +107,7 @@ class Routers:
     def _tell(self, grants: Grants) -> None:
         """Routers hear of their grants; while there are several, capacity is shared out again and again."""
         for link, grant in grants.items():
-            if not link.is_closed:
-                link.set_max_concurrent(grant)
+            link.set_max_concurrent(grant)
         if self.capacity.is_shared and self._share_timer is None:
             self._share_timer = self.loop.call_later(SHARE_EVERY_S, self._share)
 

@@ -148,7 +148,8 @@ class Exchange(ReplyHalf):
             self._unsent_bytes = pending_bytes
             self._client.expect(self._desk.settings.body_timeout)
             return
-        is_client_slow = not self._has_request_ended and not pending_bytes
+        # Of a tunnel the client says nothing before the 101: that silence is the worker's.
+        is_client_slow = self.head.has_body and not self._has_request_ended and not pending_bytes
         self._leave_worker(is_workers_fault=not is_client_slow)
         self._fail(HttpError(BODY_TIMEOUT if is_client_slow else REPLY_TIMEOUT))
 

@@ -50,6 +50,7 @@ class Passage(StreamHandler, Waiting):
 
     state = State.WAITING
     status = 0
+    error_code = ""
     retries = 0
     wait_until = 0.0
     worker: Worker | None = None
@@ -121,6 +122,7 @@ class Passage(StreamHandler, Waiting):
         """The client is told instead of a reply."""
         self.state = State.DONE
         self.status = error.status
+        self.error_code = error.code
         self._desk.counters.count_error(error.code)
         self._client.send_error(error, self.request_id)
         self._end()

@@ -167,20 +167,26 @@ class Connection:
 
         What is behind that is kept back for `next`.
         """
-        # One whole request, known and simple, as most are: nothing about this connection changes but that it is due.
-        # To look it up is to hash: not the 256 KiB that may come with a body.
-        if self.writing is _IDLE and len(data) <= _MAX_KNOWN_BYTES and self._reader.state is _READING_IDLE:
-            head = self._known.get(data)
-            if head is not None and head.keep_alive and not head.has_body and not self._is_held and not self._unread:
-                self.writing = _DUE
-                self.request = head
-                return [head]
-        if self._unread:
-            data = self._unread[self._at :] + data
-            self._unread = b""
-            self._at = 0
-        events: list[Event] = []
-        self._take(data, 0, events)
+        events: list[Event]
+        if self.writing is _IDLE and self._reader.state is _READING_IDLE and not self._is_held and not self._unread:
+            # Between requests, as mostly. To look one up is to hash: not the 256 KiB that may come with a body.
+            if len(data) <= _MAX_KNOWN_BYTES:
+                head = self._known.get(data)
+                if head is not None and head.keep_alive and not head.has_body:
+                    self.writing = _DUE
+                    self.request = head
+                    return [head]
+            events = []
+            position = self._read_head(data, 0, events) if data else 0
+        else:
+            events = []
+            position = 0
+            if self._unread:
+                data = self._unread[self._at :] + data
+                self._unread = b""
+                self._at = 0
+        if position < len(data):
+            self._take(data, position, events)
         return events
 
     def next(self) -> list[Event]:
@@ -216,15 +222,7 @@ class Connection:
             writing, reading = self.writing, reader.state
             if writing is _IDLE and reading < _READING_BODY:
                 if not self._is_held:
-                    position = reader.read(data, position, events)
-                    if events:
-                        head = events[0]
-                        assert type(head) is RequestHead
-                        self.request = head
-                        self.writing = _DUE
-                        self.must_close = not head.keep_alive
-                    if reader.error is not None:
-                        self.must_close = True
+                    position = self._read_head(data, position, events)
                     continue
             elif reading is _READING_BODY and writing < _LAST:
                 position = self._read_body(data, position, events)
@@ -238,6 +236,20 @@ class Connection:
             self._unread = data
             self._at = position
             return
+
+    def _read_head(self, data: bytes, position: int, events: list[Event]) -> int:
+        """A head, and what comes of its body."""
+        reader = self._reader
+        position = reader.read(data, position, events)
+        if events:
+            head = events[0]
+            assert type(head) is RequestHead
+            self.request = head
+            self.writing = _DUE
+            self.must_close = not head.keep_alive
+        if reader.error is not None:
+            self.must_close = True
+        return position
 
     def _read_body(self, data: bytes, position: int, events: list[Event]) -> int:
         reader = self._reader
@@ -273,11 +285,13 @@ class Connection:
 
         date: for the Date field, if the worker sent none (RFC 9110, 6.6.1); empty for no such field.
         close: the connection ends after this reply, whatever the client asked for.
-        Where no request could be read, this is as for a GET of HTTP/1.1, and the last reply.
         Raises ReplyError, having changed nothing, for what cannot be sent to this client.
         """
-        if self.writing > _DUE:
+        if self.writing is not _DUE:
             raise RuntimeError(f"no reply is due: {self!r}")
+        return self._begin_reply(head, fin=fin, date=date, close=close)
+
+    def _begin_reply(self, head: ReplyHead, *, fin: bool, date: bytes, close: bool) -> bytes:
         request = self.request
         method, minor_version = (b"", 1) if request is None else (request.method, request.minor_version)
         close = close or self.must_close or request is None
@@ -294,7 +308,8 @@ class Connection:
     def send_whole(self, head: ReplyHead, body: bytes, *, date: bytes, close: bool) -> bytes:
         """A reply whose body is all there: as `send_head`, `send_body` and `send_end`, and raises as `send_head` does.
 
-        Also for a body that is not as long as Content-Length says.
+        Also for a body that is not as long as Content-Length says. Where no request could be read, this is as for a GET
+        of HTTP/1.1, and the last reply.
         """
         request = self.request
         # Most replies leave nothing to decide: their Content-Length is true, and the connection goes on.
@@ -317,7 +332,9 @@ class Connection:
             return b"%b\r\ndate: %b\r\n\r\n%b" % (text, date, body)
         if head.body_length not in (None, len(body)) and (request is None or request.method != b"HEAD"):
             raise ReplyError(f"the body is of {len(body)} bytes, its Content-Length is {head.body_length}")
-        octets = self.send_head(head, fin=False, date=date, close=close)
+        if self.writing > _DUE:
+            raise RuntimeError(f"no reply is due: {self!r}")
+        octets = self._begin_reply(head, fin=False, date=date, close=close)
         return octets + self.send_body(body) + self.send_end()
 
     def send_tunnel(self, head: ReplyHead, *, date: bytes = b"") -> bytes:
@@ -325,7 +342,7 @@ class Connection:
 
         Raises ReplyError, having changed nothing, if the client did not ask for it.
         """
-        if self.writing > _DUE:
+        if self.writing is not _DUE:
             raise RuntimeError(f"no reply is due: {self!r}")
         request = self.request
         if head.status != SWITCHING_PROTOCOLS or request is None or not request.upgrade:
@@ -361,7 +378,9 @@ class Connection:
         return is_close_delimited
 
     def close(self) -> None:
-        """Nothing more will be said: as after a last reply."""
+        """Nothing more will be said: as after a last reply, unless one was cut."""
+        if self.writing is _CLOSED:
+            return
         self._leave(_LAST)
         if self.is_half_closed:
             self._reader.state = _READING_ENDED
