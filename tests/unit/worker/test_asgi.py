@@ -402,9 +402,9 @@ def test_an_endless_producer_ends_with_its_client() -> None:
     async def test(router: RouterEnd) -> None:
         for number in range(1, 4):
             asked = router.ask()
-            await until(lambda n=produced: produced > n + 1000, "it produces")
+            await until(partial(lambda n: produced > n + 1000, produced), "it produces")
             asked.cancel()
-            await until(lambda n=number: len(ends) == n, "it ends")
+            await until(partial(lambda n: len(ends) == n, number), "it ends")
 
     serving(application, test, run=asyncio.run)
 
