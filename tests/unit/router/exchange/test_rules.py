@@ -39,7 +39,7 @@ class Scene:
             upgrade=b"websocket" if is_tunnel else b"",
         )
         parts: tuple[Any, Any, Any] = (FakeDispatcher(self.notes), self.desk, self.client)
-        self.exchange = Exchange(*parts, head, Forwarding("203.0.113.9", b"http", []), b"id")
+        self.exchange = Exchange(*parts, head, Forwarding("203.0.113.9", b"http"), b"id")
         self._bring_to(state)
         assert self.exchange.state is state
         self.notes.clear()
@@ -262,8 +262,8 @@ def test_every_event_has_a_row_and_every_state_a_cell() -> None:
 def test_every_face_s_method_is_an_event() -> None:
     """What a client, a dispatcher and a link call: nothing goes past the table."""
     from zerogate.link.handlers import StreamHandler
-    from zerogate.router.clients.client import ClientExchange
     from zerogate.router.dispatcher import Waiting
+    from zerogate.router.faces import ClientExchange
 
     faces = [ClientExchange, Waiting, StreamHandler]
     called = {name for face in faces for name, value in vars(face).items() if callable(value) and name[0] != "_"}
