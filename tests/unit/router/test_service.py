@@ -38,7 +38,7 @@ async def routing(tmp_path: Path, **options: Any) -> AsyncIterator[tuple[Router,
 
 async def get(port: int, target: str = "/") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {target} HTTP/1.1\r\nhost: a.example\r\n\r\n".encode())
+    writer.write(f"GET {target} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode())
     return reader, writer
 
 
