@@ -43,7 +43,7 @@ def worker_children(arguments: list[str], settings: WorkerSettings, stage: int =
     children = []
     for number in range(1, settings.processes + 1):
         name = f"{settings.name}-{number}" if settings.processes > 1 else settings.name
-        own = settings.replace(name=name, processes=1)
+        own = settings.changed(name=name, processes=1)
         # `hello` takes its name as an argument.
         named = [*arguments, name] if arguments == ["hello"] else arguments
         children.append(Child(f"worker {name}", named, to_environment(own), stage))
