@@ -20,6 +20,8 @@ PARENT_FD_VARIABLE = f"{PREFIX}PARENT_FD"
 REPORT_FD_VARIABLE = f"{PREFIX}REPORT_FD"
 
 STARTED = b"started\n"
+# Said by a router that a successor has taken over from: it will end, and is not to be started again.
+REPLACED = b"replaced\n"
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
