@@ -1,8 +1,8 @@
 """An open loop of HTTP clients: requests come when they are due, whether or not those before them are answered.
 
-So what is slow is not hidden by clients that wait for it. A request is timed from when it was due. Each is sent once, on
-a new connection (`fresh`), or on one that the server has not closed and has not said it would (`kept`); whatever ends a
-connection before its reply is whole is a failure.
+So what is slow is not hidden by clients that wait for it. A request is timed from when it was due. Each is sent once,
+on a new connection (`fresh`), or on one that the server has not closed and has not said it would (`kept`); whatever
+ends a connection before its reply is whole is a failure.
 """
 
 import asyncio
