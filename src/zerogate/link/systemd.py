@@ -1,5 +1,6 @@
 """Sockets that systemd opened for us (sd_listen_fds(3))."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Mapping
@@ -33,17 +34,16 @@ def inherited_listeners(*, insecure: bool, environ: Mapping[str, str] = os.envir
     if environ.get("LISTEN_PID") != str(os.getpid()):
         return result
     names = environ.get("LISTEN_FDNAMES", "").split(":")
-    for index in range(int(environ.get("LISTEN_FDS", "0"))):
-        name = _name(names[index] if index < len(names) else "", index)
-        sock = socket.socket(fileno=FIRST_FD + index)
-        os.set_inheritable(sock.fileno(), False)
-        place = place_of(sock, f"--{name} (from systemd)")
-        if name == "bind" and not insecure and not _is_local(place):
-            raise UsageError(
-                f"{place.label} {place.where}: anybody who reaches this address could become a worker. Let systemd "
-                "listen on a loopback address or a Unix socket, or say --insecure if the network is yours alone"
-            )
-        (result.http if name == "http" else result.bind).append(Listener(sock, place, is_inherited=True))
+    with contextlib.ExitStack() as undoing:
+        for index in range(int(environ.get("LISTEN_FDS", "0"))):
+            sock = undoing.enter_context(socket.socket(fileno=FIRST_FD + index))
+            os.set_inheritable(sock.fileno(), False)
+            name = _name(names[index] if index < len(names) else "", index)
+            place = place_of(sock, f"--{name} (from systemd)")
+            if name == "bind" and not insecure:
+                _check_local(place)
+            (result.http if name == "http" else result.bind).append(Listener(sock, place, is_inherited=True))
+        undoing.pop_all()
     return result
 
 
@@ -55,5 +55,9 @@ def _name(name: str, index: int) -> str:
     raise UsageError(f"systemd passes a socket called {name!r}: FileDescriptorName= is http or bind")
 
 
-def _is_local(place: Place) -> bool:
-    return place.family == socket.AF_UNIX or is_loopback(place.address[0])
+def _check_local(place: Place) -> None:
+    if place.family != socket.AF_UNIX and not is_loopback(place.address[0]):
+        raise UsageError(
+            f"{place.label} {place.where}: anybody who reaches this address could become a worker. Let systemd listen "
+            "on a loopback address or a Unix socket, or say --insecure if the network is yours alone"
+        )
