@@ -21,6 +21,8 @@ REPORT_FD_VARIABLE = f"{PREFIX}REPORT_FD"
 
 STARTED = b"started\n"
 STOPPING = b"s"
+# Said by a router that a successor has taken over from: it will end, and is not to be started again.
+REPLACED = b"replaced\n"
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 

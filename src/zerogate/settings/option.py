@@ -139,7 +139,7 @@ class Settings:
         shared = {each.name: getattr(self, each.name) for each in dataclasses.fields(kind) if each.name in names}
         return kind(**{**shared, **changes})
 
-    def replace(self, **changes: Any) -> Self:
+    def changed(self, **changes: Any) -> Self:
         return dataclasses.replace(self, **changes)
 
 
