@@ -22,8 +22,9 @@ logger = logging.getLogger("zerogate")
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
-# What a stop may take beyond its grace: for last words, for links to close, for the application's own shutdown.
-KILL_AFTER_S = 5.0
+# What a stop may take beyond its grace: for last words, for links to close, for the application's own shutdown. A
+# worker bounds each of these itself (9 s in all, worker/service.py): this is for what does not heed it.
+KILL_AFTER_S = 10.0
 
 STOPPING_WORDS = "stopping: finishing what is in flight (a second signal ends at once)"
 

@@ -11,7 +11,10 @@ import pytest
 
 from tests.support.commands import children, clean_environment, folder, wait_gone
 from tests.support.processes import Process, Site, wait_for
+from zerogate.router.service import LAST_WORDS_S
 from zerogate.runner import KILL_AFTER_S
+from zerogate.worker import service
+from zerogate.worker.lifespan import END_TIMEOUT_S
 
 __all__ = ["folder"]
 
@@ -162,27 +165,17 @@ def test_one_signal_ends_a_service_that_waits(site: Site, loop: str) -> None:
     assert router.terminate(5) == 0
 
 
-UNENDING = """
-import asyncio
-
-async def app(scope, receive, send):
-    assert (await receive())["type"] == "lifespan.startup"
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    print("shutting down", flush=True)
-    await asyncio.sleep(600)
-"""
-
-
-@pytest.mark.parametrize("how", ["blocked", "shutdown that does not end"])
-def test_a_worker_of_its_own_ends_as_well(site: Site, folder: Path, how: str) -> None:
+def test_a_worker_of_its_own_ends_as_well(site: Site, folder: Path) -> None:
+    """Without a supervisor who would kill it."""
     (folder / "blocking.py").write_text(BLOCKING)
-    (folder / "unending.py").write_text(UNENDING)
     site.router()
-    app = "blocking:app" if how == "blocked" else "unending:app"
-    process = site.worker(app, "w", "--grace", f"{GRACE_S}s", cwd=folder)
-    if how == "blocked":
-        block(site, process)
+    process = site.worker("blocking:app", "w", "--grace", f"{GRACE_S}s", cwd=folder)
+    block(site, process)
     process.send_signal(signal.SIGTERM)
     assert process.popen.wait(30) == 1
     assert "not done within" in process.output()
+
+
+def test_who_bounds_its_own_steps_has_time_for_them() -> None:
+    worker = service.CANCEL_TIMEOUT_S + service.CLOSE_TIMEOUT_S + service.SHUTDOWN_TIMEOUT_S + END_TIMEOUT_S
+    assert max(worker, 2 * LAST_WORDS_S) < KILL_AFTER_S

@@ -242,6 +242,7 @@ class FakeWaiting(FakeExchange):
         super().__init__(size_bytes, arrived)
         self.head = RequestHead(b"GET", path, path, host)
         self.wait_until = 0.0
+        self.prefix = ""
         self.tried: frozenset[int] = frozenset()
         self.worker: Worker | None = None
         self.error = ""

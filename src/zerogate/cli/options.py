@@ -12,7 +12,7 @@ from zerogate.settings.option import Option, Settings, flag_name, heading, noun_
 S = TypeVar("S", bound=Settings)
 
 
-class SettingType(click.ParamType[Any]):
+class SettingType(click.ParamType):  # type: ignore[type-arg] # click knows no argument before 8.4
     """Reads an option's text as its declaration says."""
 
     def __init__(self, setting: str, option: Option) -> None:
