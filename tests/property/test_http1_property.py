@@ -3,7 +3,7 @@
 from typing import Any
 
 import httptools
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.http1_events import CHUNKED, GET, octets, read, with_fields
 from tests.http1_strategies import MEANINGFUL, Sent, bodies, cuts, names, requests, values
@@ -26,7 +26,6 @@ LIMITS = HttpLimits(
 )
 
 
-@settings(deadline=None)
 @given(data=st.data(), sent=st.lists(requests(), max_size=4))
 def test_what_was_sent_comes_out(data: st.DataObject, sent: list[Sent]) -> None:
     raw = b"".join(request.raw for request in sent)
@@ -72,7 +71,6 @@ def mutated_requests(draw: st.DrawFn) -> bytes:
     return bytes(raw)
 
 
-@settings(deadline=None)
 @given(
     raw=st.one_of(st.binary(max_size=80), input_near_requests, mutated_requests()), data=st.data(), eof=st.booleans()
 )
@@ -96,7 +94,6 @@ def test_cuts_do_not_matter_and_faults_are_errors(raw: bytes, data: Any, eof: bo
             assert whole.connection.reading is Reading.FAILED
 
 
-@settings(deadline=None)
 @given(raw=st.one_of(input_near_requests, mutated_requests()))
 def test_a_prefix_tells_nothing_that_the_rest_takes_back(raw: bytes) -> None:
     """What was handed on stays true: more input only adds to it."""
@@ -156,7 +153,6 @@ request_heads = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(
     request=request_heads,
     status=final_statuses,
@@ -214,7 +210,6 @@ def test_replies_are_read_back_as_they_were_written(
         assert received.trailers == (wanted if b"transfer-encoding" in named else [])
 
 
-@settings(deadline=None)
 @given(
     sent=st.dictionaries(
         st.one_of(names.map(bytes.lower), st.sampled_from([b":status", b"content-length", b"connection", b"", b"X"])),

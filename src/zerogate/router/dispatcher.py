@@ -4,6 +4,7 @@ Invariant: while a request waits in a pool's queue, no worker of that pool has r
 """
 
 import logging
+from collections.abc import Collection
 from typing import Protocol
 
 from zerogate.router.counters import Counters
@@ -36,6 +37,7 @@ class Waiting(Protocol):
     tried: the serials of the workers that lost or refused it
     size_bytes: what it holds in memory
     queue: where it waits, or None
+    prefix: the path prefix of the route by which it was last sent
     """
 
     head: RequestHead
@@ -43,6 +45,7 @@ class Waiting(Protocol):
     wait_until: float
     tried: frozenset[int]
     queue: "Queue[Waiting] | None"
+    prefix: str
 
     @property
     def size_bytes(self) -> int: ...
@@ -96,9 +99,9 @@ class Dispatcher:
             return
         worker = pool.pick(request.tried)
         if worker is None:
-            self._enqueue(request, pool.queue)
+            self._enqueue(request, pool.queue, pool.workers)
         else:
-            self._assign(request, worker)
+            self._assign(request, worker, pool.route.prefix)
 
     def withdraw(self, request: Waiting) -> None:
         """The request waits no more."""
@@ -132,7 +135,7 @@ class Dispatcher:
             pool = min(waiting, key=lambda p: p.queue.first_arrival())
             request: Waiting = pool.queue.pop()
             pool.count(worker)
-            self._assign(request, worker)
+            self._assign(request, worker, pool.route.prefix)
 
     # Workers
 
@@ -198,8 +201,9 @@ class Dispatcher:
 
     # Inside
 
-    def _assign(self, request: Waiting, worker: Worker) -> None:
+    def _assign(self, request: Waiting, worker: Worker, prefix: str) -> None:
         """Send it to the worker whose slot it has."""
+        request.prefix = prefix
         try:
             request.send(worker)
         except BlockTooLargeError:
@@ -219,8 +223,8 @@ class Dispatcher:
             worker.link.goaway()
             self.reconsider(worker)
 
-    def _enqueue(self, request: Waiting, queue: "Queue[Waiting]") -> None:
-        if self._is_stopping and not self.workers:
+    def _enqueue(self, request: Waiting, queue: "Queue[Waiting]", workers: Collection[int]) -> None:
+        if self._is_stopping and not workers:
             request.decline(HttpError(SHUTTING_DOWN))
             return
         if not queue.push(request, first=bool(request.tried)):
@@ -235,7 +239,7 @@ class Dispatcher:
         if self._has_been_joined and self._timers.time() >= self._settles_at:
             request.decline(HttpError(NO_ROUTE))
         else:
-            self._enqueue(request, self.lobby)
+            self._enqueue(request, self.lobby, ())
 
     def _settle(self) -> None:
         if self._has_been_joined:
@@ -262,6 +266,8 @@ class Dispatcher:
             self._keep_one_awake(pool.workers)
         else:
             self._holds[route] = self._timers.call_later(self._settings.hold, self._drop, pool)
+            if self._is_stopping:
+                self._submit_all(pool.queue)
 
     def _drop(self, pool: Pool) -> None:
         """Nobody has come back to the route in time."""

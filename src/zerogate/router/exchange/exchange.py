@@ -16,8 +16,8 @@ Nothing here waits: every event returns when its consequences are under way.
 from collections.abc import Callable
 
 from zerogate.errors import ReplyError
-from zerogate.router.clients.client import Pairs
 from zerogate.router.exchange.reply_half import ReplyHalf
+from zerogate.router.faces import Pairs
 from zerogate.router.workers import Worker
 from zerogate.wire.fields import Fields
 from zerogate.wire.http.errors import (
@@ -37,7 +37,7 @@ class Exchange(ReplyHalf):
 
     _unsent_bytes = 0
 
-    # From the client (clients/client.py, ClientExchange)
+    # From the client (faces.py, ClientExchange)
 
     def begin(self) -> None:
         RULES["begin"][self.state](self)
@@ -148,7 +148,8 @@ class Exchange(ReplyHalf):
             self._unsent_bytes = pending_bytes
             self._client.expect(self._desk.settings.body_timeout)
             return
-        is_client_slow = not self._has_request_ended and not pending_bytes
+        # Of a tunnel the client says nothing before the 101: that silence is the worker's.
+        is_client_slow = self.head.has_body and not self._has_request_ended and not pending_bytes
         self._leave_worker(is_workers_fault=not is_client_slow)
         self._fail(HttpError(BODY_TIMEOUT if is_client_slow else REPLY_TIMEOUT))
 

@@ -36,7 +36,18 @@ class Sender:
     nothing is sent then, and nothing has changed. Buffers that are not bytes are copied.
     """
 
-    __slots__ = ("_ping_id", "_queue", "_table", "_wrap", "is_going_away", "last_good_id", "output", "streams")
+    __slots__ = (
+        "_greeting",
+        "_initial",
+        "_ping_id",
+        "_queue",
+        "_table",
+        "_wrap",
+        "is_going_away",
+        "last_good_id",
+        "output",
+        "streams",
+    )
 
     def __init__(
         self,
@@ -61,9 +72,11 @@ class Sender:
         writer = BlockWriter()
         self._wrap = writer.wrap
         self._queue = SendQueue(self.output, writer, max_batch_bytes)
-        pairs = [] if max_concurrent is None else [(SettingId.MAX_CONCURRENT_STREAMS.value, max_concurrent)]
-        pairs.append((SettingId.INITIAL_WINDOW_SIZE.value, stream_window))
-        self.output.append(frames.settings(pairs))
+        self._initial = [(SettingId.INITIAL_WINDOW_SIZE.value, stream_window)]
+        self._greeting = frames.settings(self._initial)
+        self.output.append(self._greeting)
+        if max_concurrent is not None:
+            self.set_max_concurrent(max_concurrent)
         if session_window > DEFAULT_WINDOW_BYTES:
             self.output.append(frames.window_update(0, session_window - DEFAULT_WINDOW_BYTES))
 
@@ -182,7 +195,12 @@ class Sender:
 
     def set_max_concurrent(self, max_concurrent: int) -> None:
         """SETTINGS: how many streams the peer should have open from now on."""
-        self.output.append(frames.settings([(SettingId.MAX_CONCURRENT_STREAMS.value, max_concurrent)]))
+        pairs = [(SettingId.MAX_CONCURRENT_STREAMS.value, max_concurrent)]
+        if self.output and self.output[0] is self._greeting:
+            # Nothing has been said yet: one SETTINGS says it all.
+            self._greeting = self.output[0] = frames.settings(pairs + self._initial)
+        else:
+            self.output.append(frames.settings(pairs))
 
     def ping(self) -> None:
         """PING, with an id of ours; its echo is ignored."""
