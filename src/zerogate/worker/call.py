@@ -65,30 +65,50 @@ class Call(StreamHandler):
     work: what the host does for it; set by the host
     """
 
-    # Defaults of the class: most calls never change them, and a new call is made for each request.
-    stage = NEW
-    is_gone = False
-    has_body_ended = True
-    work: Work | None = None
-    _body: list[bytes] | None = None
-    _is_body_told = False
-    _is_end_told = False
-    _wants_continue = False
-    _head = b""
-    _has_trailers = False
-    _waiters: tuple[()] | list[asyncio.Future[None]] = ()
-    _timer: asyncio.TimerHandle | None = None
+    # What: slots, all set for each call. Why, benchmark: defaults of the class are dearer to read than these to set, by
+    # 2 to 5 % of what a request costs the worker (CPython 3.11).
+    __slots__ = (
+        "_body",
+        "_has_trailers",
+        "_head",
+        "_is_body_told",
+        "_is_end_told",
+        "_owner",
+        "_stream",
+        "_timer",
+        "_waiters",
+        "_wants_continue",
+        "fields",
+        "has_body_ended",
+        "is_gone",
+        "link",
+        "stage",
+        "work",
+    )
 
     def __init__(self, owner: CallOwner, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
         self._owner = owner
         self._stream = stream
         self.link = link
         self.fields = fields
-        stream.handler = self
-        owner.calls.add(self)
-        if not fin and b"upgrade" not in fields:
+        self.stage = NEW
+        self.is_gone = False
+        self.work: Work | None = None
+        self._body: list[bytes] | None = None
+        self._is_body_told = False
+        self._is_end_told = False
+        self._wants_continue = False
+        self._head = b""
+        self._has_trailers = False
+        self._waiters: tuple[()] | list[asyncio.Future[None]] = ()
+        self._timer: asyncio.TimerHandle | None = None
+        if fin or b"upgrade" in fields:
+            self.has_body_ended = True
+        else:
             self.has_body_ended = False
             self._wants_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        stream.handler = self
+        owner.calls.add(self)
 
     def __repr__(self) -> str:
         return f"<Call {self.label} {STAGE_NAMES[self.stage]}>"
@@ -154,7 +174,8 @@ class Call(StreamHandler):
             raise ApplicationError("the reply was begun twice")
         self.stage = HEAD
         self._head = block
-        self._has_trailers = has_trailers
+        if has_trailers:
+            self._has_trailers = True
 
     def send_body(self, data: bytes | bytearray | memoryview, more: bool) -> bool:
         """A piece of the body, the last one unless there is `more`. If it returns True, await `drain` before the next.
