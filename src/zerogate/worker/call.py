@@ -4,7 +4,8 @@ The reply goes through these stages, in order:
 
     NEW       nothing of it has been said
     HEAD      its head is known, and waits: most replies come whole, and then head and body are one write
-    BODY      the head is sent; pieces of the body may follow, and trailers
+    BODY      the head is sent, and pieces of the body may follow
+    TRAILERS  the body is complete, and trailers are due
     COMPLETE  all of it has been said
     GONE      the client left before that, or the link did: nothing more can be said
 
@@ -29,9 +30,10 @@ logger = logging.getLogger("zerogate.worker")
 NEW: Final = 0
 HEAD: Final = 1
 BODY: Final = 2
-COMPLETE: Final = 3
-GONE: Final = 4
-STAGE_NAMES: Final = ("NEW", "HEAD", "BODY", "COMPLETE", "GONE")
+TRAILERS: Final = 3
+COMPLETE: Final = 4
+GONE: Final = 5
+STAGE_NAMES: Final = ("NEW", "HEAD", "BODY", "TRAILERS", "COMPLETE", "GONE")
 
 # So much of a reply may have no credit yet before who sends it is asked to wait.
 MAX_PENDING_BYTES: Final = 64 * 1024
@@ -210,15 +212,17 @@ class Call(StreamHandler):
             self.stage = COMPLETE
             if self._waiters:
                 self._wake()
+        elif not more:
+            self.stage = TRAILERS
         return stream.pending_bytes > MAX_PENDING_BYTES
 
     def send_trailers(self, block: bytes, more: bool = False) -> None:
         """Fields behind the body, a raw name/value block.
 
-        Raises ApplicationError if `begin_reply` promised none, ClientDisconnected.
+        Raises ApplicationError if `begin_reply` promised none or the body is not complete, ClientDisconnected.
         """
         self._check_not_gone()
-        if not self._has_trailers or self.stage != BODY:
+        if self.stage != TRAILERS:
             raise ApplicationError("trailers where none are due")
         self.link.send_headers(self._stream, block, not more)
         if not more:
@@ -315,7 +319,12 @@ class Call(StreamHandler):
         """Until something has happened to the stream."""
         waiter: asyncio.Future[None] = self._owner.loop.create_future()
         self._waiters = [*self._waiters, waiter]
-        await waiter
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            # Who asks with a time limit, and asks again, must not be waited for again and again.
+            self._waiters = [other for other in self._waiters if other is not waiter]
+            raise
 
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, ()
