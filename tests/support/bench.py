@@ -36,6 +36,8 @@ STEP_S = 1.0
 class Notes:
     """An access log that remembers. `lines` are client, status and worker of each exchange that was noted."""
 
+    n_dropped = 0
+
     def __init__(self) -> None:
         self.entries: list[Any] = []
         self.lines: list[tuple[str, int, str]] = []

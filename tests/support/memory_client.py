@@ -1,6 +1,6 @@
 """A client that multiplexes, in memory: one connection, many streams, and each stream is a `Client` of its own.
 
-It knows the two faces (`router/clients/client.py`) and HTTP's words, and nothing of any framing. So it says what the
+It knows the two faces (`router/faces.py`) and HTTP's words, and nothing of any framing. So it says what the
 faces leave open, and it is strict: whatever an exchange does that the faces do not allow, is an AssertionError at once.
 """
 
@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from enum import Enum, auto
 
-from zerogate.router.clients.client import BODY_CREDIT_BYTES, Client, ClientExchange, Connection, Pairs
 from zerogate.router.desk import ConnectedClient, Desk
+from zerogate.router.faces import BODY_CREDIT_BYTES, Client, ClientExchange, Connection, Pairs
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestHead
@@ -42,6 +42,9 @@ MOVES: dict[str, dict[Stage, Stage]] = {
     "cut": {Stage.BODY: Stage.CUT, Stage.TUNNEL: Stage.CUT, Stage.CLOSING: Stage.CUT},
 }
 
+# An exchange ends in one of these, unless its client has left.
+ENDS = frozenset({Stage.COMPLETE, Stage.CLOSING, Stage.CUT})
+
 
 class MemoryStream(Client):
     """One request and what came of it.
@@ -58,6 +61,7 @@ class MemoryStream(Client):
         self._last: Pairs | None = None
         self._is_handing_over = False
         self._has_ended = False
+        self._has_left = False
         self._uncredited_bytes = 0
         self._untaken_bytes = 0
         self.head = head
@@ -103,6 +107,7 @@ class MemoryStream(Client):
 
     def leave(self) -> None:
         """Abandon this stream, and no other."""
+        self._has_left = True
         self._connection.forget(self)
         self.exchange.abandon()
 
@@ -222,6 +227,7 @@ class MemoryStream(Client):
 
     def end(self) -> None:
         assert not self.is_over, f"a second end of {self!r}"
+        assert self._has_left or self.stage in ENDS, f"it has no reply: {self!r}"
         self.is_over = True
         self._connection.forget(self)
 

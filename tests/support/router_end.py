@@ -149,7 +149,7 @@ class RouterEnd:
         """Send a request. A body of None comes later, by `Asked.send`."""
         link = link or self.link
         asked = Asked(link, gives_credit)
-        fields = {b":method": method.encode(), b":path": path.encode("latin-1"), b":version": b"HTTP/1.1"}
+        fields = {b":method": method.encode("latin-1"), b":path": path.encode("latin-1"), b":version": b"HTTP/1.1"}
         fields.update({b":host": b"a.example", b":scheme": b"http", **dict(pairs)})
         asked.stream = link.open_stream(encode_block(fields), body == b"", asked)
         if body:

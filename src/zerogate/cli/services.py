@@ -22,7 +22,13 @@ def make_worker(settings: WorkerSettings, application: Any) -> Service:
     from zerogate.worker.asgi import AsgiHost
     from zerogate.worker.service import Worker
 
-    return Worker(settings, AsgiHost(application, lifespan=settings.lifespan, root_path=settings.root_path))
+    host = AsgiHost(
+        application,
+        lifespan=settings.lifespan,
+        root_path=settings.root_path,
+        strips_prefix=settings.strip_prefix,
+    )
+    return Worker(settings, host)
 
 
 def reopen_log(router: Service) -> None:

@@ -91,7 +91,7 @@ class Desk:
         self.clients.discard(client)
         self.deadlines.remove(client)
 
-    def forwarding(self, address: str, port: int, local_host: bytes) -> Forwarding:
+    def forwarding(self, address: str, port: int = 0, local_host: bytes = b"") -> Forwarding:
         """Who sends the requests of a connection. The address of a Unix socket's peer is empty."""
         return Forwarding(address, b"http", self._trust, port=port, local_host=local_host, crossing=self._crossing)
 

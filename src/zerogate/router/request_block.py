@@ -8,7 +8,9 @@ from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import encode_pair
 
-_length = struct.Struct(">I").pack
+_WORD = struct.Struct(">I")
+_length = _WORD.pack
+_read_length = _WORD.unpack_from
 
 _VERSIONS = (encode_pair(b":version", b"HTTP/1.0"), encode_pair(b":version", b"HTTP/1.1"))
 _METHOD = name_prefix(b":method")
@@ -16,6 +18,7 @@ _PATH = name_prefix(b":path")
 _HOST = name_prefix(b":host")
 _FORWARDED_HOST = name_prefix(b"x-forwarded-host")
 _REQUEST_ID = name_prefix(b"x-request-id")
+_PREFIX_NAME = b"x-forwarded-prefix"
 
 # :method :path :version :host :scheme x-forwarded-for -proto -host x-real-ip -port x-request-id
 _N_OWN_PAIRS = 11
@@ -42,6 +45,28 @@ def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) 
         octets = _head_pairs(head, head.host, forwarding.host(head), crossing, crossing.trusted).octets
         pairs = forwarding.pairs(head)
     return b"%b%b%b%b%b" % (octets, pairs, _REQUEST_ID, _length(len(request_id)), request_id)
+
+
+def stripped_block(head: RequestHead, forwarding: Forwarding, request_id: bytes, prefix: str) -> bytes:
+    """The same for a worker that wants `prefix`, which its route has, taken off the path, and to be told of it.
+
+    What a trusted proxy before us has taken off comes before what we do.
+    """
+    stripped = prefix.encode()
+    rest = head.target[len(stripped) :]
+    target = rest if rest.startswith(b"/") else b"/" + rest
+    fields = []
+    for name, value in head.fields:
+        if name != _PREFIX_NAME:
+            fields.append((name, value))
+        elif forwarding.is_trusted:
+            stripped = value.rstrip(b"/") + stripped
+    shorter = RequestHead(
+        head.method, target, target.partition(b"?")[0], head.host, head.minor_version, fields, upgrade=head.upgrade
+    )
+    block = request_block(shorter, forwarding, request_id)
+    (n_pairs,) = _read_length(block)
+    return _length(n_pairs + 1) + block[4:] + encode_pair(_PREFIX_NAME, stripped)
 
 
 def has_claims(head: RequestHead, forwarding: Forwarding) -> bool:

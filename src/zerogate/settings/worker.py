@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from zerogate.errors import UsageError
 from zerogate.settings.link import LinkSettings, ProcessSettings
-from zerogate.settings.option import Settings, choice, count, duration, text, texts
+from zerogate.settings.option import Settings, choice, count, duration, flag, text, texts
 from zerogate.settings.router import DEFAULT_BIND, process_name
 
 # protocol.md, Joining.
@@ -56,6 +56,7 @@ class ApplicationSettings(Settings):
         "", "Folder to find APP in, before all others. Default: the current one, after all others.", metavar="DIR"
     )
     lifespan: str = choice("auto", "The application's start-up and shutdown events.", words=("auto", "on", "off"))
+    strip_prefix: bool = flag("Take the route's prefix off the path; the application hears of it as its root_path.")
     root_path: str = text("", "ASGI root_path: the prefix that the application is mounted at.", metavar="PREFIX")
     cancel_after: float = duration(
         5.0, "Time for the application to hear of a client that left, before its task ends.", zero="none"

@@ -24,12 +24,16 @@ class AsgiHost(Host):
 
     lifespan: `auto` (an application without one is fine), `on` or `off`
     root_path: where the application is mounted
+    strips_prefix: it is mounted below that, at the prefix which the router has taken off the path
     """
 
-    def __init__(self, application: Application, *, lifespan: str = "auto", root_path: str = "") -> None:
+    def __init__(
+        self, application: Application, *, lifespan: str = "auto", root_path: str = "", strips_prefix: bool = False
+    ) -> None:
         self._application = application
         self._lifespan = Lifespan(application, lifespan)
         self._root_path = root_path
+        self._strips_prefix = strips_prefix
         self._loop = asyncio.get_running_loop()
 
     async def start(self) -> None:
@@ -39,7 +43,10 @@ class AsgiHost(Host):
         await self._lifespan.shutdown()
 
     def begin(self, call: Call) -> None:
-        scope = http_scope(call.fields, self._root_path)
+        root_path = self._root_path
+        if self._strips_prefix:
+            root_path += call.fields.get(b"x-forwarded-prefix", b"").decode("latin-1")
+        scope = http_scope(call.fields, root_path)
         state = self._lifespan.state
         if state is not None:
             scope["state"] = state.copy()
@@ -57,9 +64,9 @@ class AsgiHost(Host):
         except (Exception, SystemExit):
             if call.stage == GONE:
                 # Whatever an application makes of ClientDisconnected or http.disconnect: it is no failure.
-                logger.debug("%s %s ended after its client had left", scope["method"], scope["path"], exc_info=True)
+                logger.debug("%s ended after its client had left", call.label, exc_info=True)
             else:
-                logger.exception("%s %s failed", scope["method"], scope["path"])
+                logger.exception("%s failed", call.label)
                 call.fail()
         finally:
             call.end()

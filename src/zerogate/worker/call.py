@@ -21,6 +21,7 @@ from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
+from zerogate.worker.printable import printable
 from zerogate.worker.reply_block import reply_block
 
 logger = logging.getLogger("zerogate.worker")
@@ -94,9 +95,9 @@ class Call(StreamHandler):
 
     @property
     def label(self) -> str:
-        """What was asked for, for people: `GET /path`."""
+        """What was asked for, for logs: `GET /path`. As it was written, not decoded, and without the query."""
         method, path = self.fields.get(b":method", b"-"), self.fields.get(b":path", b"-")
-        return f"{method.decode('latin-1')} {path.partition(b'?')[0].decode('latin-1')}"
+        return f"{printable(method)} {printable(path.partition(b'?')[0])}"
 
     # The request
 

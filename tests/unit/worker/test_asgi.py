@@ -254,6 +254,62 @@ def test_a_body_may_be_in_a_buffer_that_is_used_again(make: Callable[[bytes], An
     serving(application, test)
 
 
+def fails(left: bool) -> Application:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        while left and (await receive())["type"] != "http.disconnect":
+            pass
+        raise RuntimeError
+
+    return application
+
+
+def ends(left: bool) -> Application:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    return application
+
+
+def goes_on(left: bool) -> Application:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(body(b"x"))
+        await send(body(b"y"))
+
+    return application
+
+
+@pytest.mark.parametrize(("make", "left"), [(fails, False), (fails, True), (ends, False), (goes_on, False)])
+@pytest.mark.parametrize(
+    ("method", "path", "label"),
+    [
+        ("GET", "/a%0d%0aERROR%20forged?b", "GET /a%0d%0aERROR%20forged"),
+        ("GET", "/a\x85ERROR\x9b31m", "GET /a\\x85ERROR\\x9b31m"),
+        ('G"T\x85', '/"quoted"', 'G\\"T\\x85 /\\"quoted\\"'),
+    ],
+)
+def test_nobody_writes_lines_into_the_log(
+    make: Callable[[bool], Application],
+    left: bool,
+    method: str,
+    path: str,
+    label: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask(path, method=method)
+        if left:
+            await asyncio.sleep(0.01)
+            asked.cancel()
+            await asyncio.sleep(0.01)
+        else:
+            await asked.over()
+
+    with caplog.at_level(logging.DEBUG, "zerogate.worker"):
+        serving(make(left), test)
+    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("G")]
+    assert [message.startswith(label) for message in told] == [True]
+
+
 @pytest.mark.parametrize("act", [raises, exits, says_nothing, says_nonsense, starts_twice])
 def test_a_failure_amid_the_reply_breaks_the_stream(act: Act) -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:

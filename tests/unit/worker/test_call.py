@@ -271,6 +271,7 @@ def test_state_is_seen() -> None:
     setting.call.on_reset(5)
     assert repr(setting.call) == "<Call GET /a GONE>"
     assert repr(Setting({}).call) == "<Call - - NEW>"
+    assert repr(Setting({b":method": b'"', b":path": b"/\r\x85?secret"}).call) == '<Call \\" /\\x0d\\x85 NEW>'
 
 
 # Backpressure

@@ -51,6 +51,7 @@ class Passage(StreamHandler, Waiting):
     state = State.WAITING
     status = 0
     error_code = ""
+    prefix = ""
     retries = 0
     wait_until = 0.0
     worker: Worker | None = None

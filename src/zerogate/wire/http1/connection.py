@@ -1,22 +1,10 @@
 """One client's connection: what has been read of its requests, and written of its replies.
 
-Two machines, side by side. `Reading` is how far the client's octets have been taken apart (see `reader`), `Writing` how
-far the reply to the request in progress has got. Each moves by its own events: octets that come in, calls that send.
-What they mean together, is the table's matter, and nobody else's: whether a request may begin, what the connection
-waits for (so which time-out runs), and what is to be done when something went wrong.
+What the states are, and what two of them mean together, is in `situations`.
 
 Requests go one after the other. While one is in progress, what the client sends behind it is kept as it came, or is
 dropped if the connection ends with this reply: nothing is parsed before its turn, so a client that sends requests ahead
 costs the octets of one read of the transport, and no more if that is not read while `has_unread`.
-
-Writing:
-    IDLE    no reply is due
-    DUE     a request is in progress, its reply has not begun
-    BODY    the reply's head is out, its end is not
-    TUNNEL  101 was said: octets pass both ways as they are
-    LAST    the connection's last reply is complete. With Reading.TUNNEL: our half of the tunnel is closed, the client
-            may go on with its own
-    CLOSED  a reply was cut short; nothing more is said
 
 A connection ends with the current reply (`must_close`) if the client asked for that or sends no more, if whoever
 replies wants it, if the body is ended by that alone, and after any fault. Then Writing goes to LAST, not to IDLE.
@@ -25,14 +13,14 @@ A fault in a body whose reply is complete is told to nobody: another reply would
 """
 
 from collections.abc import Sequence
-from enum import Enum, IntEnum, auto
 
 from zerogate.errors import ReplyError
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.reply import SWITCHING_PROTOCOLS, ReplyHead
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.http1.limits import HttpLimits
-from zerogate.wire.http1.reader import Event, KnownHeads, Reading, RequestReader
+from zerogate.wire.http1.reader import Event, KnownHeads, RequestReader
+from zerogate.wire.http1.situations import SITUATIONS, Reading, Situation, Writing
 from zerogate.wire.http1.writer import (
     Framing,
     frame_head,
@@ -41,47 +29,6 @@ from zerogate.wire.http1.writer import (
     last_chunk,
     tunnel_head,
 )
-
-
-class Writing(IntEnum):
-    """How far the reply has got; see the module."""
-
-    IDLE = 0
-    DUE = 1
-    BODY = 2
-    TUNNEL = 3
-    LAST = 4
-    CLOSED = 5
-
-
-class Situation(Enum):
-    """What the connection waits for, or what is to be done."""
-
-    REQUEST = auto()  # waits for the next request
-    HEAD = auto()  # waits for the rest of a head
-    REST = auto()  # waits for the rest of a body whose reply is complete; it is read and dropped
-    REPLY = auto()  # a reply is due or under way
-    TUNNEL = auto()  # octets pass
-    REFUSE = auto()  # tell `error` to the client
-    CUT = auto()  # `error` came amid a reply: cut it
-    CLOSE = auto()  # nothing more can come, and nothing is due: close
-    LINGER = auto()  # the last reply is out: what still comes is read and dropped, so that no reset overtakes the reply
-    GONE = auto()  # nothing to do any more
-
-
-# SITUATIONS[reading][writing]; None: cannot be.
-# fmt: off
-_S = Situation
-SITUATIONS: tuple[tuple[Situation | None, ...], ...] = (
-    # IDLE        DUE        BODY      TUNNEL     LAST       CLOSED
-    (_S.REQUEST, _S.REPLY,  _S.REPLY, None,      _S.LINGER, _S.GONE),  # IDLE
-    (_S.HEAD,    None,      None,     None,      _S.LINGER, _S.GONE),  # HEAD: is not read before the reply is complete
-    (_S.REST,    _S.REPLY,  _S.REPLY, None,      _S.LINGER, _S.GONE),  # BODY
-    (None,       _S.REPLY,  None,     _S.TUNNEL, _S.TUNNEL, _S.GONE),  # TUNNEL: IDLE once the upgrade is refused
-    (_S.CLOSE,   _S.REPLY,  _S.REPLY, _S.TUNNEL, _S.CLOSE,  _S.GONE),  # ENDED
-    (_S.REFUSE,  _S.REFUSE, _S.CUT,   None,      _S.LINGER, _S.GONE),  # FAILED
-)
-# fmt: on
 
 _IDLE, _DUE, _BODY, _TUNNEL, _LAST, _CLOSED = Writing
 _READING_IDLE = Reading.IDLE

@@ -9,35 +9,21 @@ IDLE, HEAD, BODY -> FAILED    `error` says why
 HEAD is skipped by heads that come in one piece. An empty line before a request belongs to its head.
 """
 
-from enum import IntEnum
-
 from zerogate.wire.fields import TOKEN_OCTETS
 from zerogate.wire.http.errors import BAD_REQUEST, HEAD_TOO_LARGE, NOT_IMPLEMENTED, TARGET_TOO_LONG, HttpError
+from zerogate.wire.http.methods import FIRST_OCTETS
 from zerogate.wire.http.request import RequestEnd, RequestHead
 from zerogate.wire.http1.blocks import END_OF_BLOCK, BlockCollector, refuse_offence
 from zerogate.wire.http1.chunks import ChunkedReader
 from zerogate.wire.http1.heads import HeadParser
 from zerogate.wire.http1.limits import HttpLimits
+from zerogate.wire.http1.situations import Reading
 
 Event = RequestHead | bytes | RequestEnd
-
-
-class Reading(IntEnum):
-    """How far the client's input has been read."""
-
-    IDLE = 0
-    HEAD = 1
-    BODY = 2
-    TUNNEL = 3
-    ENDED = 4
-    FAILED = 5
-
 
 _IDLE, _HEAD, _BODY, _TUNNEL, _ENDED, _FAILED = Reading
 
 _CR = 0x0D
-# What a method that may be left to the application begins with (see http/methods.py).
-_FIRST_OCTETS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 # Who comes to the wrong port mostly says who he is, and then waits: the end of a head never comes.
 _TLS_HANDSHAKE = 0x16  # RFC 8446, 5.1
@@ -107,7 +93,7 @@ class RequestReader:
         """
         size = len(data)
         try:
-            if self.state is _IDLE and data[position] in _FIRST_OCTETS:
+            if self.state is _IDLE and data[position] in FIRST_OCTETS:
                 # Mostly the whole head is here. Slicing the whole of `data` gives `data` itself.
                 end = data.find(END_OF_BLOCK, position, position + self._max_head_bytes)
                 if end >= 0:
@@ -140,7 +126,7 @@ class RequestReader:
         while self._collector is None:
             first = data[position]
             if first != _CR and self._line != b"\r":
-                if first not in _FIRST_OCTETS:
+                if first not in FIRST_OCTETS:
                     raise _first_octet_error(first)
                 self._collector = BlockCollector(self._max_head_bytes)
                 self.state = _HEAD
@@ -167,7 +153,7 @@ class RequestReader:
     def _begin_request(self, block: bytes, events: list[Event]) -> None:
         head = self._known.get(block)
         if head is None:
-            if block.startswith(_SSH_BANNER):
+            if block[0] == _SSH_BANNER[0] and block.startswith(_SSH_BANNER):
                 raise _ssh_error()
             try:
                 head = self._parser.parse_head(block)

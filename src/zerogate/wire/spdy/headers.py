@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from zerogate.errors import SpdyError, WireError, ZerogateError
-from zerogate.wire.fields import Fields, is_lower_token, is_value
+from zerogate.wire.fields import CONTROLS, Fields, is_lower_token, is_value
 from zerogate.wire.spdy.dictionary import DICTIONARY
 from zerogate.wire.spdy.frames import GoAwayStatus, as_octets
 
@@ -184,7 +184,8 @@ def decode_block(raw: bytes) -> Fields:
             fields[known_names[name]] = value
     except (IndexError, KeyError, struct.error):
         return _decode_carefully(raw)
-    if at != len(padded) or len(fields) != count or not is_value(b"".join([*fields.values()])):
+    values = b"".join([*fields.values()])
+    if at != len(padded) or len(fields) != count or len(values.translate(None, CONTROLS)) != len(values):
         return _decode_carefully(raw)
     return fields
 

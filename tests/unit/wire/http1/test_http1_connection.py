@@ -13,7 +13,7 @@ from zerogate.errors import ReplyError
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestEnd, RequestHead
 from zerogate.wire.http1 import Connection, HttpLimits, KnownHeads, Reading, Situation, Writing
-from zerogate.wire.http1.connection import SITUATIONS
+from zerogate.wire.http1.situations import SITUATIONS
 
 STREAMED = ReplyHead.of(200, [])
 REFUSED = ReplyHead.of(403, [(b"content-length", b"0")])
