@@ -6,7 +6,6 @@ however it went. The second carries STARTED, or why the child could not start.
 """
 
 import contextlib
-import ctypes
 import functools
 import os
 import select
@@ -81,6 +80,8 @@ def _die_with_parent(parent_fd: int) -> None:
 
     Elsewhere than on Linux the pipe has to do.
     """
+    import ctypes  # dear, and not for everybody
+
     with contextlib.suppress(AttributeError, OSError):  # a libc without it, or none
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # It may have gone before that: then nobody tells us any more.

@@ -18,6 +18,7 @@ from zerogate.runner import (
     KILL_AFTER_S,
     STOPPING_WORDS,
     heed_hangups,
+    heed_parent,
     loop_factory,
     stop_on_signals,
 )
@@ -101,6 +102,7 @@ class _Supervisor:
         for number in ABRUPT_SIGNALS:
             loop.add_signal_handler(number, self._stop_at_once)
         heed_hangups(self._stopping.set, self._pass_hangup_on)
+        heed_parent(self._stopping.set)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._stop_in_order())
