@@ -46,7 +46,9 @@ def test_workers_and_people_have_descriptors_left(site: Site, loop: str, tmp_pat
     crowd = [socket.create_connection(("127.0.0.1", site.http_port)) for _ in range(N_CLIENTS)]
     router.wait_output("connections have to wait")
     site.hello("a")
-    assert site.status()["clients"] < N_FDS - 64
+    status = site.status()
+    assert status["clients"] < N_FDS - 64
+    assert status["counters"]["connections_waited"] > 0
     first.get("/")
     assert first.read_reply().status == 200
     before, lines = cpu_s(router.pid), len(router.output())
