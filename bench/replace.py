@@ -21,6 +21,7 @@ Router, workers and clients share this machine: where `rate` is more than it car
 # Nobody should notice more of a replacement than of a slow request.
 LONGEST_S = 1.0
 EXIT_TIMEOUT_S = 60.0
+SAY_EVERY = 10
 WORKERS = ("a", "b")
 
 
@@ -62,8 +63,8 @@ def replace(options: argparse.Namespace, kind: str) -> tuple[int, OpenLoopReport
                 running.close()
                 running = successor
                 n_replaced += 1
-                if sys.stdout.isatty():
-                    print(f"\r{kind}: {n_replaced} of {options.replacements}", end="", flush=True)
+                if n_replaced % SAY_EVERY == 0:
+                    print(f"{kind}: {n_replaced} of {options.replacements}: {load.report}", file=sys.stderr, flush=True)
     return n_replaced, load.report
 
 
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
         n_replaced, report = replace(options, kind)
         seconds = time.monotonic() - began_at
         n_late = sum(took_s > LONGEST_S for took_s in report.took_s)
-        print(f"\r{kind}: {n_replaced} replacements in {seconds:.0f} s at {options.rate}/s: {report}, late={n_late}")
+        print(f"{kind}: {n_replaced} replacements in {seconds:.0f} s at {options.rate}/s: {report}, late={n_late}")
         is_clean &= not report.failed and not n_late and n_replaced == options.replacements
     return 0 if is_clean else 1
 

@@ -146,7 +146,9 @@ class Router:
     def status(self) -> dict[str, Any]:
         """What `/status` says."""
         now = self._loop.time()
-        return status_of(self.settings.name, self._started_at, now, self._desk, self._dispatcher, self.links)
+        found = status_of(self.settings.name, self._started_at, now, self._desk, self._dispatcher, self.links)
+        found["counters"]["connections_waited"] = self.listeners.n_pauses
+        return found
 
     async def _wait(self, is_done: Callable[[], bool], seconds: float = math.inf) -> None:
         give_up = self._loop.time() + seconds

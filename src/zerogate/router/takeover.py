@@ -77,6 +77,7 @@ class Predecessor:
         # Who has the sockets, but has not said `go`: the latest who asks is the one that counts.
         self._candidate: asyncio.Task[None] | None = None
         self._is_standing_by = False
+        self._is_stopping = False
 
     def open(self, keys: Iterable[str]) -> None:
         """Let a successor find it by any of these addresses. If that cannot be, it cannot be replaced: no more."""
@@ -96,6 +97,7 @@ class Predecessor:
 
     async def stop(self) -> None:
         """The router stops by itself: whoever was about to replace it has its sockets, and goes on alone."""
+        self._is_stopping = True
         self.close()
         talks = self._talks - {asyncio.current_task()}
         for talk in talks:
@@ -123,8 +125,9 @@ class Predecessor:
         try:
             go = await channel.receive()
         except asyncio.CancelledError:
-            with contextlib.suppress(GoneError):
-                channel.send({"no": "it is another one's turn, or the router stops"})
+            if not self._is_stopping:
+                with contextlib.suppress(GoneError):
+                    channel.send({"no": "it is another one's turn"})
             raise
         finally:
             if self._candidate is asyncio.current_task():
@@ -284,8 +287,7 @@ class Successor:
         """We are ready for workers. Returns how many will come. Raises StartError if it will not be replaced."""
         n_workers: object = 0
         with self._alone_if_gone():
-            self._channel.send({"go": wait_s})
-            n_workers = (await self._receive()).get("workers")
+            n_workers = (await self._ask_for({"go": wait_s})).get("workers")
         return n_workers if isinstance(n_workers, int) else 0
 
     async def done(self) -> None:
@@ -293,8 +295,7 @@ class Successor:
         try:
             with self._alone_if_gone():
                 if not self._is_alone:
-                    self._channel.send({"done": True})
-                    await self._receive(is_patient=False)
+                    await self._ask_for({"done": True}, is_patient=False)
         except TimeoutError:
             logger.warning("%s hangs: it will close its sockets when it goes on", self.label)
         finally:
@@ -315,6 +316,12 @@ class Successor:
             if not self._is_alone:
                 logger.warning("%s has gone: going on alone", self.label)
             self._is_alone = True
+
+    async def _ask_for(self, message: Message, *, is_patient: bool = True) -> Message:
+        # Whoever has closed may have said why: that is still to be read.
+        with contextlib.suppress(GoneError):
+            self._channel.send(message)
+        return await self._receive(is_patient=is_patient)
 
     async def _receive(self, *, is_patient: bool = True) -> Message:
         """Raises GoneError, StartError; TimeoutError only if not `is_patient`."""
