@@ -1,7 +1,6 @@
 """Where the CPU goes: profile every process of a contender under load: `python bench/hotspots.py` (see README.md)."""
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import contenders
 import load
 import parts
 from contenders import CONTENDERS, SUBJECT, Manner
+from crew import Crew
 from failure import BenchError, exit_code_of
 from profilers import PROFILERS, Hotspot, Profiler
 from replies import FIXED
@@ -80,7 +80,7 @@ def profile(options: Options) -> None:
         (service,) = contenders.services([contender], directory, Manner(options.transport, forwards=True))
         traffic = prepare(KINDS[options.traffic], DEFAULT_SEED, options.path, directory)
         with running([service], traffic.samples):
-            load.run(service.port, traffic, options.clients, EXTRA_LOAD_S)
+            load.run({service.name: service.port}, traffic, options.clients, EXTRA_LOAD_S)
             for title, hotspots in record(service, profiler, traffic, options, directory):
                 print(table(title, hotspots).as_text() if hotspots else f"{title}: idle", end="\n\n")
 
@@ -98,37 +98,8 @@ def record(
             crew.start(title, [profiler.part.path(), *profiler.argv(pid, options.seconds, recordings[title])])
         for title in recordings:
             crew.finish(title)
-        load.parse(crew.finish("wrk"))
+        load.parse(service.name, crew.finish("wrk"))
     return [(title, profiler.read(recording)) for title, recording in recordings.items()]
-
-
-class Crew:
-    """Processes at work side by side; those that still run at the end of the block are stopped."""
-
-    def __init__(self) -> None:
-        self._processes: dict[str, subprocess.Popen[str]] = {}
-
-    def __enter__(self) -> "Crew":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._processes.values():
-            process.terminate()
-        for process in self._processes.values():
-            process.communicate()
-
-    def start(self, name: str, argv: Sequence[str]) -> None:
-        """Start a process under a name."""
-        self._processes[name] = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def finish(self, name: str) -> str:
-        """Wait for a process and return what it said on stdout. Raises BenchError if it failed."""
-        process = self._processes[name]
-        said, problem = process.communicate()
-        if process.returncode != 0:
-            first_line = (problem.strip() or said.strip()).partition("\n")[0]
-            raise BenchError(f"{name}: {process.args!r} failed with exit code {process.returncode}: {first_line}")
-        return said
 
 
 def table(title: str, hotspots: Sequence[Hotspot]) -> Table:

@@ -1,13 +1,14 @@
 """Load from wrk: one thread, N kept-alive connections, as fast as replies come; beside it the slow ones."""
 
 import json
-import subprocess
-from contextlib import nullcontext
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import parts
 import slow
+from crew import Crew
 from failure import BenchError
 from traffic import Traffic
 
@@ -31,26 +32,28 @@ def wrk_argv(port: int, traffic: Traffic, clients: int, seconds: int) -> list[st
     return [parts.WRK.path(), *shape, f"http://127.0.0.1:{port}{traffic.path}", *prepared]
 
 
-def run(port: int, traffic: Traffic, clients: int, seconds: int) -> Load:
-    """Run wrk to its end, with the slow ones among the clients at work meanwhile.
+def run(ports: Mapping[str, int], traffic: Traffic, clients: int, seconds: int) -> dict[str, Load]:
+    """Run a wrk for each contender to its end, all at once, with the slow ones among the clients at work meanwhile.
 
     Raises BenchError on any socket error, time-out (2 s), status of 400 and above, or slow client that was not served.
     """
     n_slow = traffic.kind.n_slow
-    with slow.clients(port, n_slow, seconds) if n_slow else nullcontext():
-        argv = wrk_argv(port, traffic, clients - n_slow, seconds)
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise BenchError(f"wrk failed with exit code {done.returncode}: {done.stderr or done.stdout}")
-        return parse(done.stdout)
+    with ExitStack() as stack:
+        if n_slow:
+            for port in ports.values():
+                stack.enter_context(slow.clients(port, n_slow, seconds))
+        crew = stack.enter_context(Crew())
+        for name, port in ports.items():
+            crew.start(f"wrk for {name}", wrk_argv(port, traffic, clients - n_slow, seconds))
+        return {name: parse(name, crew.finish(f"wrk for {name}")) for name in ports}
 
 
-def parse(output: str) -> Load:
-    """Read the line that wrk.lua wrote last."""
+def parse(name: str, output: str) -> Load:
+    """Read the line that wrk.lua wrote last. Raises BenchError if there was any error."""
     result = json.loads(output.splitlines()[-1])
-    errors = {kind: count for kind, count in result.pop("errors").items() if count}
+    errors = [f"{kind} {count}" for kind, count in result.pop("errors").items() if count]
     if errors:
-        raise BenchError("wrk counted errors: " + ", ".join(f"{kind} {count}" for kind, count in errors.items()))
+        raise BenchError(f"{name}: wrk counted errors: {', '.join(errors)}")
     if not result["requests"]:
-        raise BenchError("wrk got no reply at all")
+        raise BenchError(f"{name}: wrk got no reply at all")
     return Load(**result)

@@ -30,8 +30,8 @@ EPILOG = """\
 examples:
   python bench/run.py                                           everything, a quarter of an hour
   python bench/run.py --traffic varied --clients 64             the main figure, two minutes
-  python bench/run.py --traffic varied,same --clients 64 --only zerogate --baseline ../before --rounds 12
-                                                                what a change costs or saves, two minutes
+  taskset -c 1 python bench/run.py --traffic varied,same --clients 64 --only zerogate --baseline ../before --together
+                                                                what a change costs or saves, a minute
   python bench/run.py --json bench/results/now.json --markdown bench/RESULTS.md
 """
 
@@ -54,6 +54,7 @@ class Options:
     transport: str
     forward: str
     baseline: Path | None
+    together: bool
     json: Path | None
     markdown: Path | None
 
@@ -63,8 +64,9 @@ class Options:
 
     def settings(self) -> str:
         """What was measured, in words."""
+        manner = "all contenders at once" if self.together else "one contender at a time"
         return (
-            f"{self.rounds} rounds, {self.seconds} s for each point, seed {self.seed}, path {self.path}, "
+            f"{self.rounds} rounds, {self.seconds} s for each point, {manner}, seed {self.seed}, path {self.path}, "
             f"{self.transport} between proxy and application, peers forward {self.forward}"
         )
 
@@ -143,6 +145,12 @@ def parser() -> argparse.ArgumentParser:
         help="also measure the zerogate of the source tree DIR, as one more contender in the same rounds",
     )
     add(
+        "--together",
+        action="store_true",
+        help="measure all contenders at the same time, each with its own load: noise hits all alike, so the ratios of "
+        "CPU repeat best, most of all on one core; the other figures then say little",
+    )
+    add(
         "--transport",
         choices=contenders.TRANSPORTS,
         default="tcp",
@@ -205,15 +213,17 @@ def collect_kind(
     with running([*by_name.values()], traffic.samples):
         for each in by_name.values():
             progress(f"{traffic.kind.name}: warming up {each.name}")
-            measure.measure(each, traffic, max(counts), options.warm_up, round_=0)
-        turns = measure.schedule([*by_name], counts, options.rounds)
-        for number, (round_, clients, which) in enumerate(turns, start=1):
-            point = measure.measure(by_name[which], traffic, clients, options.seconds, round_)
-            progress(
-                f"{traffic.kind.name} [{number}/{total}] round {round_}, {clients} clients, {which}: "
-                f"{point.requests_per_s:,.0f} requests/s, {point.cpu_us_per_request:.1f} µs CPU/request"
-            )
-            yield point
+            measure.measure([each], traffic, max(counts), options.warm_up, round_=0)
+        n_done = 0
+        for round_, clients, group in measure.schedule([*by_name], counts, options.rounds, options.together):
+            services = [by_name[name] for name in group]
+            for point in measure.measure(services, traffic, clients, options.seconds, round_):
+                n_done += 1
+                progress(
+                    f"{traffic.kind.name} [{n_done}/{total}] round {round_}, {clients} clients, {point.contender}: "
+                    f"{point.requests_per_s:,.0f} requests/s, {point.cpu_us_per_request:.1f} µs CPU/request"
+                )
+                yield point
 
 
 def progress(line: str) -> None:

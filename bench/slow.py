@@ -1,6 +1,6 @@
 """Clients that are slow, beside the fast ones: some read slowly, some send a body or a head slowly.
 
-`clients()` runs this file as a process of its own, which ends when it is told to, at the latest when its time is up.
+`clients()` runs this file as a process of its own, which ends when it is told to, and is killed when its time is up.
 """
 
 import asyncio
@@ -60,8 +60,8 @@ class Client:
     async def send(self, data: bytes, piece_bytes: int) -> None:
         """Send in pieces, with a pause after each."""
         for start in range(0, len(data), piece_bytes):
-            step = asyncio.get_running_loop().sock_sendall(self._socket, data[start : start + piece_bytes])
-            await asyncio.wait_for(step, STALL_S)
+            async with asyncio.timeout(STALL_S):
+                await asyncio.get_running_loop().sock_sendall(self._socket, data[start : start + piece_bytes])
             self.has_begun.set()
             await asyncio.sleep(PAUSE_S)
 
@@ -83,8 +83,9 @@ class Client:
         self._received = b""
 
     async def _piece(self) -> bytes:
-        step = asyncio.get_running_loop().sock_recv(self._socket, READ_PIECE_BYTES)
-        data = await asyncio.wait_for(step, STALL_S)
+        # Not wait_for(): in Python 3.11 it forgets that it was cancelled if there is a result at the same moment.
+        async with asyncio.timeout(STALL_S):
+            data = await asyncio.get_running_loop().sock_recv(self._socket, READ_PIECE_BYTES)
         if not data:
             raise EOFError("a slow client's connection was closed")
         self.has_begun.set()
@@ -116,7 +117,7 @@ async def send_head_slowly(client: Client) -> None:
 WAYS: tuple[Way, ...] = (read_slowly, send_body_slowly, read_slowly, send_head_slowly)
 
 
-async def _serve_time(port: int, seconds: float, count: int) -> None:
+async def _work(port: int, count: int) -> None:
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
@@ -126,20 +127,18 @@ async def _serve_time(port: int, seconds: float, count: int) -> None:
         for client in clients:
             await client.has_begun.wait()
         print(READY, flush=True)
-        try:
-            async with asyncio.timeout(seconds):
-                await told.wait()
-        except TimeoutError:
-            pass
+        await told.wait()
         for task in tasks:
             task.cancel()
 
 
 def main() -> int:
-    """The process: 0 if every client was served until the end, 1 with a reason if not."""
+    """The process: 0 if every client was served until it was told to stop, 1 with a reason if not."""
     port, seconds, count = map(int, sys.argv[1:])
+    # Whatever goes wrong here or there, the process is gone then.
+    signal.alarm(seconds)
     try:
-        asyncio.run(_serve_time(port, seconds, count))
+        asyncio.run(_work(port, count))
     except ExceptionGroup as problems:
         print(repr(problems.exceptions[0]), file=sys.stderr)
         return 1

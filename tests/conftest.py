@@ -1,16 +1,56 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests, and what the short loop (`-m fast`) is made of."""
 
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.processes import Site, make_site
+
+HERE = Path(__file__).parent
+
+# The folders whose tests start no process of ours. All of them are the short loop, which is to stay under 20 s.
+FAST_FOLDERS = ("unit", "property", "conformance")
+FAST_TIMEOUT_S = 60
+
+# A busy machine is no failure: no deadlines. The short loop tries few examples, and the same ones each time; the long
+# one tries others each time. A test that needs more says so as a multiple of `settings().max_examples`.
+hypothesis.settings.register_profile("full", deadline=None)
+hypothesis.settings.register_profile(
+    "fast", deadline=None, max_examples=10, stateful_step_count=25, derandomize=True, database=None
+)
 
 # Under nohup(1) SIGHUP is ignored, and in a script's background (`&`) SIGINT is; and so they would be by every process
 # that a test starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def is_short_loop(config: pytest.Config) -> bool:
+    return config.getoption("markexpr") == "fast"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose Hypothesis's profile, unless its own option has: by HYPOTHESIS_PROFILE, else by the loop."""
+    if not config.getoption("--hypothesis-profile"):
+        by_loop = "fast" if is_short_loop(config) else "full"
+        hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", by_loop))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The short loop need not read the tests that it leaves out."""
+    is_slow = collection_path.parent == HERE and collection_path.is_dir() and collection_path.name not in FAST_FOLDERS
+    return True if is_slow and is_short_loop(config) else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.path.relative_to(HERE).parts[0] in FAST_FOLDERS:
+        item.add_marker(pytest.mark.fast)
+        # A thread for each test, as for the others, would be a fifth of the short loop.
+        item.add_marker(pytest.mark.timeout(FAST_TIMEOUT_S, method="signal"))
 
 
 @pytest.fixture

@@ -115,6 +115,13 @@ def octets(data: bytes) -> list[bytes]:
     return [data[index : index + 1] for index in range(len(data))]
 
 
+def cuts(raw: bytes) -> Iterable[int]:
+    """Where to cut it in two: everywhere; what is long, where it begins and where it ends."""
+    if len(raw) <= 300:
+        return range(len(raw))
+    return [*range(16), *range(len(raw) - 16, len(raw))]
+
+
 def with_fields(fields: bytes, method: bytes = b"GET", version: bytes = b"HTTP/1.1") -> bytes:
     """A head with the given field lines behind a good Host."""
     return method + b" / " + version + b"\r\nHost: a\r\n" + fields + b"\r\n"
@@ -133,7 +140,7 @@ def refusal(raw: bytes, limits: HttpLimits | None = None) -> tuple[int, str]:
     assert reading.error is not None
     assert reading.complete == []
     assert reading.outcome == read(octets(raw), limits).outcome
-    for place in range(min(len(raw), 300)):
+    for place in cuts(raw):
         assert reading.outcome == read([raw[:place], raw[place:]], limits).outcome
     assert reading.connection.receive(with_fields(b"")) == []
     return reading.error.status, reading.error.code

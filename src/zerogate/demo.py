@@ -14,15 +14,16 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, NoReturn, TypeVar
 
+from zerogate.child import PARENT_FD_VARIABLE, child_command
+from zerogate.console import say, show
 from zerogate.errors import StartError, ZerogateError
 from zerogate.link.endpoint import parse_address, parse_endpoint
-from zerogate.runner import PARENT_FD_VARIABLE
-from zerogate.settings import RouterSettings
+from zerogate.settings import DemoSettings
 from zerogate.status import fetch_status
 
 T = TypeVar("T")
 
-DEFAULTS = RouterSettings()
+DEFAULTS = DemoSettings()
 
 # Longer than this nothing here takes, even on a busy machine.
 STEP_TIMEOUT_S = 30.0
@@ -42,23 +43,24 @@ class DemoError(ZerogateError):
 
 
 class Demo:
-    """Plays on the given ports: `http` and `admin` are HOST:PORT, `bind` is the endpoint that workers dial."""
+    """Plays on the given ports."""
 
-    def __init__(self, http: str, bind: str, admin: str = DEFAULTS.admin) -> None:
-        self._http = http
-        self._bind = bind
-        self._admin = admin
-        host, port = parse_address(http)
+    def __init__(self, settings: DemoSettings) -> None:
+        self._http = settings.http
+        self._bind = settings.bind
+        self._admin = settings.admin
+        self._ends_after_steps = settings.once
+        host, port = parse_address(self._http)
         self._address = host or "127.0.0.1", port
-        self._connect = "" if (bind,) == DEFAULTS.bind else f" --connect {shlex.quote(bind)}"
+        self._connect = "" if self._bind == DEFAULTS.bind else f" --connect {shlex.quote(self._bind)}"
         # As one would type it; the router listens on 127.0.0.1, which is what `localhost` means everywhere.
         shown = "localhost" if self._address[0] == "127.0.0.1" else self._address[0]
         self._url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
         self._crew = _Crew()
         self._print = _Printer()
 
-    def play(self, *, once: bool) -> None:
-        """Play every step; then wait for Ctrl-C, unless `once`. Raises StartError, DemoError or UsageError.
+    def play(self) -> None:
+        """Play every step; then wait for Ctrl-C, unless once was enough. Raises StartError, DemoError or UsageError.
 
         Ctrl-C and SIGTERM end it in good order at any time.
         """
@@ -66,7 +68,7 @@ class Demo:
         signal.signal(signal.SIGTERM, _interrupt)
         try:
             self._play_steps()
-            if once:
+            if self._ends_after_steps:
                 self._print.text("\nThat is all: --once ends here.")
             else:
                 self._stay()
@@ -120,7 +122,7 @@ class Demo:
 
     def _start_router(self) -> None:
         options = [("--http", self._http), ("--bind", self._bind), ("--admin", self._admin)]
-        defaults = {*DEFAULTS.http, *DEFAULTS.bind, DEFAULTS.admin}
+        defaults = {DEFAULTS.http, DEFAULTS.bind, DEFAULTS.admin}
         shown = [f"{name} {shlex.quote(value)}" for name, value in options if value not in defaults]
         self._print.command(" \\\n      ".join(["zerogate router", *shown]))
         self._crew.start("router", ["router", *(text for option in options for text in option)])
@@ -196,9 +198,8 @@ class Demo:
 
     def _give_up(self, reason: str) -> NoReturn:
         """Show what the processes have logged, and end."""
-        self._print.flush()
         for name, log in self._crew.outputs():
-            print(f"\n--- log of {name} ---\n{log.rstrip()}", file=sys.stderr)
+            say("", f"--- log of {name} ---", log.rstrip())
         raise DemoError(f"demo: {reason}")
 
     def _check_ports(self) -> None:
@@ -229,7 +230,7 @@ class _Crew:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ZEROGATE_")}
         # A session of its own: Ctrl-C is for the demo alone, which ends its children itself.
         process = subprocess.Popen(
-            [sys.executable, "-m", "zerogate", *arguments],
+            child_command(*arguments),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -319,11 +320,8 @@ class _Printer:
     def text(self, text: str) -> None:
         self._line(text)
 
-    def flush(self) -> None:
-        sys.stdout.flush()
-
     def _line(self, text: str) -> None:
-        print(text, flush=True)
+        show(text)
 
     def _pause(self, seconds: float) -> None:
         if self._is_watched:

@@ -1,32 +1,38 @@
-"""Running a service in a process of its own: the event loop, signals, logging and exit codes."""
+"""Running a service in a process of its own: the event loop, signals and exit codes."""
 
 import asyncio
 import contextlib
-import functools
 import gc
 import logging
 import os
 import signal
-import sys
+import threading
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from types import FrameType
+from typing import NoReturn, Protocol
 
+from zerogate.child import STARTED, STOPPING, parent_pipe, report, report_pipe
 from zerogate.errors import UsageError
+from zerogate.logs import set_up_logging
+from zerogate.process import has_terminal, raise_fd_limit
+from zerogate.settings import ProcessSettings
 
-# Set for children: a pipe whose other end the parent holds. When the parent is gone, however it went, the child stops.
-PARENT_FD_VARIABLE = "ZEROGATE_PARENT_FD"
-# Set for children of a supervisor: a pipe on which they say that they have started, or why not, instead of printing it.
-REPORT_FD_VARIABLE = "ZEROGATE_REPORT_FD"
-STARTED = b"started\n"
-STOPPING = "stopping: finishing what is in flight (a second signal ends at once)"
+logger = logging.getLogger("zerogate")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
+# What a stop may take beyond its grace: for last words, for links to close, for the application's own shutdown. A
+# worker bounds each of these itself (9 s in all, worker/service.py): this is for what does not heed it.
+KILL_AFTER_S = 10.0
+
+STOPPING_WORDS = "stopping: finishing what is in flight (a second signal ends at once)"
+
+# Who says on a worker that a router is gone. It is no news when the router is the first that its supervisor stops.
+LINK_LOGGERS = ("zerogate.link", "zerogate.worker")
+
 # Objects made more than freed before the collector looks. CPython's default of 700 is a few dozen requests at once.
 GC_THRESHOLD = 20_000
-
-LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 
 class Service(Protocol):
@@ -41,20 +47,19 @@ class Service(Protocol):
 
 def run_service(
     make_service: Callable[[], Service],
+    settings: ProcessSettings,
     *,
-    loop: str,
-    log_level: str,
     on_started: Callable[[Service], None] = lambda service: None,
-    on_hangup: Callable[[Service], None] | None = None,
+    on_hangup: Callable[[Service], None] = lambda service: None,
 ) -> None:
-    """Run until SIGTERM or SIGINT; a second signal ends the process at once, with exit code 1."""
-    set_up_logging(log_level)
-    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
-        runner.run(_serve(make_service, on_started, on_hangup))
+    """Run until SIGTERM, SIGINT or the terminal's end; a second signal ends the process at once, with exit code 1.
 
-
-def set_up_logging(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format=LOG_FORMAT, stream=sys.stderr, force=True)
+    `on_hangup` is called for a SIGHUP of other origin.
+    """
+    set_up_logging(settings.log_level, settings.log_config)
+    raise_fd_limit()
+    with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
+        runner.run(_serve(make_service, settings.grace, on_started, on_hangup))
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -70,85 +75,131 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _exit_at_once() -> None:
-    logging.getLogger("zerogate").warning("stopped at once")
-    os._exit(EXIT_FAILED)
+def interrupt_on(*numbers: int) -> None:
+    """Until an event loop heeds them, have these signals do what Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
 
 
-def when_stopped(stop: Callable[[], object], stop_at_once: Callable[[], object] = _exit_at_once) -> None:
-    """Call `stop` on the first SIGTERM or SIGINT, or when the parent process is gone; `stop_at_once` on the second."""
+def stop_on_signals(
+    stop: Callable[[], object],
+    stop_at_once: Callable[[], object],
+    on_first: Callable[[], object] = lambda: None,
+) -> None:
+    """Have the event loop call `stop` on the first SIGTERM or SIGINT; `stop_at_once` is called on the second.
+
+    By handlers of the interpreter's, and not of the event loop's: those would wait for an application that blocks it,
+    and so nothing but `kill -9` would end it. `on_first` does not wait for the event loop either.
+    """
     loop = asyncio.get_running_loop()
     is_stopping = False
 
-    def on_signal() -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal is_stopping
-        if is_stopping:
-            stop_at_once()
-            return
-        is_stopping = True
-        stop()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: we are at the end anyway
+            if is_stopping:
+                stop_at_once()
+                return
+            is_stopping = True
+            on_first()
+            loop.call_soon_threadsafe(stop)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    parent_fd = inherited_fd(PARENT_FD_VARIABLE)
-    if parent_fd is not None:
-
-        def on_orphaned() -> None:
-            loop.remove_reader(parent_fd)
-            if not is_stopping:
-                on_signal()
-
-        loop.add_reader(parent_fd, on_orphaned)
+        signal.signal(number, on_signal)
 
 
-def report(message: bytes) -> bool:
-    """Tell the supervisor, if there is one."""
-    fd = inherited_fd(REPORT_FD_VARIABLE)
-    if fd is None:
-        return False
-    with contextlib.suppress(OSError):
-        os.write(fd, message)
-    return True
+def heed_hangups(stop: Callable[[], object], on_hangup: Callable[[], object]) -> None:
+    """Stop when the terminal is closed. Any other SIGHUP is a wish for new logs, as from logrotate.
 
-
-@functools.cache
-def inherited_fd(variable: str) -> int | None:
-    """A pipe of our parent's, if there is one.
-
-    It is for this process alone: what an application starts must find neither the pipe nor the variable. So this is
-    called before the application is imported.
+    Under nohup(1) the terminal's end is nobody's business.
     """
-    try:
-        fd = int(os.environ.pop(variable))
-        os.set_inheritable(fd, False)
-    except (KeyError, ValueError, OSError):
-        return None
-    return fd
+    may_lose_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and has_terminal()
+
+    def on_signal() -> None:
+        if may_lose_terminal and not has_terminal():
+            stop()
+        else:
+            on_hangup()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
+
+
+def heed_parent(stop: Callable[[], object]) -> None:
+    """Stop when the parent is gone, and complain less when it stops its children one after the other."""
+    parent_fd = parent_pipe()
+    if parent_fd is None:
+        return
+    loop = asyncio.get_running_loop()
+
+    def on_readable() -> None:
+        if os.read(parent_fd, 1) == STOPPING:
+            for name in LINK_LOGGERS:
+                logging.getLogger(name).setLevel(logging.ERROR)
+            return
+        loop.remove_reader(parent_fd)
+        stop()
+
+    loop.add_reader(parent_fd, on_readable)
 
 
 async def _serve(
     make_service: Callable[[], Service],
+    grace_s: float,
     on_started: Callable[[Service], None],
-    on_hangup: Callable[[Service], None] | None,
+    on_hangup: Callable[[Service], None],
 ) -> None:
     stopping = asyncio.Event()
     # Until it is made, which may mean importing an application, Ctrl-C interrupts: nobody could stop an import that
     # hangs otherwise.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     service = make_service()
-    when_stopped(stopping.set)
-    if on_hangup is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup, service)
-    await _unless(stopping, service.start())
+    is_supervised = report_pipe() is not None
+    bound = _Bound(grace_s + KILL_AFTER_S)
+    # Who has a supervisor is killed by it.
+    begin_stop: Callable[[], object] = bound.begin if not is_supervised else lambda: None
+    stop_on_signals(stopping.set, _exit_at_once, begin_stop)
+    heed_hangups(stopping.set, lambda: on_hangup(service))
+    heed_parent(stopping.set)
+    await _until(stopping, service.start())
     if not stopping.is_set():
         _tune_collector()
-        if not report(STARTED):
+        if is_supervised:
+            report(STARTED)
+        else:
             on_started(service)
         await stopping.wait()
+    begin_stop()
     # A supervisor says it once for all.
-    is_supervised = inherited_fd(REPORT_FD_VARIABLE) is not None
-    logging.getLogger("zerogate").log(logging.DEBUG if is_supervised else logging.INFO, STOPPING)
+    logger.log(logging.DEBUG if is_supervised else logging.INFO, STOPPING_WORDS)
     await service.stop()
+
+
+class _Bound:
+    """Ends the process when its stop takes too long, even if the event loop is blocked."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._has_begun = False
+
+    def begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            timer = threading.Timer(self._seconds, self._give_up)
+            timer.daemon = True
+            timer.start()
+
+    def _give_up(self) -> None:
+        logger.warning("not done within %g s: ending at once", self._seconds)
+        os._exit(EXIT_FAILED)
+
+
+def _exit_at_once() -> None:
+    logger.warning("stopped at once")
+    os._exit(EXIT_FAILED)
 
 
 def _tune_collector() -> None:
@@ -162,7 +213,7 @@ def _tune_collector() -> None:
     gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
-async def _unless(stopping: asyncio.Event, start: Awaitable[None]) -> None:
+async def _until(stopping: asyncio.Event, start: Awaitable[None]) -> None:
     """Start, but not longer than until the process is told to stop."""
     task = asyncio.ensure_future(start)
     waiter = asyncio.ensure_future(stopping.wait())

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from zerogate.console import show
 from zerogate.errors import StartError
 from zerogate.link.endpoint import parse_address
 
@@ -20,14 +21,17 @@ GAP = "  "
 
 
 def show_status(admin: str, *, as_json: bool) -> None:
-    """Print the status of the router whose admin port is `admin` (HOST:PORT). Raises StartError, UsageError."""
+    """Print the status of the router whose admin port is `admin` (HOST:PORT).
+
+    Raises StartError, UsageError, OutputError.
+    """
     status = fetch_status(admin)
     if as_json:
-        print(json.dumps(status, indent=1))
+        show(json.dumps(status, indent=1))
         return
     # A pipe gets whole lines: only a terminal would break them.
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    print("\n".join(line[:width] for line in render(status)))
+    show("\n".join(line[:width] for line in render(status)))
 
 
 def fetch_status(admin: str) -> dict[str, Any]:

@@ -9,18 +9,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from zerogate.child import PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, STARTED, STOPPING, child_command
 from zerogate.errors import StartError, UsageError
+from zerogate.logs import set_up_logging
 from zerogate.runner import (
     EXIT_FAILED,
     EXIT_USAGE,
-    PARENT_FD_VARIABLE,
-    REPORT_FD_VARIABLE,
-    STARTED,
-    STOPPING,
+    KILL_AFTER_S,
+    STOPPING_WORDS,
+    heed_hangups,
     loop_factory,
-    set_up_logging,
-    when_stopped,
+    stop_on_signals,
 )
+from zerogate.settings import ProcessSettings
 
 logger = logging.getLogger("zerogate")
 
@@ -30,6 +31,9 @@ RESTART_MIN_S = 0.1
 RESTART_MAX_S = 5.0
 
 MAX_REPORT_BYTES = 64 * 1024
+
+# What ends a process by default without giving it time for anything: here, time to take all others along.
+ABRUPT_SIGNALS = (signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
 
 
 @dataclass(eq=False)
@@ -49,6 +53,8 @@ class Child:
     failures: int = 0
     report: bytes = b""
     process: asyncio.subprocess.Process | None = field(default=None, repr=False)
+    # Our end of the pipe on which it hears from us.
+    voice_fd: int | None = field(default=None, repr=False)
 
     @property
     def is_running(self) -> bool:
@@ -59,33 +65,40 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(number)
 
+    def tell(self, message: bytes) -> None:
+        if self.voice_fd is not None:
+            with contextlib.suppress(OSError):
+                os.write(self.voice_fd, message)
 
-def supervise(children: list[Child], *, loop: str, log_level: str, on_started: Callable[[], None]) -> None:
+
+def supervise(children: list[Child], settings: ProcessSettings, on_started: Callable[[], None]) -> None:
     """Run the children until a signal comes; `on_started` is called when all of them have come up.
 
     Raises StartError or UsageError, with the child's own reason, if one of them fails to come up.
     """
-    set_up_logging(log_level)
-    supervisor = _Supervisor(children, on_started)
-    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+    set_up_logging(settings.log_level, settings.log_config)
+    supervisor = _Supervisor(children, settings.grace + KILL_AFTER_S, on_started)
+    with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
         runner.run(supervisor.run())
-    if supervisor.is_hurried:
+    if supervisor.has_killed:
         sys.exit(EXIT_FAILED)
 
 
 class _Supervisor:
-    def __init__(self, children: list[Child], on_started: Callable[[], None]) -> None:
+    def __init__(self, children: list[Child], patience_s: float, on_started: Callable[[], None]) -> None:
         self._children = children
+        self._patience_s = patience_s
         self._on_started = on_started
         self._stopping = asyncio.Event()
-        self.is_hurried = False
-        # Nobody writes to this pipe. Children see its end close when this process is gone, even by SIGKILL.
-        self._read_fd, self._write_fd = os.pipe()
+        # Something was cut off.
+        self.has_killed = False
 
     async def run(self) -> None:
-        when_stopped(self._stopping.set, self._stop_at_once)
-        if any(child.takes_hangup for child in self._children):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._pass_hangup_on)
+        loop = asyncio.get_running_loop()
+        stop_on_signals(self._stopping.set, lambda: loop.call_soon_threadsafe(self._stop_at_once))
+        for number in ABRUPT_SIGNALS:
+            loop.add_signal_handler(number, self._stop_at_once)
+        heed_hangups(self._stopping.set, self._pass_hangup_on)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._stop_in_order())
@@ -93,26 +106,40 @@ class _Supervisor:
                     group.create_task(self._keep(child))
         except* (StartError, UsageError) as errors:
             raise errors.exceptions[0] from None
-        finally:
-            os.close(self._write_fd)
-            os.close(self._read_fd)
 
     async def _stop_in_order(self) -> None:
         await self._stopping.wait()
-        logger.info(STOPPING)
+        logger.info(STOPPING_WORDS)
         for child in self._children:
             child.started.set()  # Nobody shall wait for it any more.
-        for stage in sorted({child.stage for child in self._children}):
-            waiting = [child for child in self._children if child.stage == stage and child.process is not None]
-            for child in waiting:
-                child.send_signal(signal.SIGTERM)
-            for child in waiting:
-                assert child.process is not None
+        stages = sorted({child.stage for child in self._children})
+        for child in self._children:
+            if child.stage > stages[0]:
+                child.tell(STOPPING)
+        for stage in stages:
+            await self._end([child for child in self._children if child.stage == stage])
+
+    async def _end(self, children: list[Child]) -> None:
+        """Have them stop in good order, and kill who has not ended in time."""
+        running = [child for child in children if child.is_running]
+        for child in running:
+            child.send_signal(signal.SIGTERM)
+        give_up = asyncio.get_running_loop().time() + self._patience_s
+        for child in running:
+            assert child.process is not None
+            try:
+                async with asyncio.timeout_at(give_up):
+                    await child.process.wait()
+            except TimeoutError:
+                logger.warning("%s has not ended within %g s: killed", child.label, self._patience_s)
+                self.has_killed = True
+                child.send_signal(signal.SIGKILL)
                 await child.process.wait()
 
     def _stop_at_once(self) -> None:
         logger.warning("stopped at once")
-        self.is_hurried = True
+        self.has_killed = True
+        self._stopping.set()
         for child in self._children:
             child.send_signal(signal.SIGKILL)
 
@@ -141,35 +168,35 @@ class _Supervisor:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), delay)
         finally:
-            if child.process is not None and child.is_running:
-                child.send_signal(signal.SIGTERM)
-                await child.process.wait()
+            await self._end([child])
 
     async def _run_once(self, child: Child) -> int:
         """Start the child and wait for its end. Returns its exit code; `child.report` is what it had to say."""
         loop = asyncio.get_running_loop()
-        report_fd, child_fd = os.pipe()
+        report_fd, child_report_fd = os.pipe()
+        # The child sees this one close when this process is gone, even by SIGKILL.
+        child_voice_fd, child.voice_fd = os.pipe()
         os.set_blocking(report_fd, False)
+        os.set_blocking(child.voice_fd, False)
         child.report = b""
         environment = {
             **os.environ,
             **child.environment,
-            PARENT_FD_VARIABLE: str(self._read_fd),
-            REPORT_FD_VARIABLE: str(child_fd),
+            PARENT_FD_VARIABLE: str(child_voice_fd),
+            REPORT_FD_VARIABLE: str(child_report_fd),
         }
         try:
             # A session of its own: Ctrl-C reaches this process alone, which passes it on once.
             child.process = process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "zerogate",
-                *child.arguments,
+                *child_command(*child.arguments),
                 env=environment,
-                pass_fds=(self._read_fd, child_fd),
+                pass_fds=(child_voice_fd, child_report_fd),
                 start_new_session=True,
             )
             if self._stopping.is_set():
-                child.send_signal(signal.SIGTERM)  # It was not there yet when the others were told.
+                child.send_signal(
+                    signal.SIGKILL
+                )  # It was not there yet when the others were told: it has done nothing.
             loop.add_reader(report_fd, self._read_report, child, report_fd)
             code = await process.wait()
             loop.remove_reader(report_fd)
@@ -177,8 +204,9 @@ class _Supervisor:
             return code
         finally:
             loop.remove_reader(report_fd)
-            os.close(report_fd)
-            os.close(child_fd)
+            for fd in (report_fd, child_report_fd, child_voice_fd, child.voice_fd):
+                os.close(fd)
+            child.voice_fd = None
 
     def _read_report(self, child: Child, report_fd: int) -> None:
         # Our own copy of the child's end is open: there is no end of file, only nothing to read.

@@ -192,11 +192,14 @@ async def download(scope: Scope, receive: Receive, send: Send) -> None:
     await begin(send, 200, (b"content-length", str(size).encode()))
     block = bytes(PIECE)
     sent = 0
-    while sent < size:
-        now = min(PIECE, size - sent)
-        await piece(send, block if now == PIECE else block[:now], sent + now < size)
-        sent += now
-    _log.append(f"download of {size} done")
+    try:
+        while sent < size:
+            now = min(PIECE, size - sent)
+            await piece(send, block if now == PIECE else block[:now], sent + now < size)
+            sent += now
+    except OSError:
+        _log.append(f"download of {size} left")
+        raise
 
 
 @handler
@@ -432,6 +435,25 @@ async def lifespan_shutdown_fails(scope: Scope, receive: Receive, send: Send) ->
         await receive()
         await send({"type": "lifespan.shutdown.failed", "message": "could not close the door"})
         return
+    await reply(send, b"ok")
+
+
+async def lifespan_never_starts(scope: Scope, receive: Receive, send: Send) -> None:
+    assert scope["type"] == "lifespan"
+    await receive()
+    print("starting", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("interrupted", flush=True)
+
+
+async def lifespan_never_stops(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await asyncio.Event().wait()
     await reply(send, b"ok")
 
 

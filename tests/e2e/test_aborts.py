@@ -150,7 +150,7 @@ def test_an_application_that_does_not_listen_is_cancelled(chaos: ChaosSite) -> N
         chaos.wait_in_flight(50)
         for client in clients:
             leave(client, "reset")
-        # The capacity is the router's again at once, whatever the application still does.
+        # The router has done with them at once; their slots at the worker are free when they have ended.
         chaos.wait_in_flight(0)
     wait_for(lambda: chaos.stats()["cancelled"] == 50, "every call has been cancelled", 5)
     scene.assert_nothing_is_left()

@@ -1,6 +1,7 @@
 """The access log: a line for each exchange, in a file that may be moved away."""
 
 import json
+import os
 import re
 import signal
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.support.sites import make_served_site
 LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}) (?P<client>\S+) "
     r'"(?P<method>\S+) (?P<target>\S+)" (?P<status>\d{3}|-) (?P<bytes>\d+) (?P<ms>[\d.]+)ms (?P<host>\S+) '
-    r"(?P<worker>\S+) (?P<id>\S+)"
+    r"(?P<worker>\S+) (?P<id>\S+) (?P<error>\S+)"
 )
 
 
@@ -68,3 +69,49 @@ def test_a_log_nobody_reads_stops_nothing() -> None:
     with make_served_site("--access-log", "off") as site:
         assert site.get("/")[0] == 200
         assert access_lines(site.router_process.output()) == []
+
+
+def test_a_refused_request_is_logged_with_our_error_code(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    with make_served_site("--access-log", str(path), "--max-target", "100") as site, site.open() as client:
+        client.send(b"GET /" + b"a" * 200 + b" HTTP/1.1\r\nhost: a\r\n\r\n")
+        reply = client.read_reply()
+        assert reply.status == 414
+        line = wait_access_line(path, "-")
+        assert (line["status"], line["error"], line["worker"]) == ("414", "too_large", "-")
+        assert line["id"] == reply.get("x-request-id")
+
+
+def test_a_client_forges_no_lines(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    with make_served_site("--access-log", str(path)) as site, site.open() as client:
+        client.send(b'GET /"\\ HTTP/1.1\r\nhost: a\r\n\r\n')
+        client.read_reply()
+        wait_access_line(path, "/\\x22\\x5C")
+
+
+def test_an_unwritable_log_leaves_the_old_one_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "access.log"
+    path.parent.mkdir()
+    with make_served_site("--access-log", str(path)) as site:
+        path.parent.rename(tmp_path / "moved")
+        site.router_process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "is written on" in site.router_process.output(), "a complaint")
+        assert site.get("/?after")[0] == 200
+        wait_access_line(tmp_path / "moved" / "access.log", "/?after")
+
+
+def test_a_pipe_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDWR)
+    try:
+        with make_served_site("--access-log", str(path)) as site:
+            # More than a pipe and the log's own buffer hold.
+            for _ in range(150):
+                assert site.get("/?" + "x" * 12_000)[0] == 200
+            wait_for(lambda: site.counter("log_dropped"), "lines that were dropped")
+            assert "nobody takes the access log" in site.router_process.output()
+            assert site.router_process.terminate() == 0
+    finally:
+        os.close(reader)

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import re
+import shlex
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,19 +15,25 @@ import pytest
 
 from tests.support.commands import clean_environment, folder, run_command
 from tests.support.processes import Process, Site, free_port, wait_for
-from zerogate.cli import commands, make_settings
-from zerogate.settings import RouterSettings, WorkerSettings
+from zerogate.cli.commands import commands
+from zerogate.cli.options import SettingOption, make_settings
+from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
+from zerogate.settings.kinds import Choice, Flag, Kind, Number, Texts
+from zerogate.settings.option import flag_name, heading, noun_of, options_of
+from zerogate.settings.worker import n_cores
 
 __all__ = ["folder"]
 
 SETTINGS = {
-    "router": (RouterSettings,),
-    "worker": (WorkerSettings,),
-    "hello": (WorkerSettings,),
-    "run": (RouterSettings, WorkerSettings),
+    "router": RouterSettings,
+    "worker": WorkerSettings,
+    "hello": WorkerSettings,
+    "run": RunSettings,
+    "demo": DemoSettings,
+    "status": StatusSettings,
 }
 # What a command decides by itself.
-NOT_SET = {"hello": {"name"}, "run": {"name", "connect"}}
+NOT_SET = {"hello": {"name", "app_dir"}, "run": {"name", "connect"}}
 
 
 # Help
@@ -50,15 +57,35 @@ def test_without_a_command_it_helps() -> None:
 
 @pytest.mark.parametrize("command", SETTINGS)
 def test_each_setting_is_in_the_help_with_its_default(command: str) -> None:
-    text = " ".join(run_command(command, "--help").stdout.split())
-    for settings in SETTINGS[command]:
-        for field in dataclasses.fields(settings):
-            if field.name in NOT_SET.get(command, set()) or field.metadata["hidden"]:
-                continue
-            assert f"--{field.name.replace('_', '-')}" in text
-            assert field.metadata["help"] in text
-    assert "[default: 60s]" in text or command in ("worker", "hello")
+    shown = run_command(command, "--help").stdout
+    text = " ".join(shown.split())
+    for field, option in options_of(SETTINGS[command]):
+        if field.name in NOT_SET.get(command, set()) or option.is_hidden:
+            assert f"{flag_name(field.name)} " not in text
+            continue
+        assert f"{flag_name(field.name)} {option.kind.metavar()}".rstrip() in text
+        assert option.help in text
+        assert f"\n{heading(noun_of(SETTINGS[command], field.name))}:\n" in shown
     assert "()" not in text
+
+
+def test_the_help_tells_defaults_ranges_and_what_0_means() -> None:
+    text = " ".join(run_command("router", "--help").stdout.split())
+    for notes in (
+        "[default: 60s; 0: no limit]",
+        "[default: 16M; 64k to 2147483647]",
+        "[default: 2; at most 100; 0: never]",
+        "[default: off; 0: no limit]",
+        "[default: tcp://127.0.0.1:8000]",
+        "[default: HOST-PID]",
+    ):
+        assert notes in text
+
+
+def test_run_tells_its_own_default_of_processes() -> None:
+    assert "[default: the number of cores" in " ".join(run_command("run", "--help").stdout.split())
+    assert "[default: 1;" in " ".join(run_command("worker", "--help").stdout.split())
+    assert make_settings(RunSettings, {}).processes == n_cores()
 
 
 def test_the_version_is_told() -> None:
@@ -68,54 +95,46 @@ def test_the_version_is_told() -> None:
 # Settings
 
 
-def sample(field: "dataclasses.Field[Any]") -> tuple[list[str], Any]:
-    """Words that set a field to something else than its default, and what it is then."""
-    if field.metadata["choices"]:
-        return [field.metadata["choices"][-1]], field.metadata["choices"][-1]
-    if isinstance(field.default, tuple):
-        return ["one", "two"], ("one", "two")
-    if isinstance(field.default, bool):
-        return [], True
-    match getattr(field.metadata["parse"], "__name__", ""):
-        case "parse_duration":
-            return ["250ms"], 0.25
-        case "parse_size":
-            return ["3k"], 3 * 1024
-        case "parse_count":
-            return ["7"], 7
+def sample(kind: Kind) -> tuple[list[str], Any]:
+    """Words that set an option to something else than its default, and what it is then."""
+    match kind:
+        case Choice(words):
+            return [words[-1]], words[-1]
+        case Texts():
+            return ["one", "two and"], ("one", "two and")
+        case Flag():
+            return [], True
+        case Number():
+            return [kind.show(kind.high)], kind.high
         case _:
             return ["text"], "text"
 
 
 def options() -> Iterator[Any]:
-    for command, classes in SETTINGS.items():
+    for command in SETTINGS:
         for parameter in commands.commands[command].params:
             if isinstance(parameter, click.Option):
-                yield pytest.param(command, classes, parameter, id=f"{command} {parameter.opts[0]}")
+                yield pytest.param(command, parameter, id=f"{command} {parameter.opts[0]}")
 
 
-@pytest.mark.parametrize(("command", "classes", "option"), list(options()))
+@pytest.mark.parametrize(("command", "option"), list(options()))
 def test_each_option_is_a_setting_and_an_environment_variable(
-    command: str, classes: tuple[Any, ...], option: click.Option, monkeypatch: pytest.MonkeyPatch
+    command: str, option: SettingOption, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in clean_environment().keys() ^ os.environ.keys():
         monkeypatch.delenv(name)
-    arguments = [] if command == "router" else ["name"]
-    flag = option.opts[0]
-    variable = "ZEROGATE_" + flag.removeprefix("--").replace("-", "_").upper()
+    arguments = [] if command in ("router", "demo", "status") else ["name"]
+    (name,) = option.opts
+    assert option.setting in {field.name for field in dataclasses.fields(SETTINGS[command])}
+    variable = "ZEROGATE_" + name.removeprefix("--").replace("-", "_").upper()
     assert option.envvar == variable
-    takers = [settings for settings in classes if hasattr(settings, option.name or "") or flag == "--name"]
-    assert takers, f"{flag} sets nothing"
-    for settings in takers:
-        field = next(f for f in dataclasses.fields(settings) if f.name == option.name)
-        words, expected = sample(field)
-        given = [part for word in words for part in (flag, word)] or [flag]
-        by_option = commands.commands[command].make_context(command, [*given, *arguments])
-        monkeypatch.setenv(variable, " ".join(words) or "1")
-        by_environment = commands.commands[command].make_context(command, [*arguments])
-        monkeypatch.delenv(variable)
-        for context in (by_option, by_environment):
-            assert getattr(make_settings(settings, context.params), field.name) == expected
+    words, expected = sample(option.option.kind)
+    given = [part for word in words for part in (name, word)] or [name]
+    by_option = commands.commands[command].make_context(command, [*given, *arguments])
+    monkeypatch.setenv(variable, shlex.join(words) or "1")
+    by_environment = commands.commands[command].make_context(command, [*arguments])
+    for context in (by_option, by_environment):
+        assert context.params[option.setting] == expected
 
 
 def test_the_command_line_wins_over_the_environment(site: Site) -> None:
@@ -167,10 +186,10 @@ WRONG_USAGE = {
     "a word too many": (["router", "x"], "x"),
     "no application": (["worker"], "APP"),
     "no name": (["hello"], "NAME"),
-    "a bad duration": (["router", "--timeout", "3 weeks"], "--timeout", "'3 weeks'", "ms, s, m or h"),
+    "a bad duration": (["router", "--timeout", "3 weeks"], "--timeout", "--timeout 3 weeks", "ms, s, m or h"),
     "a negative duration": (["router", "--timeout", "-1"], "--timeout"),
-    "a bad size": (["router", "--max-body", "1T"], "--max-body", "'1T'", "k, M or G"),
-    "a bad number": (["hello", "w", "--concurrency", "many"], "--concurrency", "'many'"),
+    "a bad size": (["router", "--max-body", "1T"], "--max-body 1T", "k, M or G"),
+    "a bad number": (["hello", "w", "--concurrency", "many"], "--concurrency many"),
     "a bad choice": (["router", "--log-level", "loud"], "--log-level", "warning"),
     "a bad address": (["router", "--http", "nonsense"], "'nonsense'", "HOST:PORT"),
     "a port that is none": (["router", "--http", "127.0.0.1:70000"], "127.0.0.1:70000"),
@@ -181,8 +200,11 @@ WRONG_USAGE = {
     "a bad network": (["router", "--trust", "example.org"], "--trust", "example.org"),
     "a bad route": (["hello", "w", "--route", "a b"], "'a b'", "host/prefix"),
     "a bad name": (["hello", "a worker"], "'a worker'", "A-Z"),
-    "a bad weight": (["hello", "w", "--weight", "1001"], "1001", "1 to 1000"),
-    "no processes": (["hello", "w", "--processes", "0"], "--processes"),
+    "a bad weight": (["hello", "w", "--weight", "1001"], "--weight 1001: at most 1000"),
+    "no processes": (["hello", "w", "--processes", "0"], "--processes 0: at least 1"),
+    "too small a window": (["router", "--session-window", "1k"], "--session-window 1k: at least 64k"),
+    "no time at all": (["hello", "w", "--suspect-after", "0"], "--suspect-after 0: at least 50ms"),
+    "one time that is longer than another": (["router", "--lost-after", "2s"], "--lost-after 2s", "--suspect-after"),
     "an application that is not written so": (["worker", "good"], "MODULE:ATTRIBUTE"),
     "a bad address for status": (["status", "--admin", "9001"], "HOST:PORT"),
     "a bad endpoint for the demo": (["demo", "--bind", "8000"], "tcp://HOST:PORT"),

@@ -12,6 +12,7 @@ import pytest
 from tests.support.raw_http import HttpConnection
 from tests.support.raw_worker import RawWorker
 from tests.support.sites import ServedSite, make_served_site
+from zerogate.settings import RouterSettings
 from zerogate.wire.spdy import events
 
 REQUEST_ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]+")
@@ -338,6 +339,37 @@ def test_who_asked_is_told_to_the_application(client: HttpConnection) -> None:
 def test_what_a_stranger_says_of_itself_is_dropped(client: HttpConnection, name: str) -> None:
     seen = inspect(client, "/inspect", f"{name}: spoofed", f"{name.lower()}: for=spoofed")
     assert not [pair for pair in seen["headers"] if "spoofed" in pair[1]]
+
+
+@pytest.mark.parametrize("name", ["X_Forwarded_For", "X_Real_Ip", "X_Anything", "Content_Length", "Proxy"])
+def test_what_would_be_taken_for_another_field_is_dropped(client: HttpConnection, name: str) -> None:
+    seen = inspect(client, "/inspect", f"{name}: spoofed")
+    assert not [pair for pair in seen["headers"] if "spoofed" in pair[1]]
+
+
+def test_underscores_cross_where_they_are_wanted_but_claims_never() -> None:
+    with make_served_site("--underscores") as site, site.open() as client:
+        seen = inspect(client, "/inspect", "X_Anything: wanted", "X_Forwarded_For: spoofed", "Proxy: spoofed")
+        assert values(seen, "x_anything") == ["wanted"]
+        assert not [pair for pair in seen["headers"] if "spoofed" in pair[1]]
+
+
+def test_a_proxy_on_this_machine_is_believed_by_default() -> None:
+    with make_served_site("--trust", "loopback", "--trust", "unix") as site, site.open() as client:
+        seen = inspect(client, "/inspect", "X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.7")
+        assert seen["scheme"] == "https"
+        assert seen["client"] == ["192.0.2.7", 0]
+    assert RouterSettings().trust == ("loopback", "unix")
+
+
+def test_the_scope_has_the_client_s_port(client: HttpConnection) -> None:
+    assert inspect(client, "/inspect")["client"] == list(client.sock.getsockname())
+
+
+def test_a_client_that_names_no_host_is_told_apart_by_its_socket(client: HttpConnection) -> None:
+    client.send(b"GET /inspect HTTP/1.0\r\n\r\n")
+    seen = json.loads(client.read_reply().body)
+    assert seen["server"] == ["127.0.0.1", client.sock.getpeername()[1]]
 
 
 def test_a_trusted_proxy_is_believed() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.commands import APPLICATION, children, folder, wait_gone
 from tests.support.processes import Process, Site, wait_for
-from zerogate.cli import n_cores
+from zerogate.settings.worker import n_cores
 
 __all__ = ["folder"]
 
@@ -79,17 +79,6 @@ def test_an_import_that_hangs_can_be_interrupted(tmp_path: Path, site: Site) -> 
     process.send_signal(signal.SIGINT)
     assert process.popen.wait(10) == 1
     assert "Traceback" not in process.output()
-
-
-def test_a_terminal_that_is_closed_ends_a_router_unless_it_has_a_log(site: Site, tmp_path: Path) -> None:
-    plain = site.router()
-    plain.send_signal(signal.SIGHUP)
-    assert plain.popen.wait(10) == -signal.SIGHUP
-    logging = site.router("--access-log", str(tmp_path / "log"))
-    logging.send_signal(signal.SIGHUP)
-    site.hello("worker-1")
-    assert site.get()[0] == 200
-    assert logging.terminate() == 0
 
 
 # A router and its workers in one command
@@ -215,3 +204,56 @@ def test_either_event_loop_works_for_run(site: Site, folder: Path) -> None:
     process.wait_output("Ctrl-C stops")
     assert site.get()[2] == b"here\n"
     assert process.terminate() == 0
+
+
+# Where it listens
+
+
+def listening(pids: list[int]) -> set[int]:
+    """The TCP ports on which these processes listen."""
+    inodes = set()
+    for pid in pids:
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                inodes.add(os.readlink(fd).removeprefix("socket:[").removesuffix("]"))
+    tables = [Path(f"/proc/net/{name}") for name in ("tcp", "tcp6")]
+    rows = [line.split() for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
+    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and row[9] in inodes}
+
+
+def test_run_has_no_link_port_unless_asked(site: Site, folder: Path) -> None:
+    ports = ["--http", f"127.0.0.1:{site.http_port}", "--admin", f"127.0.0.1:{site.admin_port}"]
+    process = site.start("run", "good:app", "--processes", "1", *ports, cwd=folder)
+    process.wait_output("Ctrl-C stops")
+    assert site.get()[2] == b"here\n"
+    assert listening(children(process.pid)) == {site.http_port, site.admin_port}
+    assert "  workers " not in process.output()
+    assert "--bind ENDPOINT lets more workers dial in" in process.output()
+
+
+def test_run_has_one_if_asked(site: Site, folder: Path) -> None:
+    process = start_any(site, "run", folder)
+    assert listening(children(process.pid)) == {site.http_port, site.admin_port, site.link_port}
+    assert f"  workers {site.endpoint}\n" in process.output()
+    assert "More workers may come and go" in process.output()
+
+
+def test_a_stop_says_no_more_than_that(site: Site, folder: Path) -> None:
+    """No worker cries about the router that goes before it."""
+    process = site.start("run", "good:app", "--processes", "3", *run_options(site), cwd=folder)
+    process.wait_output("Ctrl-C stops")
+    site_workers(site, 3)
+    said = len(process.output())
+    process.send_signal(signal.SIGINT)
+    assert process.popen.wait(10) == 0
+    lines = process.output()[said:].splitlines()
+    assert "stopping: finishing what is in flight" in lines[0]
+    assert [line for line in lines[1:] if " has left" not in line] == []
+
+
+def test_a_router_that_dies_is_still_news(site: Site, folder: Path) -> None:
+    process = site.start("run", "good:app", "--processes", "1", *run_options(site), cwd=folder)
+    process.wait_output("Ctrl-C stops")
+    os.kill(min(children(process.pid)), signal.SIGKILL)  # the router was started first
+    process.wait_output("the router ended")
+    process.wait_output("zerogate.worker: link to router")

@@ -57,7 +57,8 @@ def test_a_failure_before_the_reply_is_a_500(shared: ServedSite, client: HttpCon
     assert reply.status == 500
     assert reply.get("x-injected") == ""
     assert b"Traceback" not in reply.body
-    wait_for(lambda: "Traceback" in shared.worker_process.output()[n_lines:], "a traceback in the worker's log")
+    said = "ended without a complete reply" if path == "/no-reply" else "Traceback"
+    wait_for(lambda: said in shared.worker_process.output()[n_lines:], f"{said!r} in the worker's log")
     # An application's fault is no fault of the connection's.
     client.get("/")
     assert client.read_reply().body == b"ok"
@@ -146,12 +147,14 @@ def test_a_client_that_leaves_amid_its_upload_is_heard_of(shared: ServedSite) ->
 
 
 def test_a_client_that_leaves_amid_its_download_is_heard_of(shared: ServedSite) -> None:
-    """The application stops producing: its `send` goes nowhere, and the capacity is free again."""
+    """The application stops producing: its `send` raises OSError, and the capacity is free again."""
+    n_lines = len(shared.worker_process.output())
     with shared.open() as client:
         client.get("/download?bytes=1000000000")
         client.read_exactly(100_000)
     shared.wait_in_flight(0)
-    shared.wait_app_log("download of 1000000000 done")
+    shared.wait_app_log("download of 1000000000 left")
+    assert "Traceback" not in shared.worker_process.output()[n_lines:]
 
 
 def test_who_does_not_listen_is_cancelled(shared: ServedSite) -> None:
@@ -257,6 +260,25 @@ def test_a_shutdown_that_fails_is_told() -> None:
         assert "could not close the door" in worker.output()
     finally:
         site.close()
+
+
+def test_a_start_up_that_does_not_end_can_be_stopped() -> None:
+    site = ServedSite()
+    try:
+        worker = site.app_worker("lifespan_never_starts", "never", wait=False)
+        worker.wait_output("starting")
+        assert worker.terminate(5) == 0
+        assert "interrupted" in worker.output()
+        assert "Traceback" not in worker.output()
+    finally:
+        site.close()
+
+
+def test_a_shutdown_that_does_not_end_is_left_behind() -> None:
+    with make_served_site(app="lifespan_never_stops", worker_options=("--grace", "500ms")) as site:
+        assert site.get("/")[2] == b"ok"
+        assert site.worker_process.terminate(15) == 0
+        assert "the application did not shut down within" in site.worker_process.output()
 
 
 # The scope

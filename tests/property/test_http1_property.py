@@ -1,24 +1,19 @@
 """HTTP/1 for all inputs: cuts do not matter, garbage is an error, and what is valid comes out as it went in."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import httptools
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.http1_events import CHUNKED, GET, octets, read, with_fields
+from tests.http1_strategies import MEANINGFUL, Sent, bodies, cuts, names, requests, values
 
 from zerogate.errors import ReplyError
 from zerogate.wire.http.errors import HttpError
-from zerogate.wire.http.fields import HOP_BY_HOP, is_forbidden_trailer
+from zerogate.wire.http.fields import is_forbidden_trailer
 from zerogate.wire.http.reply import check_trailers, reply_head
 from zerogate.wire.http.request import RequestEnd, RequestHead
 from zerogate.wire.http1 import Connection, HttpLimits, KnownHeads, Reading
-
-TOKEN_CHARACTERS = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-VALUE_CHARACTERS = bytes(octet for octet in range(256) if octet == 0x09 or (octet >= 0x20 and octet != 0x7F))
-TARGET_CHARACTERS = bytes(octet for octet in range(0x21, 0x7F) if octet != ord("#"))
-# Those have a meaning, and tests of their own.
-MEANINGFUL = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 
 # Small, so that generated input meets them.
 LIMITS = HttpLimits(
@@ -31,72 +26,6 @@ LIMITS = HttpLimits(
 )
 
 
-def text(alphabet: bytes, min_size: int = 0, max_size: int = 20) -> st.SearchStrategy[bytes]:
-    return st.lists(st.sampled_from(list(alphabet)), min_size=min_size, max_size=max_size).map(bytes)
-
-
-names = text(TOKEN_CHARACTERS, min_size=1)
-values = text(VALUE_CHARACTERS).map(lambda value: value.strip(b" \t"))
-plain_fields = st.lists(st.tuples(names.filter(lambda name: name.lower() not in MEANINGFUL), values), max_size=8)
-bodies = st.binary(max_size=60)
-whitespace = st.sampled_from([b"", b" ", b"\t", b" \t "])
-
-
-@st.composite
-def cuts(draw: st.DrawFn, data: bytes) -> list[bytes]:
-    places = sorted(draw(st.lists(st.integers(0, len(data)), max_size=10)))
-    return [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]
-
-
-@st.composite
-def chunked(draw: st.DrawFn, body: bytes) -> bytes:
-    """`body` in chunks of any sizes, their sizes written in any way."""
-    written = b""
-    for piece in draw(cuts(body)):
-        if piece:
-            digits = draw(st.sampled_from([b"%x", b"%X", b"000%x"])) % len(piece)
-            written += digits + draw(st.sampled_from([b"", b";a", b' ; a = "b;c"'])) + b"\r\n" + piece + b"\r\n"
-    return written
-
-
-class Sent(NamedTuple):
-    raw: bytes
-    method: bytes
-    target: bytes
-    fields: list[tuple[bytes, bytes]]
-    body: bytes
-    trailers: list[tuple[bytes, bytes]]
-    has_body: bool
-
-
-@st.composite
-def requests(draw: st.DrawFn) -> Sent:
-    method = draw(st.sampled_from([b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PURGE", b"QUERY", b"FROB_1"]))
-    target = b"/" + draw(text(TARGET_CHARACTERS))
-    sent = draw(plain_fields)
-    lines = [b"%b:%b%b%b\r\n" % (name, draw(whitespace), value, draw(whitespace)) for name, value in sent]
-    expected = [(name.lower(), value) for name, value in sent]
-    place = draw(st.integers(0, len(lines)))
-    body, trailers, tail, has_body = b"", [], b"", False
-    kind = draw(st.sampled_from(["none", "length", "chunked"]))
-    if kind == "length":
-        body = tail = draw(bodies)
-        lines.insert(place, b"Content-Length: %d\r\n" % len(body))
-        expected.insert(place, (b"content-length", b"%d" % len(body)))
-        has_body = bool(body)
-    elif kind == "chunked":
-        body, trailers, has_body = draw(bodies), draw(plain_fields), True
-        lines.insert(place, b"Transfer-Encoding: Chunked\r\n")
-        section = b"".join(b"%b: %b\r\n" % field for field in trailers)
-        tail = draw(chunked(body)) + b"0\r\n" + section + b"\r\n"
-    lines.insert(draw(st.integers(0, len(lines))), b"hOST: a\r\n")
-    lines.insert(draw(st.integers(0, len(lines))), draw(st.sampled_from([b"", b"", b"Connection: keep-alive\r\n"])))
-    start = draw(st.sampled_from([b"", b"", b"\r\n"])) + b"%b %b HTTP/1.1\r\n" % (method, target)
-    wanted = [(name.lower(), value) for name, value in trailers if not is_forbidden_trailer(name.lower())]
-    return Sent(start + b"".join(lines) + b"\r\n" + tail, method, target, expected, body, wanted, has_body)
-
-
-@settings(deadline=None)
 @given(data=st.data(), sent=st.lists(requests(), max_size=4))
 def test_what_was_sent_comes_out(data: st.DataObject, sent: list[Sent]) -> None:
     raw = b"".join(request.raw for request in sent)
@@ -142,7 +71,6 @@ def mutated_requests(draw: st.DrawFn) -> bytes:
     return bytes(raw)
 
 
-@settings(deadline=None)
 @given(
     raw=st.one_of(st.binary(max_size=80), input_near_requests, mutated_requests()), data=st.data(), eof=st.booleans()
 )
@@ -166,7 +94,6 @@ def test_cuts_do_not_matter_and_faults_are_errors(raw: bytes, data: Any, eof: bo
             assert whole.connection.reading is Reading.FAILED
 
 
-@settings(deadline=None)
 @given(raw=st.one_of(input_near_requests, mutated_requests()))
 def test_a_prefix_tells_nothing_that_the_rest_takes_back(raw: bytes) -> None:
     """What was handed on stays true: more input only adds to it."""
@@ -226,7 +153,6 @@ request_heads = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(
     request=request_heads,
     status=final_statuses,
@@ -284,7 +210,6 @@ def test_replies_are_read_back_as_they_were_written(
         assert received.trailers == (wanted if b"transfer-encoding" in named else [])
 
 
-@settings(deadline=None)
 @given(
     sent=st.dictionaries(
         st.one_of(names.map(bytes.lower), st.sampled_from([b":status", b"content-length", b"connection", b"", b"X"])),

@@ -254,7 +254,7 @@ session_window_sizes = st.sampled_from([65536, 65537, 100_000, 1_000_000])
     st.tuples(window_sizes, session_window_sizes, window_sizes, session_window_sizes),
     st.lists(ops_of_two, min_size=25, max_size=100),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 def test_two_sessions_agree(windows: tuple[int, int, int, int], ops: list[tuple[str, int, int, int, bool]]) -> None:
     link = Link(windows)
     for op in ops:

@@ -138,7 +138,7 @@ class FakeLink:
 
 
 class FakeClient:
-    """One client's side of an exchange (clients/client.py, Client)."""
+    """One client's side of an exchange (faces.py, Client)."""
 
     def __init__(self, notes: Notes) -> None:
         self.notes = notes

@@ -1,6 +1,6 @@
 """A client that multiplexes, in memory: one connection, many streams, and each stream is a `Client` of its own.
 
-It knows the two faces (`router/clients/client.py`) and HTTP's words, and nothing of any framing. So it says what the
+It knows the two faces (`router/faces.py`) and HTTP's words, and nothing of any framing. So it says what the
 faces leave open, and it is strict: whatever an exchange does that the faces do not allow, is an AssertionError at once.
 """
 
@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from enum import Enum, auto
 
-from zerogate.router.clients.client import BODY_CREDIT_BYTES, Client, ClientExchange, Connection, Pairs
 from zerogate.router.desk import ConnectedClient, Desk
+from zerogate.router.faces import BODY_CREDIT_BYTES, Client, ClientExchange, Connection, Pairs
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestHead

@@ -37,7 +37,7 @@ class MemoryTransport(asyncio.Transport):
 
     def __init__(self, protocol: asyncio.Protocol, peername: Any = ("203.0.113.9", 50000)) -> None:
         self.sock = FakeSocket()
-        super().__init__({"peername": peername, "socket": self.sock})
+        super().__init__({"peername": peername, "sockname": ("192.0.2.1", 80), "socket": self.sock})
         self._loop = asyncio.get_running_loop()
         self._protocol = protocol
         self._buffered_bytes = 0

@@ -17,6 +17,9 @@ from zerogate.worker.service import Worker
 
 DEADLINE_S = 10.0
 
+# Less than a router's, so that it is soon used up by who does not keep accounts.
+SESSION_WINDOW_BYTES = 2 << 20
+
 
 async def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_S) -> None:
     """Wait until it holds. On virtual time this costs none. Raises AssertionError after `seconds`."""
@@ -119,7 +122,8 @@ class RouterEnd:
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: Link(self, LinkSettings(), is_router=True), str(self.path))
+        settings = LinkSettings(session_window=SESSION_WINDOW_BYTES)
+        self._server = await loop.create_unix_server(lambda: Link(self, settings, is_router=True), str(self.path))
 
     async def close(self) -> None:
         """Be gone at once, as a router that was killed."""
@@ -145,7 +149,7 @@ class RouterEnd:
         """Send a request. A body of None comes later, by `Asked.send`."""
         link = link or self.link
         asked = Asked(link, gives_credit)
-        fields = {b":method": method.encode(), b":path": path.encode("latin-1"), b":version": b"HTTP/1.1"}
+        fields = {b":method": method.encode("latin-1"), b":path": path.encode("latin-1"), b":version": b"HTTP/1.1"}
         fields.update({b":host": b"a.example", b":scheme": b"http", **dict(pairs)})
         asked.stream = link.open_stream(encode_block(fields), body == b"", asked)
         if body:

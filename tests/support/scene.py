@@ -32,7 +32,7 @@ class Scene:
             upgrade=b"websocket" if is_tunnel else b"",
         )
         parts: tuple[Any, Any, Any] = (FakeDispatcher(self.notes), self.desk, self.client)
-        self.exchange = Exchange(*parts, head, Forwarding("203.0.113.9", b"http", []), b"id")
+        self.exchange = Exchange(*parts, head, Forwarding("203.0.113.9", b"http"), b"id")
         self._bring_to(state)
         assert self.exchange.state is state
         self.notes.clear()

@@ -20,7 +20,9 @@ class ServedSite(Site):
     worker_process: Process
 
     def serve(self, *options: str, app: str = "app", worker_options: tuple[str, ...] = ()) -> None:
-        self.router_process = self.router("--settle", "0s", *options)
+        # The tests speak as strangers, unless they say otherwise: loopback is believed by default.
+        trust = () if "--trust" in options else ("--trust", "none")
+        self.router_process = self.router("--settle", "0s", *trust, *options)
         # A call that nobody waits for any more must not hold up the end of a test.
         self.worker_process = self.app_worker(app, "app-worker", "--cancel-after", "200ms", *worker_options)
 

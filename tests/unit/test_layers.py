@@ -1,8 +1,10 @@
-"""Who may import whom (docs/life-of-a-request.md, The layers), read from the source: nothing is imported here."""
+"""Who may import whom (docs/rooms.md), read from the source: nothing is imported here."""
 
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,9 @@ import pytest
 SRC = Path(__file__).resolve().parents[2] / "src"
 
 # Who imports only from lower ranks, or from its own part. `router` and `worker` have one rank, so they never meet.
-RANKS = {"": 0, "errors": 0, "settings": 1, "wire": 2, "link": 3, "router": 4, "worker": 4}
+RANKS = {"": 0, "errors": 0, "settings": 1, "process": 1, "wire": 2, "link": 3, "router": 4, "worker": 4}
 TOP_RANK = 5
-TOP = {"__main__", "cli", "demo", "runner", "status", "supervisor"}
+TOP = {"__main__", "child", "cli", "console", "demo", "folders", "logs", "runner", "status", "supervisor"}
 
 # What has a clock, a socket, chance or a log is no business of a protocol.
 NOT_IN_WIRE = {"asyncio", "concurrent", "logging", "multiprocessing", "random", "secrets", "select", "selectors"}
@@ -53,14 +55,15 @@ def imports(source: str, package: str = "zerogate") -> Iterator[str]:
             if node.level:
                 parent = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*parent, base] if base else parent)
-            yield base
-            yield from (full for alias in node.names if (full := f"{base}.{alias.name}") in MODULES)
+            for alias in node.names:
+                # `from zerogate.router import pool` is about the file, not about the folder.
+                yield full if (full := f"{base}.{alias.name}") in MODULES else base
 
 
+@cache
 def imports_of(module: str) -> set[str]:
     path = MODULES[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    # `from zerogate import x` names the package, which is below everything, and x, which may not be.
     return set(imports(path.read_text(), package))
 
 
@@ -86,8 +89,7 @@ def late():
     from .wire import fields
 """
     assert set(imports(source)) == {
-        *("a.b", "c", "e", "zerogate", "zerogate.errors", "zerogate.router", "zerogate.router.pool"),
-        *("zerogate.wire", "zerogate.wire.fields", "zerogate.worker.asgi"),
+        *("a.b", "c", "e", "zerogate.errors", "zerogate.router.pool", "zerogate.wire.fields", "zerogate.worker.asgi"),
     }
 
 
@@ -106,9 +108,45 @@ def test_imports_point_downward(module: str) -> None:
     assert not upward
 
 
+FOLDERS = sorted(module for module, path in MODULES.items() if path.name == "__init__.py")
+
+
+def entry(module: str, folder: str) -> str:
+    """The file or folder of `folder` that a module below it is, or is in; the folder's own `__init__` is `""`."""
+    return module.removeprefix(folder).lstrip(".").partition(".")[0]
+
+
+def graph(folder: str) -> dict[str, set[str]]:
+    """Whom each file or folder of a folder imports there: what is in a folder counts as the folder's."""
+    found: dict[str, set[str]] = {}
+    for module in MODULES:
+        if f"{module}.".startswith(f"{folder}."):
+            inside = {entry(name, folder) for name in own(module) if f"{name}.".startswith(f"{folder}.")}
+            found.setdefault(entry(module, folder), set()).update(inside)
+    return {name: names - {name} for name, names in found.items()}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_circles(folder: str) -> None:
+    """Of each folder, files and folders in a row, each importing only from those before: so no two files do either."""
+    order = graph(folder)
+    assert set(order) - {""}
+    try:
+        TopologicalSorter(order).prepare()
+    except CycleError as error:
+        pytest.fail(f"{folder}: a circle of imports: {' <- '.join(error.args[1])}")
+
+
+def test_the_whole_package_is_one_graph() -> None:
+    assert {"errors", "link", "settings", "wire"} <= graph("zerogate")["router"]
+    assert {"clients", "exchange"} <= graph("zerogate.router")["service"]
+
+
 def test_errors_need_nothing() -> None:
     assert not imports_of("zerogate.errors")
-    assert own("zerogate.settings") == {"zerogate.errors"}
+    for module in MODULES:
+        if part_of(module) == "settings":
+            assert {part_of(name) for name in own(module)} <= {"", "errors", "settings"}, module
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if part_of(module) == "wire"])
@@ -138,15 +176,11 @@ def test_each_protocol_stands_alone(protocol: str) -> None:
         assert {name for name in others if not any(f"{name}.".startswith(f"{room}.") for room in allowed)} == set()
 
 
-# A client's framing is the business of those who hold clients' connections.
-FRAMERS = {"zerogate.router.clients.http1", "zerogate.router.desk"}
-
-
-def test_only_clients_are_framed() -> None:
+def test_only_one_file_knows_how_http1_is_framed() -> None:
     framing = {
         module for module in MODULES if any(f"{name}.".startswith("zerogate.wire.http1.") for name in own(module))
     }
-    assert {module for module in framing if part_of(module) != "wire"} <= FRAMERS
+    assert {module for module in framing if part_of(module) != "wire"} == {"zerogate.router.clients.http1"}
 
 
 def test_router_and_worker_never_meet() -> None:

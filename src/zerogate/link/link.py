@@ -8,12 +8,13 @@ Reading never waits for writing: what a peer can make us queue is bounded by its
 
 import asyncio
 import logging
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from zerogate.errors import WireError
-from zerogate.link.handlers import LinkOwner, StreamHandler
+from zerogate.link.handlers import StreamHandler
 from zerogate.settings import LinkSettings
 from zerogate.wire import zmtp
+from zerogate.wire.fields import Fields
 from zerogate.wire.spdy import events
 from zerogate.wire.spdy.frames import GoAwayStatus
 from zerogate.wire.spdy.session import Session
@@ -36,6 +37,31 @@ MAX_PIECES = 4096
 
 # libzmq counts a PING's time to live in 16 bits of milliseconds.
 MAX_PING_TTL_S = 65.0
+
+
+class LinkOwner(Protocol):
+    """Who runs links: the router or the worker."""
+
+    def on_connected(self, link: "Link") -> None:
+        """The transport is there. A link that never gets so far is never heard of."""
+
+    def on_ready(self, link: "Link") -> None:
+        """The ZMTP handshake is done."""
+
+    def on_stream(self, link: "Link", stream: Stream, fields: Fields, fin: bool) -> None:
+        """The peer opened a stream."""
+
+    def on_settings(self, link: "Link", max_concurrent: int) -> None:
+        """The peer said how many streams it takes at once."""
+
+    def on_goaway(self, link: "Link", last_stream_id: int) -> None:
+        """The peer takes no new streams. Streams above the id will hear that they are refused."""
+
+    def on_suspect(self, link: "Link", is_suspect: bool) -> None:
+        """The link has been silent for long, or has spoken again."""
+
+    def on_closed(self, link: "Link", reason: str) -> None:
+        """The link is gone; its streams' handlers will be told."""
 
 
 class Link(asyncio.Protocol):

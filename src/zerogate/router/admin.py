@@ -1,16 +1,21 @@
 """The admin port: `/status` (JSON) and `/healthz`, for this machine's people and scripts.
 
 It is served as every request is, by the clients of a desk of its own; only that the router answers by itself.
+
+A page on the Internet may have its own name point to 127.0.0.1, and then read this port through the browser of whoever
+looks at it (DNS rebinding). Such a request names that host, or comes from a page that does: neither is answered.
 """
 
+import ipaddress
 import json
 from collections.abc import Callable
 from typing import Any
 
-from zerogate.router.clients.client import Client, ClientExchange, Pairs
 from zerogate.router.desk import Desk
+from zerogate.router.faces import Client, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
-from zerogate.wire.http.errors import METHOD_NOT_ALLOWED, NO_ROUTE, HttpError
+from zerogate.wire.http.errors import FORBIDDEN, METHOD_NOT_ALLOWED, NO_ROUTE, HttpError
+from zerogate.wire.http.fields import normalise_host
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestHead
 
@@ -22,7 +27,9 @@ JSON = b"application/json"
 class Admin:
     """What the router says of itself (`desk.Answer`)."""
 
-    def __init__(self, status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, status: Callable[[], dict[str, Any]], address: str = "") -> None:
+        """`address` is what the port was bound by: a name there is ours."""
+        self._names = {normalise_host(address.encode())} - {b""}
         self._pages: dict[bytes, tuple[bytes, Callable[[], bytes]]] = {
             b"/healthz": (TEXT, lambda: b"ok\n"),
             b"/status": (JSON, lambda: json.dumps(status(), indent=1).encode() + b"\n"),
@@ -35,6 +42,7 @@ class Admin:
 
     def answer(self, head: RequestHead) -> tuple[ReplyHead, bytes]:
         """Raises HttpError."""
+        self._check_host(head)
         if head.method not in (b"GET", b"HEAD"):
             raise HttpError(METHOD_NOT_ALLOWED, "the admin port is for reading")
         page = self._pages.get(head.path)
@@ -48,6 +56,24 @@ class Admin:
             (b"cache-control", b"no-store"),
         ]
         return ReplyHead.of(200, fields), body
+
+    def _check_host(self, head: RequestHead) -> None:
+        if head.host and not self._is_ours(head.host):
+            raise HttpError(FORBIDDEN, "the admin port is asked for by its address, or as localhost")
+        for name, value in head.fields:
+            if name == b"origin" and not self._is_ours(value.partition(b"://")[2]):
+                raise HttpError(FORBIDDEN, "the admin port is not for pages from elsewhere")
+
+    def _is_ours(self, host: bytes) -> bool:
+        """Whether nobody else can have made this name point here."""
+        name = normalise_host(host)
+        if name == b"localhost" or name in self._names:
+            return True
+        try:
+            ipaddress.ip_address(name.decode("latin-1").strip("[]"))
+        except ValueError:
+            return False
+        return True
 
 
 class AdminExchange:

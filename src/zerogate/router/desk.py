@@ -10,11 +10,13 @@ import time
 from typing import Protocol
 
 from zerogate.router.access_log import AccessLog, Entry
-from zerogate.router.clients.client import Client, ClientExchange, Connection
 from zerogate.router.counters import Counters
+from zerogate.router.crossing import Crossing
 from zerogate.router.date import HttpDate
 from zerogate.router.deadlines import Deadlines, Timed
-from zerogate.router.forwarding import Forwarding, parse_networks
+from zerogate.router.faces import Client, ClientExchange, Connection
+from zerogate.router.forwarding import Forwarding, parse_trust
+from zerogate.router.request_block import has_claims
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.request import RequestHead
@@ -42,6 +44,19 @@ class Answer(Protocol):
     ) -> ClientExchange: ...
 
 
+class _Refusal:
+    """A request that came to no exchange, as the access log sees it."""
+
+    worker_name = ""
+
+    def __init__(self, error: HttpError, request_id: bytes) -> None:
+        self.head = RequestHead()
+        self.request_id = request_id
+        self.arrived = time.monotonic()
+        self.status = error.status
+        self.error_code = error.code
+
+
 class Desk:
     """See the module. `date` is the Date field's; `deadlines` are the clients'; `clients` is who is connected."""
 
@@ -57,7 +72,8 @@ class Desk:
         self.clients: set[ConnectedClient] = set()
         self._answer = answer
         self._access_log = access_log
-        self._trusted = parse_networks(settings.trust)
+        self._trust = parse_trust(settings.trust)
+        self._crossing = Crossing(keeps_underscores=settings.underscores)
         self._id_prefix = secrets.token_hex(8).encode()
         self._n_ids = 0
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -75,16 +91,17 @@ class Desk:
         self.clients.discard(client)
         self.deadlines.remove(client)
 
-    def forwarding(self, address: str) -> Forwarding:
-        """Who sends the requests of a connection from `address`."""
-        return Forwarding(address, b"http", self._trusted)
+    def forwarding(self, address: str, port: int = 0, local_host: bytes = b"") -> Forwarding:
+        """Who sends the requests of a connection. The address of a Unix socket's peer is empty."""
+        return Forwarding(address, b"http", self._trust, port=port, local_host=local_host, crossing=self._crossing)
 
     # Exchanges
 
     def make_exchange(self, client: Client, head: RequestHead, forwarding: Forwarding) -> ClientExchange:
         """What answers a request; to be begun."""
         self.counters.requests += 1
-        request_id = forwarding.request_id(head) if forwarding.is_trusted else b""
+        is_told = forwarding.is_trusted and has_claims(head, forwarding)
+        request_id = forwarding.request_id(head) if is_told else b""
         return self._answer(self, client, head, forwarding, request_id or self.new_request_id())
 
     def new_request_id(self) -> bytes:
@@ -99,9 +116,15 @@ class Desk:
         if self._access_log is not None:
             self._access_log.write(client.address, entry, client.bytes_out, time.monotonic())
 
-    def note_refusal(self, error: HttpError) -> None:
-        """A client was told of an error that belongs to no exchange."""
+    def note_refusal(self, error: HttpError, client: Client, request_id: bytes) -> None:
+        """A client was told of an error that came before any exchange: it is counted and logged as one."""
         self.counters.count_error(error.code)
+        self.note(_Refusal(error, request_id), client)
+
+    @property
+    def n_log_dropped(self) -> int:
+        """Lines of the access log that nobody took."""
+        return 0 if self._access_log is None else self._access_log.n_dropped
 
     def reopen_log(self) -> None:
         if self._access_log is not None:

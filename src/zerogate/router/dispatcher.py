@@ -38,6 +38,7 @@ class Waiting(Protocol):
     tried: the serials of the workers that lost or refused it
     size_bytes: what it holds in memory
     queue: where it waits, or None
+    prefix: the path prefix of the route by which it was last sent
     """
 
     head: RequestHead
@@ -45,6 +46,7 @@ class Waiting(Protocol):
     wait_until: float
     tried: frozenset[int]
     queue: "Queue[Waiting] | None"
+    prefix: str
 
     @property
     def size_bytes(self) -> int: ...
@@ -100,7 +102,7 @@ class Dispatcher:
         if worker is None:
             self._enqueue(request, pool.queue, pool.workers)
         else:
-            self._assign(request, worker)
+            self._assign(request, worker, pool.route.prefix)
 
     def withdraw(self, request: Waiting) -> None:
         """The request waits no more."""
@@ -135,7 +137,7 @@ class Dispatcher:
             pool = min(waiting, key=lambda p: p.queue.first_arrival())
             request: Waiting = pool.queue.pop()
             pool.count(worker)
-            self._assign(request, worker)
+            self._assign(request, worker, pool.route.prefix)
 
     # Workers
 
@@ -203,8 +205,9 @@ class Dispatcher:
 
     # Inside
 
-    def _assign(self, request: Waiting, worker: Worker) -> None:
+    def _assign(self, request: Waiting, worker: Worker, prefix: str) -> None:
         """Send it to the worker whose slot it has."""
+        request.prefix = prefix
         try:
             request.send(worker)
         except BlockTooLargeError:

@@ -80,6 +80,7 @@ class Links:
             self._counters.joined += 1
         worker.set_name(join.name)
         worker.software = join.software
+        worker.strips_prefix = join.strips_prefix
         worker.set_weight(join.weight)
         routes = ", ".join(str(route) for route in join.routes)
         logger.info("worker %s joined from %s: serves %s, capacity %d", join.name, link.peer, routes, worker.capacity)

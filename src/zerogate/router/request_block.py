@@ -1,67 +1,97 @@
 """What a worker gets of a request: the name/value block of its SYN_STREAM (protocol.md, A request)."""
 
 import struct
-from typing import cast
+from typing import NamedTuple, cast
 
+from zerogate.router.crossing import Crossing, is_claim, name_prefix
 from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import encode_pair
 
-# Fields that say who the client is. Believed from trusted proxies only; from others dropped, not appended to.
-CLAIMS = frozenset({b"forwarded", b"x-real-ip", b"x-request-id"})
-CLAIMS_PREFIX = b"x-forwarded-"
-
-_length = struct.Struct(">I").pack
+_WORD = struct.Struct(">I")
+_length = _WORD.pack
+_read_length = _WORD.unpack_from
 
 _VERSIONS = (encode_pair(b":version", b"HTTP/1.0"), encode_pair(b":version", b"HTTP/1.1"))
+_METHOD = name_prefix(b":method")
+_PATH = name_prefix(b":path")
+_HOST = name_prefix(b":host")
+_FORWARDED_HOST = name_prefix(b"x-forwarded-host")
+_REQUEST_ID = name_prefix(b"x-request-id")
+_PREFIX_NAME = b"x-forwarded-prefix"
+
+# :method :path :version :host :scheme x-forwarded-for -proto -host x-real-ip -port x-request-id
+_N_OWN_PAIRS = 11
 
 
-def _name_prefix(name: bytes) -> bytes:
-    """What comes before a value in a block: the name, with its length."""
-    return _length(len(name)) + name
+class _Begin(NamedTuple):
+    """What follows from a head alone, for strangers: kept in the head's note, as heads repeat themselves."""
 
-
-_METHOD = _name_prefix(b":method")
-_PATH = _name_prefix(b":path")
-_HOST = _name_prefix(b":host")
-_FORWARDED_HOST = _name_prefix(b"x-forwarded-host")
-_REQUEST_ID = _name_prefix(b"x-request-id")
-
-# The prefix of each field name met so far; empty for those that don't cross. Bounded, as names come from clients.
-_prefixes: dict[bytes, bytes] = {}
-# From trusted proxies all cross, but for those that we say ourselves.
-_trusted_prefixes = dict.fromkeys(
-    (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip", b"x-request-id"), b""
-)
-_MAX_PREFIXES = 1024
-_MAX_NAME_BYTES = 64
-
-# :method :path :version :host :scheme x-forwarded-for -proto -host x-real-ip x-request-id
-_N_OWN_PAIRS = 10
+    octets: bytes
+    has_claims: bool
 
 
 def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) -> bytes:
     """The raw name/value block of a request.
 
-    What follows from the head alone comes first and is kept in the head's note; x-request-id, the one pair that is
-    never the same, comes last, so that a worker can recognise all that is before it.
+    What follows from the head alone comes first; x-request-id, the one pair that is never the same, comes last, so that
+    a worker can recognise all that is before it.
     """
-    if forwarding.is_trusted:
-        begin = _head_pairs(head, forwarding.host(head), _trusted_prefixes)
+    begin = _begin_of(head, forwarding)
+    octets = begin.octets
+    pairs = forwarding.own_pairs
+    if begin.has_claims and forwarding.is_trusted:
+        crossing = forwarding.crossing
+        octets = _head_pairs(head, head.host, forwarding.host(head), crossing, crossing.trusted).octets
         pairs = forwarding.pairs(head)
-    else:
-        begin = cast(bytes, head.note)
-        if begin is None:
-            head.note = begin = _head_pairs(head, head.host, _prefixes)
-        pairs = forwarding.own_pairs
-    return b"%b%b%b%b%b" % (begin, pairs, _REQUEST_ID, _length(len(request_id)), request_id)
+    return b"%b%b%b%b%b" % (octets, pairs, _REQUEST_ID, _length(len(request_id)), request_id)
 
 
-def _head_pairs(head: RequestHead, forwarded_host: bytes, prefixes: dict[bytes, bytes]) -> bytes:
+def stripped_block(head: RequestHead, forwarding: Forwarding, request_id: bytes, prefix: str) -> bytes:
+    """The same for a worker that wants `prefix`, which its route has, taken off the path, and to be told of it.
+
+    What a trusted proxy before us has taken off comes before what we do.
+    """
+    stripped = prefix.encode()
+    rest = head.target[len(stripped) :]
+    target = rest if rest.startswith(b"/") else b"/" + rest
+    fields = []
+    for name, value in head.fields:
+        if name != _PREFIX_NAME:
+            fields.append((name, value))
+        elif forwarding.is_trusted:
+            stripped = value.rstrip(b"/") + stripped
+    shorter = RequestHead(
+        head.method, target, target.partition(b"?")[0], head.host, head.minor_version, fields, upgrade=head.upgrade
+    )
+    block = request_block(shorter, forwarding, request_id)
+    (n_pairs,) = _read_length(block)
+    return _length(n_pairs + 1) + block[4:] + encode_pair(_PREFIX_NAME, stripped)
+
+
+def has_claims(head: RequestHead, forwarding: Forwarding) -> bool:
+    """Whether the client says who it is, or speaks for; whether it is believed is another matter."""
+    return _begin_of(head, forwarding).has_claims
+
+
+def _begin_of(head: RequestHead, forwarding: Forwarding) -> _Begin:
+    begin = cast("_Begin | None", head.note)
+    if begin is None:
+        crossing = forwarding.crossing
+        host = head.host or forwarding.local_host
+        begin = _head_pairs(head, host, host, crossing, crossing.strangers)
+        if head.host:
+            # Without a host it follows from the connection, too.
+            head.note = begin
+    return begin
+
+
+def _head_pairs(
+    head: RequestHead, host: bytes, forwarded_host: bytes, crossing: Crossing, known: dict[bytes, bytes]
+) -> _Begin:
     """The count of all pairs, and those that follow from the head."""
     method = head.method
     target = head.target
-    host = head.host
     parts = [
         b"",
         _METHOD,
@@ -79,19 +109,27 @@ def _head_pairs(head: RequestHead, forwarded_host: bytes, prefixes: dict[bytes, 
         forwarded_host,
     ]
     fields = [*head.fields, (b"upgrade", head.upgrade)] if head.upgrade else head.fields
-    parts[0] = _length(_N_OWN_PAIRS + _add_fields(fields, parts, prefixes))
-    return b"".join(parts)
+    n_pairs, claims = _add_fields(fields, parts, crossing, known)
+    parts[0] = _length(_N_OWN_PAIRS + n_pairs)
+    return _Begin(b"".join(parts), claims)
 
 
-def _add_fields(fields: list[tuple[bytes, bytes]], parts: list[bytes], prefixes: dict[bytes, bytes]) -> int:
-    """Encode the fields that cross. Returns how many pairs they make: the values of a repeated name make one."""
+def _add_fields(
+    fields: list[tuple[bytes, bytes]], parts: list[bytes], crossing: Crossing, known: dict[bytes, bytes]
+) -> tuple[int, bool]:
+    """Encode the fields that cross. Returns how many pairs they make, and whether claims are among the fields.
+
+    The values of a repeated name make one pair.
+    """
     positions: dict[bytes, int] = {}
+    claims = False
     append = parts.append
     for name, value in fields:
-        prefix = prefixes.get(name)
+        prefix = known.get(name)
         if prefix is None:
-            prefix = _learn_prefix(name, prefixes)
+            prefix = crossing.learn(name, known)
         if not prefix:
+            claims = claims or is_claim(name)
             continue
         if name in positions:
             # A joined value must not have empty elements (SPDY/3.1, 2.6.10).
@@ -104,12 +142,4 @@ def _add_fields(fields: list[tuple[bytes, bytes]], parts: list[bytes], prefixes:
         append(_length(len(value)))
         positions[name] = len(parts)
         append(value)
-    return len(positions)
-
-
-def _learn_prefix(name: bytes, prefixes: dict[bytes, bytes]) -> bytes:
-    is_claim = prefixes is _prefixes and (name in CLAIMS or name.startswith(CLAIMS_PREFIX))
-    prefix = b"" if is_claim else _name_prefix(name)
-    if len(prefixes) < _MAX_PREFIXES and len(name) <= _MAX_NAME_BYTES:
-        prefixes[name] = prefix
-    return prefix
+    return len(positions), claims

@@ -35,7 +35,7 @@ class Router:
         self._dispatcher = Dispatcher(settings, counters, self._loop)
         self.links = Links(settings, self._dispatcher, counters)
         self._desk = Desk(settings, counters, partial(Exchange, self._dispatcher), access_log)
-        self._admin_desk = Desk(settings, Counters(), Admin(self.status))
+        self._admin_desk = Desk(settings, Counters(), Admin(self.status, settings.admin))
         self.listeners = Listeners(settings)
 
     async def start(self) -> None:

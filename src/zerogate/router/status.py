@@ -26,7 +26,7 @@ def status_of(
             {"route": str(pool.route), "workers": len(pool.workers), "waiting": len(pool.queue)} for pool in pools
         ],
         "refusals": list(links.refusals),
-        "counters": dataclasses.asdict(desk.counters),
+        "counters": dataclasses.asdict(desk.counters) | {"log_dropped": desk.n_log_dropped},
     }
 
 

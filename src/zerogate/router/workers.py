@@ -62,6 +62,7 @@ class Worker:
         "served",
         "share",
         "software",
+        "strips_prefix",
         "weight",
     )
 
@@ -70,6 +71,7 @@ class Worker:
         self.serial = next(_serials)
         self.set_name("?")
         self.software = ""
+        self.strips_prefix = False
         self.weight = DEFAULT_WEIGHT
         self.share = 1.0
         self.pools: list[ServedPool] = []

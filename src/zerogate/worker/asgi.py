@@ -9,7 +9,7 @@ import logging
 from types import MethodType
 
 from zerogate.worker.asgi_types import Application, Message, Scope
-from zerogate.worker.call import COMPLETE, Call
+from zerogate.worker.call import GONE, Call
 from zerogate.worker.errors import ApplicationError
 from zerogate.worker.host import Host
 from zerogate.worker.lifespan import Lifespan
@@ -24,12 +24,16 @@ class AsgiHost(Host):
 
     lifespan: `auto` (an application without one is fine), `on` or `off`
     root_path: where the application is mounted
+    strips_prefix: it is mounted below that, at the prefix which the router has taken off the path
     """
 
-    def __init__(self, application: Application, *, lifespan: str = "auto", root_path: str = "") -> None:
+    def __init__(
+        self, application: Application, *, lifespan: str = "auto", root_path: str = "", strips_prefix: bool = False
+    ) -> None:
         self._application = application
         self._lifespan = Lifespan(application, lifespan)
         self._root_path = root_path
+        self._strips_prefix = strips_prefix
         self._loop = asyncio.get_running_loop()
 
     async def start(self) -> None:
@@ -39,24 +43,31 @@ class AsgiHost(Host):
         await self._lifespan.shutdown()
 
     def begin(self, call: Call) -> None:
-        scope = http_scope(call.fields, self._root_path)
-        if self._lifespan.state:
-            scope["state"] = self._lifespan.state.copy()
+        root_path = self._root_path
+        if self._strips_prefix:
+            root_path += call.fields.get(b"x-forwarded-prefix", b"").decode("latin-1")
+        scope = http_scope(call.fields, root_path)
+        state = self._lifespan.state
+        if state is not None:
+            scope["state"] = state.copy()
         # What: not loop.create_task. Why, benchmark: that makes up a name for each task, 0.85 µs instead of 1.0.
         call.work = asyncio.Task(self._run(call, scope), loop=self._loop, name="request")
 
     async def _run(self, call: Call, scope: Scope) -> None:
         """Call the application and see the reply through, whatever it does."""
         try:
-            # What: functions bound to the call by hand. Why: a class for the two would be one more object a request.
-            await self._application(scope, MethodType(receive, call), MethodType(send, call))
-            if call.stage != COMPLETE and not call.is_gone:
-                raise ApplicationError("the application returned without a complete reply")
+            if not call.is_gone:  # Nothing is begun for who has left already.
+                # What: functions bound by hand. Why: a class for the two would be one more object a request.
+                await self._application(scope, MethodType(receive, call), MethodType(send, call))
         except asyncio.CancelledError:
-            pass
+            call.fail()
         except (Exception, SystemExit):
-            if not call.is_gone:
-                logger.exception("%s %s failed", scope["method"], scope["path"])
+            if call.stage == GONE:
+                # Whatever an application makes of ClientDisconnected or http.disconnect: it is no failure.
+                logger.debug("%s ended after its client had left", call.label, exc_info=True)
+            else:
+                logger.exception("%s failed", call.label)
+                call.fail()
         finally:
             call.end()
 
@@ -72,9 +83,10 @@ async def receive(call: Call) -> Message:
 
 
 async def send(call: Call, message: Message) -> None:
-    """ASGI send. Raises ApplicationError for a message that the specification does not allow here."""
-    if call.is_gone:
-        return
+    """ASGI send. Raises ClientDisconnected, and ApplicationError for a message that has no place here."""
+    if call.stage == GONE:
+        # Who sends on and on must not stop the event loop, and can be cancelled here.
+        await asyncio.sleep(0)
     kind = message["type"]
     if kind == "http.response.body":
         if call.send_body(message.get("body", b""), message.get("more_body", False)):

@@ -6,6 +6,7 @@ The reply goes through these stages, in order:
     HEAD      its head is known, and waits: most replies come whole, and then head and body are one write
     BODY      the head is sent; pieces of the body may follow, and trailers
     COMPLETE  all of it has been said
+    GONE      the client left before that, or the link did: nothing more can be said
 
 The request's body waits here, within the stream's window, until somebody takes it: that is what slows the client down.
 """
@@ -19,7 +20,8 @@ from zerogate.link.link import Link
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
-from zerogate.worker.errors import ApplicationError
+from zerogate.worker.errors import ApplicationError, ClientDisconnected
+from zerogate.worker.printable import printable
 from zerogate.worker.reply_block import reply_block
 
 logger = logging.getLogger("zerogate.worker")
@@ -28,7 +30,8 @@ NEW: Final = 0
 HEAD: Final = 1
 BODY: Final = 2
 COMPLETE: Final = 3
-STAGE_NAMES: Final = ("NEW", "HEAD", "BODY", "COMPLETE")
+GONE: Final = 4
+STAGE_NAMES: Final = ("NEW", "HEAD", "BODY", "COMPLETE", "GONE")
 
 # So much of a reply may have no credit yet before who sends it is asked to wait.
 MAX_PENDING_BYTES: Final = 64 * 1024
@@ -42,16 +45,14 @@ class Work(Protocol):
 
 
 class CallOwner(Protocol):
-    """Who has calls. `cancel_after`: seconds that work goes on after its client has left."""
+    """Who has calls, all that have not ended. `cancel_after`: seconds that work goes on after its client has left."""
 
     loop: asyncio.AbstractEventLoop
     cancel_after: float
+    calls: "set[Call]"
 
     def release(self, link: Link) -> None:
-        """A call of this link's needs its slot no more."""
-
-    def forget(self, call: "Call") -> None:
-        """The call is over."""
+        """A call of this link's has ended, and with it the work: its slot is free."""
 
 
 class Call(StreamHandler):
@@ -59,7 +60,7 @@ class Call(StreamHandler):
 
     fields: the request's, by name, several values joined with NUL; `:method`, `:path` and such are among them
     stage: how far the reply is; see the module
-    is_gone: the client has left, or the link has: nobody hears the reply
+    is_gone: the client has left, or the link has, maybe after all was said: nobody hears the reply
     has_body_ended: all of the body has come, though it may not have been taken yet
     work: what the host does for it; set by the host
     """
@@ -71,6 +72,7 @@ class Call(StreamHandler):
     work: Work | None = None
     _body: list[bytes] | None = None
     _is_body_told = False
+    _is_end_told = False
     _wants_continue = False
     _head = b""
     _has_trailers = False
@@ -83,19 +85,19 @@ class Call(StreamHandler):
         self.link = link
         self.fields = fields
         stream.handler = self
+        owner.calls.add(self)
         if not fin and b"upgrade" not in fields:
             self.has_body_ended = False
             self._wants_continue = fields.get(b"expect", b"").lower() == b"100-continue"
 
     def __repr__(self) -> str:
-        gone = " gone" if self.is_gone else ""
-        return f"<Call {self.label} {STAGE_NAMES[self.stage]}{gone}>"
+        return f"<Call {self.label} {STAGE_NAMES[self.stage]}>"
 
     @property
     def label(self) -> str:
-        """What was asked for, for people: `GET /path`."""
+        """What was asked for, for logs: `GET /path`. As it was written, not decoded, and without the query."""
         method, path = self.fields.get(b":method", b"-"), self.fields.get(b":path", b"-")
-        return f"{method.decode('latin-1')} {path.partition(b'?')[0].decode('latin-1')}"
+        return f"{printable(method)} {printable(path.partition(b'?')[0])}"
 
     # The request
 
@@ -104,12 +106,12 @@ class Call(StreamHandler):
 
         The client may send as much again. `has_body_ended` says whether this was the last of it.
         """
-        if self.is_gone or self.stage == COMPLETE:
+        if self.stage >= COMPLETE:
             return None
         body = self._body
         if body:
             self._body = None
-            data = body[0] if len(body) == 1 else b"".join(body)
+            data = b"".join(body)
             if not self.has_body_ended:
                 self.link.consumed(self._stream, len(data))
         elif self.has_body_ended and not self._is_body_told:
@@ -121,12 +123,17 @@ class Call(StreamHandler):
 
     async def read_body(self) -> bytes | None:
         """The next piece of the body, as soon as it comes, as `take_body` has it; None when the call is over."""
-        while True:
+        while self.stage < COMPLETE:
             data = self.take_body()
-            if data is not None or self.is_gone or self.stage == COMPLETE:
+            if data is not None:
                 return data
             self.ask_for_body()
             await self._wait()
+        if self._is_end_told:
+            # Who asks again and again must not stop the event loop, and can be cancelled here.
+            await asyncio.sleep(0)
+        self._is_end_told = True
+        return None
 
     def ask_for_body(self) -> None:
         """Tell a client that waits for it (`expect: 100-continue`) to send the body."""
@@ -138,18 +145,25 @@ class Call(StreamHandler):
     # The reply
 
     def begin_reply(self, block: bytes, has_trailers: bool = False) -> None:
-        """The head of the reply, a raw name/value block (`reply_block`). It is sent with the first of the body."""
+        """The head of the reply, a raw name/value block (`reply_block`). It is sent with the first of the body.
+
+        Raises ApplicationError if there was one before, and ClientDisconnected, as whatever sends does.
+        """
         if self.stage != NEW:
+            self._check_not_gone()
             raise ApplicationError("the reply was begun twice")
         self.stage = HEAD
         self._head = block
         self._has_trailers = has_trailers
 
-    def send_body(self, data: bytes, more: bool) -> bool:
+    def send_body(self, data: bytes | bytearray | memoryview, more: bool) -> bool:
         """A piece of the body, the last one unless there is `more`. If it returns True, await `drain` before the next.
 
-        Raises ApplicationError before `begin_reply`. What comes after the end is dropped.
+        A buffer may be used again at once. Raises ApplicationError before `begin_reply` and for what are no octets,
+        ClientDisconnected. What comes after the end is dropped.
         """
+        if type(data) is not bytes:
+            data = _octets(data)
         stage = self.stage
         stream = self._stream
         fin = not more and not self._has_trailers
@@ -161,23 +175,28 @@ class Call(StreamHandler):
                 if data:
                     self.link.send_data(stream, data, False)
             self.stage = BODY
-        elif stage == NEW:
-            raise ApplicationError("a body without a head")
-        elif stage == COMPLETE:
+        elif stage == BODY:
+            if data or fin:
+                self.link.send_data(stream, data, fin)
+        else:
+            self._check_not_gone()
+            if stage == NEW:
+                raise ApplicationError("a body without a head")
             # As other servers do: what comes after the end is dropped, once for all and without harm.
             logger.warning("%s: body sent after the end", self.label)
             return False
-        elif data or fin:
-            self.link.send_data(stream, data, fin)
         if fin:
             self.stage = COMPLETE
-            self._owner.release(self.link)
             if self._waiters:
                 self._wake()
         return stream.pending_bytes > MAX_PENDING_BYTES
 
     def send_trailers(self, block: bytes, more: bool = False) -> None:
-        """Fields behind the body, a raw name/value block. Raises ApplicationError if `begin_reply` promised none."""
+        """Fields behind the body, a raw name/value block.
+
+        Raises ApplicationError if `begin_reply` promised none, ClientDisconnected.
+        """
+        self._check_not_gone()
         if not self._has_trailers or self.stage != BODY:
             raise ApplicationError("trailers where none are due")
         self.link.send_headers(self._stream, block, not more)
@@ -185,13 +204,14 @@ class Call(StreamHandler):
             self._complete()
 
     async def drain(self) -> None:
-        """Wait until most of what was sent has been taken by the router, or nobody is there to take it."""
+        """Wait until most of what was sent has been taken by the router. Raises ClientDisconnected."""
         while self._stream.pending_bytes > MAX_PENDING_BYTES and not self.is_gone:
             await self._wait()
+        self._check_not_gone()
 
     def fail(self) -> None:
         """No reply, or no more of it: 500 if nothing has been said, else the stream breaks."""
-        if self.is_gone or self.stage == COMPLETE:
+        if self.stage >= COMPLETE:
             return
         if self.stage <= HEAD:
             self.link.send_whole_reply(self._stream, FAILURE_BLOCK, FAILURE_BODY)
@@ -200,19 +220,23 @@ class Call(StreamHandler):
         self._complete()
 
     def end(self) -> None:
-        """The host has done with it. A reply that is not complete has failed."""
-        if self.stage != COMPLETE and not self.is_gone:
+        """The host has done with it, and no work goes on: its slot is free. A reply that is not complete has failed."""
+        if self.stage < COMPLETE:
+            logger.error("%s: the application ended without a complete reply", self.label)
             self.fail()
         if self._timer is not None:
             self._timer.cancel()
         # The stream and its handler refer to each other: without this each call would wait for the collector.
         self._stream.handler = None
-        self._owner.forget(self)
+        owner = self._owner
+        owner.calls.remove(self)
+        owner.release(self.link)
 
     # The link's side (StreamHandler)
 
     def on_reply(self, fields: Fields, fin: bool) -> None:
         self.link.reset(self._stream, RstStatus.PROTOCOL_ERROR)
+        self._leave()
 
     def on_headers(self, fields: Fields, fin: bool) -> None:
         # Trailers of the request: nobody has asked for them yet.
@@ -220,7 +244,7 @@ class Call(StreamHandler):
             self._end_body()
 
     def on_data(self, data: bytes, fin: bool) -> None:
-        if self.has_body_ended or self.stage == COMPLETE:
+        if self.has_body_ended or self.stage >= COMPLETE:
             self.link.consumed(self._stream, len(data))
             return
         if self._body is None:
@@ -245,18 +269,19 @@ class Call(StreamHandler):
 
     def _complete(self) -> None:
         self.stage = COMPLETE
-        self._owner.release(self.link)
         if self._waiters:
             self._wake()
 
+    def _check_not_gone(self) -> None:
+        if self.stage == GONE:
+            raise ClientDisconnected("the client has left")
+
     def _leave(self) -> None:
         """The client has left, or the link has: let the application hear of it, then end it."""
-        if self.is_gone:
-            return
         self.is_gone = True
         self._body = None
-        if self.stage != COMPLETE:
-            self._owner.release(self.link)
+        if self.stage < COMPLETE:
+            self.stage = GONE
             if self.work is not None:
                 self._timer = self._owner.loop.call_later(self._owner.cancel_after, self.work.cancel)
         self._wake()
@@ -276,6 +301,13 @@ class Call(StreamHandler):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def _octets(data: object) -> bytes:
+    """A copy of a buffer. What is none would fail when a turn's output is joined, and others' replies with it."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise ApplicationError(f"a body is bytes, not {type(data).__name__}")
 
 
 FAILURE_BODY: Final = b"Internal Server Error\n"

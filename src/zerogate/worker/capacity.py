@@ -30,6 +30,7 @@ class _Router:
     granted: int = 0
     invitations: int = 0
     is_leaving: bool = False
+    is_gone: bool = False
 
 
 Grants = dict[Link, int]
@@ -49,7 +50,7 @@ class CapacityShare:
 
     @property
     def is_shared(self) -> bool:
-        """Whether there are several routers, so that it must be shared out again and again."""
+        """Whether several routers have a part in it, so that it must be shared out again and again."""
         return len(self._routers) > 1
 
     def add(self, router: Link) -> Grants:
@@ -58,20 +59,23 @@ class CapacityShare:
         return self.share()
 
     def remove(self, router: Link) -> Grants:
-        """The router is gone. What it had in flight is free."""
-        self._lose_turn(router)
-        gone = self._routers.pop(router, None)
-        if gone is None:
+        """The router is gone. What it had in flight still counts, until each of it is released."""
+        state = self._routers.get(router)
+        if state is None:
             return {}
-        self.in_flight -= gone.in_flight
+        self._lose_turn(router)
+        if state.in_flight:
+            state.is_leaving = state.is_gone = True
+        else:
+            del self._routers[router]
         return self.share()
 
     def leave(self, router: Link) -> Grants:
         """The router will send nothing new. What it has in flight still counts."""
-        self._lose_turn(router)
         state = self._routers.get(router)
         if state is None or state.is_leaving:
             return {}
+        self._lose_turn(router)
         state.is_leaving = True
         return self.share()
 
@@ -95,12 +99,15 @@ class CapacityShare:
         return True
 
     def release(self, router: Link) -> Link | None:
-        """A request of the router's is over. Returns whose turn it is, if somebody was refused: to be told."""
-        state = self._routers.get(router)
-        if state is None:
-            return None
+        """The work for a request of the router's has ended: once for each that was taken, also if the router is gone.
+
+        Returns whose turn it is, if somebody was refused: to be told.
+        """
+        state = self._routers[router]
         self.in_flight -= 1
         state.in_flight -= 1
+        if state.is_gone and not state.in_flight:
+            del self._routers[router]
         turns = self._turns
         if not turns:
             return None

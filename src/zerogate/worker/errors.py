@@ -5,3 +5,7 @@ from zerogate.errors import ZerogateError
 
 class ApplicationError(ZerogateError):
     """The application did what HTTP, or the interface it speaks, does not allow."""
+
+
+class ClientDisconnected(OSError):  # noqa: N818 - it is no error of anybody's
+    """Nobody hears what was sent: the client has left, or the link to its router has."""

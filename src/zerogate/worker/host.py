@@ -14,14 +14,15 @@ class Host(Protocol):
     """`start`, `begin` for each request, `stop`: all in the worker's event loop."""
 
     async def start(self) -> None:
-        """Make the application ready. No request comes before. Raises StartError."""
+        """Make the application ready. No request comes before. Raises StartError. May be cancelled."""
 
     async def stop(self) -> None:
-        """Shut the application down. No request comes after, and none is left."""
+        """Shut the application down. No request comes after. Cancelled if it takes too long. `start` may have been."""
 
     def begin(self, call: Call) -> None:
-        """A request has come: see to it that it is answered, and `call.end()` called once when all is done.
+        """A request has come: see to it that it is answered, and `call.end()` called once when all work for it is done.
 
         What answers it (a task, a future) is noted as `call.work`, so that it can be cancelled. Not answered here: the
-        rest of its link's requests wait for this to return.
+        rest of its link's requests wait for this to return. Its client may have left before the work begins: look at
+        `call.is_gone` then.
         """

@@ -5,13 +5,23 @@ import logging
 from typing import Any
 
 from zerogate.errors import StartError
-from zerogate.worker.asgi_types import ASGI_VERSION, Application, Message
+from zerogate.worker.asgi_types import Application, Message
+from zerogate.worker.errors import ApplicationError
 
 logger = logging.getLogger("zerogate.worker")
 
+LIFESPAN_VERSION = {"version": "3.0", "spec_version": "2.0"}
+ANSWERS = frozenset(f"lifespan.{event}.{end}" for event in ("startup", "shutdown") for end in ("complete", "failed"))
+
+# For what an application does when its lifespan call is cancelled.
+END_TIMEOUT_S = 1.0
+
 
 class Lifespan:
-    """Runs the application's lifespan call. `mode` is `auto` (unsupported is fine), `on` or `off`."""
+    """Runs the application's lifespan call. `mode` is `auto` (unsupported is fine), `on` or `off`.
+
+    state: what the application keeps there, once it has started; None if it has no lifespan
+    """
 
     def __init__(self, application: Application, mode: str) -> None:
         self._application = application
@@ -20,29 +30,45 @@ class Lifespan:
         self._answered = asyncio.Event()
         self._answer: Message = {}
         self._task: asyncio.Task[None] | None = None
-        self.state: dict[str, Any] = {}
+        self._error: BaseException | None = None
+        self._has_started = False
+        self.state: dict[str, Any] | None = None
 
     async def startup(self) -> None:
-        """Raises StartError if the application says that it cannot start."""
+        """Raises StartError if the application says that it cannot start. May be cancelled."""
         if self._mode == "off":
             return
         self._task = asyncio.create_task(self._run(), name="lifespan")
-        answer = await self._ask("startup")
-        if answer.get("type") == "lifespan.startup.failed":
-            raise StartError(f"the application could not start: {answer.get('message') or 'it gave no reason'}")
-        if self._task.done() and (error := self._task.exception()) is not None:
-            if self._mode == "on":
-                raise StartError(f"the application's lifespan failed: {error!r}")
-            logger.debug("the application has no lifespan: %r", error)
+        try:
+            answer = await self._ask("startup")
+            if answer.get("type") == "lifespan.startup.failed":
+                raise StartError(f"the application could not start: {answer.get('message') or 'it gave no reason'}")
+            if self._error is not None:
+                if self._mode == "on":
+                    raise StartError(f"the application's lifespan failed: {self._error!r}")
+                logger.debug("the application has no lifespan: %r", self._error)
+            self._has_started = answer.get("type") == "lifespan.startup.complete"
+        finally:
+            if not self._has_started:
+                self.state = None
+                await self._end()
 
     async def shutdown(self) -> None:
-        if self._task is None or self._task.done():
+        """Let the application shut down. Takes as long as that does: may be cancelled."""
+        if not self._has_started or self._task is None:
             return
-        answer = await self._ask("shutdown")
-        if answer.get("type") == "lifespan.shutdown.failed":
-            logger.error("the application could not shut down: %s", answer.get("message", ""))
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        if self._task.done():
+            if self._error is not None:
+                logger.error("the application's lifespan failed before its shutdown", exc_info=self._error)
+            return
+        try:
+            answer = await self._ask("shutdown")
+            if answer.get("type") == "lifespan.shutdown.failed":
+                logger.error("the application could not shut down: %s", answer.get("message", ""))
+            elif self._error is not None:
+                logger.error("the application's shutdown failed", exc_info=self._error)
+        finally:
+            await self._end()
 
     async def _ask(self, event: str) -> Message:
         """Tell the application, and wait until it has answered or its call has ended."""
@@ -51,16 +77,28 @@ class Lifespan:
         self._answered.clear()
         self._messages.put_nowait({"type": f"lifespan.{event}"})
         answered = asyncio.create_task(self._answered.wait())
-        await asyncio.wait((answered, self._task), return_when=asyncio.FIRST_COMPLETED)
-        answered.cancel()
-        if self._task.done() and event == "shutdown" and (error := self._task.exception()) is not None:
-            logger.error("the application's shutdown failed", exc_info=error)
+        try:
+            await asyncio.wait((answered, self._task), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            answered.cancel()
         return self._answer
 
+    async def _end(self) -> None:
+        """End the application's call, if it has not come to its end."""
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait((self._task,), timeout=END_TIMEOUT_S)
+
     async def _run(self) -> None:
-        scope = {"type": "lifespan", "asgi": ASGI_VERSION, "state": self.state}
-        await self._application(scope, self._messages.get, self._send)
+        self.state = {}
+        scope = {"type": "lifespan", "asgi": LIFESPAN_VERSION, "state": self.state}
+        try:
+            await self._application(scope, self._messages.get, self._send)
+        except (Exception, SystemExit) as error:
+            self._error = error
 
     async def _send(self, message: Message) -> None:
+        if message["type"] not in ANSWERS:
+            raise ApplicationError(f"unexpected message {message['type']!r}")
         self._answer = message
         self._answered.set()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from zerogate.wire.spdy.headers import encode_block, encode_pair, merge_fields
+from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, encode_block, encode_pair, merge_fields
 from zerogate.worker.errors import ApplicationError
 
 # RFC 9110, 5.5 and 5.6.2.
@@ -19,7 +19,9 @@ _known_replies: dict[tuple[int, tuple[tuple[bytes, bytes], ...]], bytes] = {}
 
 
 def reply_block(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The raw name/value block of a reply. Raises ApplicationError if the status or a header is not what HTTP allows.
+    """The raw name/value block of a reply.
+
+    Raises ApplicationError if the status or a header is not what HTTP allows, or if they are too large together.
 
     Applications send the same few heads again and again: one that was sent before is not checked and encoded anew.
     That takes 0.5 µs instead of 2.1 (three headers); an unknown head costs 0.3 µs more.
@@ -46,7 +48,14 @@ def _encode_reply(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     fields = merge_fields(_checked(headers))
     parts = [(len(fields) + 2).to_bytes(4, "big"), prefix, _VERSION_PAIR]
     parts.extend(encode_pair(name, value) for name, value in fields.items())
-    return b"".join(parts)
+    return _sized(b"".join(parts))
+
+
+def _sized(block: bytes) -> bytes:
+    """Here, and not where it would be sent: whose body has been taken by then has cost the link's window."""
+    if len(block) > MAX_BLOCK_BYTES:
+        raise ApplicationError(f"{len(block)} bytes of headers, over the limit of {MAX_BLOCK_BYTES}")
+    return block
 
 
 def _checked(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -63,4 +72,4 @@ def _checked(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
 
 def trailers_block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The raw name/value block of trailers. Raises ApplicationError as `reply_block` does."""
-    return encode_block(merge_fields(_checked(headers)))
+    return _sized(encode_block(merge_fields(_checked(headers))))

@@ -11,9 +11,12 @@ from zerogate.link.endpoint import parse_endpoint
 from zerogate.link.handlers import Fields, StreamHandler
 from zerogate.link.link import Link
 from zerogate.settings import WorkerSettings
+from zerogate.wire.http.join import Join
+from zerogate.wire.http.routes import parse_route
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
+from zerogate.worker.printable import printable
 
 logger = logging.getLogger("zerogate.worker")
 
@@ -74,9 +77,9 @@ class Routers:
             link.close(reason)
 
     def release(self, link: Link) -> None:
-        """One of the link's exchanges is over."""
+        """The work for one of the link's requests has ended."""
         next_in_turn = self.capacity.release(link)
-        if next_in_turn is not None and not next_in_turn.is_closed:
+        if next_in_turn is not None:
             # Whom we refused comes again when it hears of room.
             next_in_turn.set_max_concurrent(self.capacity.granted(next_in_turn))
 
@@ -95,7 +98,7 @@ class Routers:
         self._tell(self.capacity.leave(link))
 
     def remove(self, link: Link) -> None:
-        """A link is gone, with what it had in flight."""
+        """A link is gone. The work for its requests may go on."""
         self._links.pop(link, None)
         self._tell(self.capacity.remove(link))
 
@@ -107,8 +110,7 @@ class Routers:
     def _tell(self, grants: Grants) -> None:
         """Routers hear of their grants; while there are several, capacity is shared out again and again."""
         for link, grant in grants.items():
-            if not link.is_closed:
-                link.set_max_concurrent(grant)
+            link.set_max_concurrent(grant)
         if self.capacity.is_shared and self._share_timer is None:
             self._share_timer = self.loop.call_later(SHARE_EVERY_S, self._share)
 
@@ -142,13 +144,13 @@ class RouterLink:
     def on_joined(self, link: Link, fields: Fields) -> None:
         """The router has answered our JOIN."""
         if not fields.get(b":status", b"").startswith(b"200"):
-            reason = fields.get(b"reason", b"it gave no reason").decode("latin-1")
+            reason = printable(fields.get(b"reason", b"it gave no reason"))
             logger.error("router at %s refused this worker: %s", self.name, reason)
             link.close("refused")
             return
         settings = self._routers.settings
         self._joined_at = self._routers.loop.time()
-        self.name = fields.get(b"router", self.name.encode()).decode("latin-1")
+        self.name = printable(fields.get(b"router", self.name.encode()))
         logger.info("%s joined router %s: serves %s", settings.name, self.name, ", ".join(settings.route))
         for text in fields.get(b"routers", b"").decode("latin-1").split("\0"):
             if text:
@@ -212,16 +214,12 @@ class _JoinReply(StreamHandler):
 
 
 def join_block(settings: WorkerSettings) -> bytes:
-    """The name/value block of a JOIN (protocol.md, Joining)."""
-    fields = {
-        b":method": b"JOIN",
-        b":path": b"/",
-        b":version": b"HTTP/1.1",
-        b":host": b"",
-        b":scheme": b"zmq",
-        b"worker": settings.name.encode("utf-8", "replace"),
-        b"route": "\0".join(settings.route).encode("utf-8", "replace"),
-        b"weight": str(settings.weight).encode(),
-        b"software": f"zerogate/{zerogate.__version__}".encode(),
-    }
-    return encode_block(fields)
+    """The name/value block of a JOIN (protocol.md, Joining). Raises RouteError."""
+    join = Join(
+        settings.name,
+        [parse_route(text) for text in settings.route],
+        settings.weight,
+        f"zerogate/{zerogate.__version__}",
+        settings.strip_prefix,
+    )
+    return encode_block(join.fields())

@@ -49,7 +49,7 @@ def _make_scope(fields: Fields, root_path: str) -> dict[str, Any]:
         "query_string": query,
         "root_path": root_path,
         "headers": headers,
-        "client": (client.decode("latin-1"), 0) if client else None,
+        "client": (client.decode("latin-1"), int(fields.get(b"x-real-port") or 0)) if client else None,
         "server": _server(host),
         "extensions": EXTENSIONS.copy(),
     }

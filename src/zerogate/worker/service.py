@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from zerogate.link.endpoint import parse_endpoint
 from zerogate.link.handlers import Fields
@@ -17,8 +18,12 @@ from zerogate.worker.routers import Routers
 logger = logging.getLogger("zerogate.worker")
 
 STOP_POLL_S = 0.02
+# When the grace is over: for work that is cancelled to come to its end, and say so.
+CANCEL_TIMEOUT_S = 1.0
 # For routers to receive the last of it, and to close their links.
 CLOSE_TIMEOUT_S = 2.0
+# For the application to shut down, beyond what is left of the grace.
+SHUTDOWN_TIMEOUT_S = 5.0
 
 BAD_REQUEST_BLOCK = encode_block({b":status": b"400", b":version": b"HTTP/1.1", b"content-length": b"0"})
 
@@ -50,20 +55,17 @@ class Worker:
         routers = self.routers
         routers.leave()
         give_up = self.loop.time() + self.settings.grace
-        while (self.calls or routers.have_streams) and self.loop.time() < give_up:
-            await asyncio.sleep(STOP_POLL_S)
+        await self._wait(lambda: not self.calls and not routers.have_streams, give_up)
         for call in list(self.calls):
             if call.work is not None:
                 call.work.cancel()
+        await self._wait(lambda: not self.calls, self.loop.time() + CANCEL_TIMEOUT_S)
         # A close with something unread is a reset, and that takes away what the router has not received yet. So the
         # routers close, when they have got everything.
-        close_at = min(give_up, self.loop.time() + CLOSE_TIMEOUT_S)
-        while not routers.are_gone and self.loop.time() < close_at:
-            await asyncio.sleep(STOP_POLL_S)
+        await self._wait(lambda: routers.are_gone, min(give_up, self.loop.time() + CLOSE_TIMEOUT_S))
         routers.close("the worker stops")
-        while not routers.are_gone and self.loop.time() < give_up + 1.0:
-            await asyncio.sleep(STOP_POLL_S)
-        await self._host.stop()
+        await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
+        await self._stop_host(max(0.0, give_up - self.loop.time()) + SHUTDOWN_TIMEOUT_S)
 
     def serve(self, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
         """A router has sent a request: the host begins with it, or it is refused."""
@@ -71,18 +73,32 @@ class Worker:
             link.reset(stream, RstStatus.REFUSED_STREAM)
             return
         call = Call(self, link, stream, fields, fin)
-        self.calls.add(call)
         try:
             self._host.begin(call)
         except Exception:
             # It costs its request, not the link.
             if b":method" in fields and b":path" in fields:
                 logger.exception("%s could not be begun", call.label)
+                call.fail()
             else:
                 call.begin_reply(BAD_REQUEST_BLOCK)
                 call.send_body(b"", False)
             call.end()
 
-    def forget(self, call: Call) -> None:
-        """The call is over."""
-        self.calls.discard(call)
+    # Inside
+
+    async def _wait(self, is_done: Callable[[], bool], until: float) -> None:
+        while not is_done() and self.loop.time() < until:
+            await asyncio.sleep(STOP_POLL_S)
+
+    async def _stop_host(self, seconds: float) -> None:
+        stopping = asyncio.ensure_future(self._host.stop())
+        try:
+            # What: not asyncio.timeout. Why: that waits on for who does not heed it.
+            await asyncio.wait((stopping,), timeout=seconds)
+            if not stopping.done():
+                logger.error("the application did not shut down within %.1f s: it is left behind", seconds)
+            elif (error := stopping.exception()) is not None:
+                logger.error("the application's shutdown failed", exc_info=error)
+        finally:
+            stopping.cancel()

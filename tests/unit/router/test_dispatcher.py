@@ -115,10 +115,13 @@ def test_also_when_a_worker_has_just_joined(is_lobby_older: bool) -> None:
 
 
 def test_the_queue_is_bounded() -> None:
-    office = Office(queue_size=2, queue_bytes=250)
+    office = Office(queue_size=2, queue_bytes=65536)
     office.worker("a", capacity=0)
     assert [worker_of(office.ask()) for _ in range(3)] == ["waits", "waits", "queue_full"]
-    assert [worker_of(Office(queue_bytes=250).ask(size_bytes=size)) for size in (250, 251)] == ["waits", "queue_full"]
+    assert [worker_of(Office(queue_bytes=65536).ask(size_bytes=size)) for size in (65536, 65537)] == [
+        "waits",
+        "queue_full",
+    ]
 
 
 def test_who_leaves_the_queue_waits_no_more() -> None:
@@ -414,7 +417,7 @@ class DispatcherModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.office = Office(queue_size=5, queue_bytes=600, settle=5.0, hold=3.0, max_failures=2, rest=4.0)
+        self.office = Office(queue_size=5, queue_bytes=65536, settle=5.0, hold=3.0, max_failures=2, rest=4.0)
         self.dispatcher = self.office.dispatcher
         self.workers: list[Worker] = []
         self.requests: list[Strict] = []
@@ -427,7 +430,7 @@ class DispatcherModel(RuleBasedStateMachine):
     def served(self) -> list[Strict]:
         return [request for request in self.requests if request.worker is not None]
 
-    @rule(path=st.sampled_from(PATHS), size=st.sampled_from([50, 100, 300]), is_large=st.integers(0, 9))
+    @rule(path=st.sampled_from(PATHS), size=st.sampled_from([5_000, 10_000, 33_000]), is_large=st.integers(0, 9))
     def ask(self, path: bytes, size: int, is_large: int) -> None:
         request = Strict(path, float(len(self.requests)), size, is_large == 0)
         self.requests.append(request)
@@ -477,7 +480,7 @@ class DispatcherModel(RuleBasedStateMachine):
     @rule(
         routes=st.sets(st.sampled_from(ROUTES), min_size=1),
         capacity=st.integers(0, 3),
-        weight=st.sampled_from([50, 100, 300]),
+        weight=st.sampled_from([5_000, 10_000, 33_000]),
         ids=st.sampled_from([5, MIN_STREAM_IDS + 1, 1 << 20]),
     )
     def join(self, routes: set[str], capacity: int, weight: int, ids: int) -> None:

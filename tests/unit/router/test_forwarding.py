@@ -3,15 +3,15 @@
 import pytest
 
 from zerogate.errors import UsageError
-from zerogate.router.forwarding import Forwarding, is_trusted, parse_networks
+from zerogate.router.forwarding import NOBODY, Forwarding, parse_trust
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import decode_block
 
 PROXY = "10.1.2.3"
 
 
-def pairs_of(encoded: bytes) -> dict[bytes, bytes]:
-    return decode_block((4).to_bytes(4, "big") + encoded)
+def pairs_of(encoded: bytes, n_pairs: int = 5) -> dict[bytes, bytes]:
+    return decode_block(n_pairs.to_bytes(4, "big") + encoded)
 
 
 def head(*fields: tuple[bytes, bytes]) -> RequestHead:
@@ -19,18 +19,19 @@ def head(*fields: tuple[bytes, bytes]) -> RequestHead:
 
 
 def test_what_a_connection_says_of_itself() -> None:
-    forwarding = Forwarding("203.0.113.9", b"https", [])
+    forwarding = Forwarding("203.0.113.9", b"https", NOBODY, port=5)
     assert not forwarding.is_trusted
     assert pairs_of(forwarding.own_pairs) == {
         b":scheme": b"https",
         b"x-forwarded-for": b"203.0.113.9",
         b"x-forwarded-proto": b"https",
         b"x-real-ip": b"203.0.113.9",
+        b"x-real-port": b"5",
     }
 
 
 def test_what_a_proxy_says_for_its_client() -> None:
-    forwarding = Forwarding(PROXY, b"http", parse_networks(["10.0.0.0/8"]))
+    forwarding = Forwarding(PROXY, b"http", parse_trust(["10.0.0.0/8"]))
     claims = head(
         (b"x-forwarded-for", b"6.6.6.6, 203.0.113.9"),
         (b"x-forwarded-for", b"10.9.9.9"),
@@ -44,21 +45,21 @@ def test_what_a_proxy_says_for_its_client() -> None:
         b"x-forwarded-for": b"203.0.113.9",
         b"x-forwarded-proto": b"https",
         b"x-real-ip": b"203.0.113.9",
+        b"x-real-port": b"0",
     }
     assert (forwarding.host(claims), forwarding.request_id(claims)) == (b"shop.example", b"theirs")
 
 
 def test_a_proxy_that_says_nothing() -> None:
-    forwarding = Forwarding(PROXY, b"http", parse_networks([PROXY]))
+    forwarding = Forwarding(PROXY, b"http", parse_trust([PROXY]))
     assert pairs_of(forwarding.pairs(head())) == pairs_of(forwarding.own_pairs)
     assert (forwarding.host(head()), forwarding.request_id(head())) == (b"own.example", b"")
     assert pairs_of(forwarding.pairs(head((b"x-forwarded-proto", b"gopher"))))[b"x-forwarded-proto"] == b"http"
 
 
 def test_a_stranger_is_not_believed() -> None:
-    forwarding = Forwarding("203.0.113.9", b"http", parse_networks(["10.0.0.0/8"]))
-    claims = head((b"x-forwarded-host", b"evil"), (b"x-request-id", b"theirs"))
-    assert (forwarding.host(claims), forwarding.request_id(claims)) == (b"own.example", b"")
+    forwarding = Forwarding("203.0.113.9", b"http", parse_trust(["10.0.0.0/8"]))
+    assert forwarding.request_id(head((b"x-request-id", b"theirs"))) == b""
 
 
 @pytest.mark.parametrize(
@@ -69,13 +70,19 @@ def test_a_stranger_is_not_believed() -> None:
         ("::1", ["10.0.0.0/8", "::1"], True),
         ("::2", ["10.0.0.0/8", "::1"], False),
         ("unix", ["10.0.0.0/8"], False),
+        ("::ffff:10.1.2.3", ["10.0.0.0/8"], True),
+        ("127.8.8.8", ["loopback"], True),
+        ("::1", ["loopback", "unix"], True),
+        ("", ["loopback"], False),
+        ("", ["unix"], True),
+        ("", ["none"], False),
         ("10.1.2.3", [], False),
     ],
 )
 def test_who_is_trusted(address: str, networks: list[str], expected: bool) -> None:
-    assert is_trusted(address, parse_networks(networks)) is expected
+    assert parse_trust(networks).includes(address) is expected
 
 
 def test_what_is_no_network() -> None:
     with pytest.raises(UsageError, match=r"^--trust: '10\.0\.0\.0/33'"):
-        parse_networks(["::1", "10.0.0.0/33"])
+        parse_trust(["::1", "10.0.0.0/33"])

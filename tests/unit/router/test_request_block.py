@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zerogate.errors import UsageError
-from zerogate.router.forwarding import Forwarding, parse_networks
+from zerogate.router.forwarding import Forwarding, parse_trust
 from zerogate.router.request_block import request_block
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import decode_block, merge_fields
@@ -30,7 +30,7 @@ def make_head(fields: Pairs | None = None, host: bytes = b"example.org:81", vers
 
 
 def block_of(head: RequestHead, address: str = CLIENT, *trusted: str, scheme: bytes = b"http") -> dict[bytes, bytes]:
-    forwarding = Forwarding(address, scheme, parse_networks(trusted))
+    forwarding = Forwarding(address, scheme, parse_trust(trusted))
     return decode_block(request_block(head, forwarding, b"id-1"))
 
 
@@ -44,6 +44,7 @@ OWN = {
     b"x-forwarded-proto": b"http",
     b"x-forwarded-host": b"example.org:81",
     b"x-real-ip": CLIENT.encode(),
+    b"x-real-port": b"0",
     b"x-request-id": b"id-1",
 }
 
@@ -95,7 +96,7 @@ def test_what_strangers_say_of_themselves_is_dropped() -> None:
 
 def test_nor_is_a_stranger_believed_when_others_are() -> None:
     assert block_of(make_head(SPOOFED), CLIENT, "10.0.0.0/8", "::1") == OWN
-    assert Forwarding(CLIENT, b"http", parse_networks(["10.0.0.0/8"])).request_id(make_head(SPOOFED)) == b""
+    assert Forwarding(CLIENT, b"http", parse_trust(["10.0.0.0/8"])).request_id(make_head(SPOOFED)) == b""
 
 
 def test_a_unix_socket_s_client_has_no_address() -> None:
@@ -164,7 +165,7 @@ def test_a_scheme_is_one_of_two(scheme: bytes) -> None:
 
 
 def test_a_trusted_request_id_is_kept() -> None:
-    forwarding = Forwarding("::1", b"http", parse_networks(["::1"]))
+    forwarding = Forwarding("::1", b"http", parse_trust(["::1"]))
     assert forwarding.is_trusted
     assert forwarding.request_id(make_head(SPOOFED)) == b"theirs"
     assert forwarding.request_id(make_head()) == b""
@@ -182,11 +183,11 @@ def test_one_head_through_a_proxy_and_by_itself() -> None:
 @pytest.mark.parametrize("text", ["", "nonsense", "10.0.0.0/33", "10.0.0.256", "::1/129"])
 def test_what_cannot_be_trusted(text: str) -> None:
     with pytest.raises(UsageError, match="--trust"):
-        parse_networks([text])
+        parse_trust([text])
 
 
 def test_a_network_may_be_given_by_any_of_its_addresses() -> None:
-    assert Forwarding("10.1.200.1", b"http", parse_networks(["10.1.2.3/16"])).is_trusted
+    assert Forwarding("10.1.200.1", b"http", parse_trust(["10.1.2.3/16"])).is_trusted
 
 
 # Names that are new and names that have been met, often and rarely.

@@ -57,8 +57,15 @@ class TestGreeting:
         ("data", "reason"),
         [
             pytest.param(b"\x00", "first octet is 0x00, not 0xff", id="zero"),
-            pytest.param(b"GET / HTTP/1.1\r\n", "first octet is 0x47, not 0xff", id="HTTP"),
-            pytest.param(b"\x16\x03\x01\x02\x00\x01\x00", "first octet is 0x16, not 0xff", id="TLS"),
+            pytest.param(b"GET / HTTP/1.1\r\n", "first octet is 0x47, not 0xff", id="HTTP, by its octet"),
+            *(
+                pytest.param(method + b" / HTTP/1.1\r\n", "this is HTTP: the port is for workers", id=method.decode())
+                for method in (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT", b"PRI *")
+            ),
+            pytest.param(b"G", "this is HTTP: the port is for workers", id="a part of a method"),
+            pytest.param(b"\x16\x03\x01\x02\x00\x01\x00", "first octet is 0x16, not 0xff", id="TLS, by its octet"),
+            pytest.param(b"\x16\x03\x01\x02\x00\x01\x00", "this is TLS: the port is for workers", id="TLS"),
+            pytest.param(b"SSH-2.0", "first octet is 0x53, not 0xff", id="SSH"),
             pytest.param(b"\x01\x00", "first octet is 0x01, not 0xff", id="ZMTP 1, anonymous"),
             pytest.param(
                 b"\xff" + bytes(7) + b"\x01\x00", "signature ends with 0x00, not 0x7f", id="ZMTP 1, long form"
@@ -71,6 +78,10 @@ class TestGreeting:
     )
     def test_of_another_protocol_is_refused_at_its_first_wrong_octet(self, data: bytes, reason: str) -> None:
         assert_fails(router_end(), data, reason)
+
+    def test_who_dials_the_wrong_port_is_told_so(self) -> None:
+        reason = "this is HTTP: the port for workers is another one"
+        assert_fails(dealer_end(), b"HTTP/1.1 400 Bad Request\r\n", reason)
 
     @pytest.mark.parametrize(
         ("name", "shown"),

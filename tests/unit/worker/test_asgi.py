@@ -12,6 +12,7 @@ from tests.support.virtual_time import run_virtually
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.worker.asgi import AsgiHost
 from zerogate.worker.asgi_types import Application, Message, Receive, Scope, Send
+from zerogate.worker.errors import ClientDisconnected
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
@@ -20,14 +21,23 @@ def body(data: Any, more: bool = False) -> Message:
     return {"type": "http.response.body", "body": data, "more_body": more}
 
 
-def serving(application: Application, test: Callable[[RouterEnd], Awaitable[None]], **settings: Any) -> None:
-    """Run a test on a router that the application's worker has joined."""
+def serving(
+    application: Application,
+    test: Callable[[RouterEnd], Awaitable[None]],
+    *,
+    run: Callable[[Any], None] = run_virtually,
+    **settings: Any,
+) -> None:
+    """Run a test on a router that the application's worker has joined.
+
+    Time is virtual, unless somebody is never idle: then `run` it in real time.
+    """
 
     async def main() -> None:
         async with routers() as (router,), working(AsgiHost(application, lifespan="off"), [router], **settings):
             await test(router)
 
-    run_virtually(main())
+    run(main())
 
 
 def test_a_request_and_its_reply() -> None:
@@ -164,9 +174,140 @@ def test_a_failure_before_the_reply_is_a_500(act: Act, caplog: pytest.LogCapture
 
     serving(application, test)
     failures = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    if act is not cancels_itself:
+    if act in (says_nothing, stops_after_the_head):
+        assert [record.message for record in failures] == ["GET /path: the application ended without a complete reply"]
+    elif act is not cancels_itself:
         assert [record.message for record in failures] == ["GET /path failed"]
         assert failures[0].exc_info
+
+
+@pytest.mark.parametrize("data", ["text", None, 7, ["a"], [b"a"], 1.5], ids=repr)
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_body_that_is_none_costs_its_own_request_only(
+    data: Any, is_last: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Replies of the same turn go out in one write: nothing of another client's is lost."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(body(data if scope["path"] == "/bad" else b"good", more=not is_last))
+        await send(body(b"", more=False))
+
+    async def test(router: RouterEnd) -> None:
+        asked = [router.ask("/good"), router.ask("/bad"), router.ask("/good")]
+        for each in asked:
+            await each.over()
+        good, bad, other = asked
+        assert (good.body, other.body) == (b"good", b"good")
+        assert (bad.status, bad.body) == ("500", b"Internal Server Error\n")
+
+    serving(application, test)
+    failures = [record for record in caplog.records if record.exc_info]
+    assert [record.message for record in failures] == ["GET /bad failed"]
+    assert f"a body is bytes, not {type(data).__name__}" in caplog.text
+
+
+@pytest.mark.parametrize("where", ["headers", "trailers"])
+def test_a_head_that_is_too_large_costs_its_own_request_only(where: str) -> None:
+    """Its body has cost nothing of the link's window: what comes after it is still sent."""
+    huge = [(b"x-huge", bytes(1 << 16).replace(b"\0", b"h"))]
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/good":
+            await send(START)
+            await send(body(bytes(1 << 17)))
+        elif where == "headers":
+            await send({**START, "headers": huge})
+            await send(body(bytes(1 << 16)))
+        else:
+            await send({**START, "trailers": True})
+            await send(body(b"x"))
+            await send({"type": "http.response.trailers", "headers": huge})
+
+    async def test(router: RouterEnd) -> None:
+        for _ in range(40):
+            bad = await router.get("/bad")
+            assert bad.status == "500" if where == "headers" else bad.reset == RstStatus.INTERNAL_ERROR
+        assert len((await router.get("/good")).body) == 1 << 17
+
+    serving(application, test)
+
+
+@pytest.mark.parametrize("make", [bytearray, memoryview, lambda data: memoryview(bytearray(data))])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_body_may_be_in_a_buffer_that_is_used_again(make: Callable[[bytes], Any], is_whole: bool) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        for data in (b"first", b"other"):
+            buffer = make(data)
+            await send(body(buffer, more=data == b"first" and not is_whole))
+            if getattr(buffer, "readonly", False):
+                continue
+            buffer[:] = bytes(5)
+            if isinstance(buffer, bytearray):
+                buffer.clear()
+
+    async def test(router: RouterEnd) -> None:
+        asked = await router.get()
+        assert asked.body == (b"first" if is_whole else b"firstother")
+
+    serving(application, test)
+
+
+def fails(left: bool) -> Application:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        while left and (await receive())["type"] != "http.disconnect":
+            pass
+        raise RuntimeError
+
+    return application
+
+
+def ends(left: bool) -> Application:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    return application
+
+
+def goes_on(left: bool) -> Application:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(body(b"x"))
+        await send(body(b"y"))
+
+    return application
+
+
+@pytest.mark.parametrize(("make", "left"), [(fails, False), (fails, True), (ends, False), (goes_on, False)])
+@pytest.mark.parametrize(
+    ("method", "path", "label"),
+    [
+        ("GET", "/a%0d%0aERROR%20forged?b", "GET /a%0d%0aERROR%20forged"),
+        ("GET", "/a\x85ERROR\x9b31m", "GET /a\\x85ERROR\\x9b31m"),
+        ('G"T\x85', '/"quoted"', 'G\\"T\\x85 /\\"quoted\\"'),
+    ],
+)
+def test_nobody_writes_lines_into_the_log(
+    make: Callable[[bool], Application],
+    left: bool,
+    method: str,
+    path: str,
+    label: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask(path, method=method)
+        if left:
+            await asyncio.sleep(0.01)
+            asked.cancel()
+            await asyncio.sleep(0.01)
+        else:
+            await asked.over()
+
+    with caplog.at_level(logging.DEBUG, "zerogate.worker"):
+        serving(make(left), test)
+    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("G")]
+    assert [message.startswith(label) for message in told] == [True]
 
 
 @pytest.mark.parametrize("act", [raises, exits, says_nothing, says_nonsense, starts_twice])
@@ -243,6 +384,208 @@ def test_who_does_not_listen_is_cancelled() -> None:
     serving(application, test, cancel_after=3.0)
 
 
+def test_nothing_is_begun_for_who_has_left_already() -> None:
+    """Request and reset come in the same read."""
+    paths: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        paths.append(scope["path"])
+        await send(START)
+        await send(body(b"x"))
+
+    async def test(router: RouterEnd) -> None:
+        before = router.ask("/before")
+        asked = router.ask("/left")
+        asked.cancel()
+        await before.over()
+        await router.get("/after")
+        assert paths == ["/before", "/after"]
+
+    serving(application, test)
+
+
+@pytest.mark.parametrize("kind", ["start", "body", "trailers"])
+def test_who_sends_to_a_client_that_has_left_hears_of_it(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """ASGI HTTP 2.4: "servers must raise an exception, if the client has disconnected, of a subclass of OSError"."""
+    heard: list[BaseException] = []
+    messages = {
+        "start": START,
+        "body": body(b"x", more=True),
+        "trailers": {"type": "http.response.trailers", "headers": []},
+    }
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["asgi"]["spec_version"] == "2.4"
+        if kind != "start":
+            await send({**START, "trailers": True})
+            await send(body(b"begun", more=True))
+        assert (await receive())["type"] == "http.request"
+        assert (await receive())["type"] == "http.disconnect"
+        try:
+            await send(messages[kind])
+        except OSError as error:
+            heard.append(error)
+            raise
+
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask()
+        await asyncio.sleep(0.01)
+        asked.cancel()
+        await until(lambda: heard, "the application hears of it")
+        assert type(heard[0]) is ClientDisconnected
+        await asyncio.sleep(0.01)
+
+    serving(application, test)
+    # That is no failure of the application's.
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_an_endless_producer_ends_with_its_client() -> None:
+    produced = 0
+    ends: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal produced
+        await send(START)
+        try:
+            while True:
+                await send(body(b"x" * 1000, more=True))
+                produced += 1
+        except OSError:
+            ends.append("disconnected")
+
+    async def test(router: RouterEnd) -> None:
+        for number in range(1, 4):
+            asked = router.ask()
+            await until(lambda n=produced: produced > n + 1000, "it produces")
+            asked.cancel()
+            await until(lambda n=number: len(ends) == n, "it ends")
+
+    serving(application, test, run=asyncio.run)
+
+
+def test_a_producer_that_waits_for_credit_is_not_left_waiting() -> None:
+    ends: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        try:
+            await send(body(bytes(1 << 20), more=True))
+        except OSError:
+            ends.append("disconnected")
+
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask(gives_credit=False)
+        await until(lambda: asked.body, "it is begun")
+        assert not ends
+        asked.cancel()
+        await until(lambda: ends, "it ends")
+
+    serving(application, test)
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304), ("POST", 204)])
+def test_a_reply_that_has_no_body_is_produced_no_faster_than_others(method: str, status: int) -> None:
+    """A router cancels it when it has the head. Until then the credit for it is as for any stream."""
+    produced = 0
+    ends: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal produced
+        await send({**START, "status": status})
+        try:
+            while True:
+                await send(body(bytes(1 << 12), more=True))
+                produced += 1 << 12
+        except OSError as error:
+            ends.append(type(error).__name__)
+            raise
+
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask(method=method, gives_credit=False)
+        await asyncio.sleep(3)
+        assert asked.status == str(status)
+        assert produced < 1 << 19
+        assert not ends
+        asked.cancel()
+        await until(lambda: ends, "it hears of it")
+        assert ends == ["ClientDisconnected"]
+        assert not asked.link.session.streams
+
+    serving(application, test)
+
+
+def test_who_ignores_it_does_not_stop_the_worker() -> None:
+    """Neither by sending nor by receiving: each costs a turn of the event loop, and is cancelled in the end."""
+    ends: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/good":
+            await send(START)
+            await send(body(b"good"))
+            return
+        try:
+            await send(START)
+            while True:
+                if scope["path"] == "/receives":
+                    await receive()
+                else:
+                    try:
+                        await send(body(b"x" * 1000, more=True))
+                    except OSError:
+                        continue
+        finally:
+            ends.append(scope["path"])
+
+    async def test(router: RouterEnd) -> None:
+        asked = [router.ask("/receives"), router.ask("/sends")]
+        await asyncio.sleep(0.001)
+        for each in asked:
+            each.cancel()
+        assert (await router.get("/good")).body == b"good"
+        assert ends == []
+        await until(lambda: len(ends) == 2, "they are cancelled")
+
+    serving(application, test, run=asyncio.run, cancel_after=0.05)
+
+
+def test_a_reply_that_is_complete_is_nobodys_failure() -> None:
+    """All of it has been said, though not all has been taken: what the application does after it is its own matter."""
+    ends: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(body(bytes(1 << 20)))
+        await send(body(b"after the end"))
+        ends.append("went on")
+
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask(gives_credit=False)
+        await until(lambda: asked.body, "it is begun")
+        asked.cancel()
+        await until(lambda: ends, "it ends")
+
+    serving(application, test)
+
+
+def test_a_failure_after_the_client_has_left_is_told_to_who_wants_to_know(caplog: pytest.LogCaptureFixture) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        raise RuntimeError("as frameworks do")
+
+    async def test(router: RouterEnd) -> None:
+        asked = router.ask("/left")
+        await asyncio.sleep(0.01)
+        asked.cancel()
+        await asyncio.sleep(0.01)
+
+    with caplog.at_level(logging.DEBUG, "zerogate.worker"):
+        serving(application, test)
+    (record,) = (record for record in caplog.records if record.exc_info)
+    assert (record.levelno, record.getMessage()) == (logging.DEBUG, "GET /left ended after its client had left")
+
+
 def test_root_path() -> None:
     async def main() -> None:
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -252,6 +595,33 @@ def test_root_path() -> None:
         host = AsgiHost(application, lifespan="off", root_path="/below")
         async with routers() as (router,), working(host, [router]):
             assert (await router.get("/x")).body == b"/below/x"
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize(
+    ("lifespan", "has_state"), [("answers", True), ("returns", False), ("raises", False), ("off", False)]
+)
+def test_there_is_a_state_if_there_was_a_lifespan(lifespan: str, has_state: bool) -> None:
+    """Also an empty one: it is how an application knows that the server has it (ASGI Lifespan, Lifespan State)."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            assert scope["state"] == {}
+            while lifespan == "answers":
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+            if lifespan == "raises":
+                raise NotImplementedError
+            return
+        assert scope.get("state") == ({} if has_state else None)
+        await send(START)
+        await send(body(b"ok"))
+
+    async def main() -> None:
+        host = AsgiHost(application, lifespan="off" if lifespan == "off" else "auto")
+        async with routers() as (router,), working(host, [router]):
+            assert (await router.get("/x")).body == b"ok"
 
     run_virtually(main())
 

@@ -16,12 +16,13 @@ from zerogate.worker.call import (
     CONTINUE_BLOCK,
     FAILURE_BLOCK,
     FAILURE_BODY,
+    GONE,
     HEAD,
     MAX_PENDING_BYTES,
     NEW,
     Call,
 )
-from zerogate.worker.errors import ApplicationError
+from zerogate.worker.errors import ApplicationError, ClientDisconnected
 
 GET = {b":method": b"GET", b":path": b"/a?b"}
 POST = {**GET, b":method": b"POST"}
@@ -54,14 +55,11 @@ class FakeOwner:
 
     def __init__(self, loop: Any = None) -> None:
         self.loop = loop
+        self.calls: set[Call] = set()
         self.released: list[Any] = []
-        self.forgotten: list[Call] = []
 
     def release(self, link: Any) -> None:
         self.released.append(link)
-
-    def forget(self, call: Call) -> None:
-        self.forgotten.append(call)
 
 
 class Setting:
@@ -98,6 +96,12 @@ STAGES: dict[str, list[Callable[[Call], Any]]] = {
     "body with trailers": [lambda call: call.begin_reply(BLOCK, True), lambda call: call.send_body(b"x", True)],
     "complete": [lambda call: call.begin_reply(BLOCK), lambda call: call.send_body(b"x", False)],
     "failed": [lambda call: call.fail()],
+    "gone": [lambda call: call.begin_reply(BLOCK), lambda call: call.on_reset(5)],
+    "complete, then gone": [
+        lambda call: call.begin_reply(BLOCK),
+        lambda call: call.send_body(b"x", False),
+        lambda call: call.on_lost("gone"),
+    ],
 }
 
 EVENTS: dict[str, Callable[[Call], Any]] = {
@@ -109,13 +113,16 @@ EVENTS: dict[str, Callable[[Call], Any]] = {
     "some trailers": lambda call: call.send_trailers(TRAILERS_BLOCK, True),
     "trailers": lambda call: call.send_trailers(TRAILERS_BLOCK),
     "fail": lambda call: call.fail(),
+    "reset": lambda call: call.on_reset(5),
+    "loss": lambda call: call.on_lost("gone"),
 }
 
 FAILURE = [("send_whole_reply", FAILURE_BLOCK, FAILURE_BODY)]
 BROKEN = [("reset", INTERNAL_ERROR)]
 ERROR = "error"
+LEFT = "left"
 
-# What is said, or ERROR; and the stage after it.
+# What is said, or ERROR, or LEFT for a client that is not there; and the stage after it.
 TABLE: dict[str, dict[str, tuple[Any, int]]] = {
     "new": {
         "begin": ([], HEAD),
@@ -126,6 +133,8 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "some trailers": (ERROR, NEW),
         "trailers": (ERROR, NEW),
         "fail": (FAILURE, COMPLETE),
+        "reset": ([], GONE),
+        "loss": ([], GONE),
     },
     "head": {
         "begin": (ERROR, HEAD),
@@ -136,6 +145,8 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "some trailers": (ERROR, HEAD),
         "trailers": (ERROR, HEAD),
         "fail": (FAILURE, COMPLETE),
+        "reset": ([], GONE),
+        "loss": ([], GONE),
     },
     "head with trailers": {
         "begin": (ERROR, HEAD),
@@ -146,6 +157,8 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "some trailers": (ERROR, HEAD),
         "trailers": (ERROR, HEAD),
         "fail": (FAILURE, COMPLETE),
+        "reset": ([], GONE),
+        "loss": ([], GONE),
     },
     "body": {
         "begin": (ERROR, BODY),
@@ -156,6 +169,8 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "some trailers": (ERROR, BODY),
         "trailers": (ERROR, BODY),
         "fail": (BROKEN, COMPLETE),
+        "reset": ([], GONE),
+        "loss": ([], GONE),
     },
     "body with trailers": {
         "begin": (ERROR, BODY),
@@ -166,6 +181,8 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "some trailers": ([("send_headers", TRAILERS_BLOCK, False)], BODY),
         "trailers": ([("send_headers", TRAILERS_BLOCK, True)], COMPLETE),
         "fail": (BROKEN, COMPLETE),
+        "reset": ([], GONE),
+        "loss": ([], GONE),
     },
     "complete": {
         "begin": (ERROR, COMPLETE),
@@ -176,9 +193,23 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "some trailers": (ERROR, COMPLETE),
         "trailers": (ERROR, COMPLETE),
         "fail": ([], COMPLETE),
+        "reset": ([], COMPLETE),
+        "loss": ([], COMPLETE),
+    },
+    "gone": {
+        "begin": (LEFT, GONE),
+        "piece": (LEFT, GONE),
+        "nothing": (LEFT, GONE),
+        "last": (LEFT, GONE),
+        "end": (LEFT, GONE),
+        "some trailers": (LEFT, GONE),
+        "trailers": (LEFT, GONE),
+        "fail": ([], GONE),
+        "reset": ([], GONE),
+        "loss": ([], GONE),
     },
 }
-TABLE["failed"] = TABLE["complete"]
+TABLE["failed"] = TABLE["complete, then gone"] = TABLE["complete"]
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -189,8 +220,8 @@ def test_what_is_said(stage: str, event: str) -> None:
         step(setting.call)
     setting.said()
     expected, after = TABLE[stage][event]
-    if expected is ERROR:
-        with pytest.raises(ApplicationError):
+    if expected in (ERROR, LEFT):
+        with pytest.raises(ApplicationError if expected is ERROR else ClientDisconnected):
             EVENTS[event](setting.call)
         expected = []
     else:
@@ -200,17 +231,29 @@ def test_what_is_said(stage: str, event: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_end(stage: str) -> None:
+def test_the_end(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever was said, the stream has an end, and nothing of the call is left."""
     setting = Setting()
     for step in STAGES[stage]:
         step(setting.call)
     setting.said()
+    assert setting.owner.calls == {setting.call}
+    assert setting.owner.released == []
     setting.call.end()
     assert setting.said() == TABLE[stage]["fail"][0]
     assert setting.owner.released == [setting.link]
-    assert setting.owner.forgotten == [setting.call]
+    assert setting.owner.calls == set()
     assert setting.stream.handler is None
+    is_told = "GET /a: the application ended without a complete reply" in caplog.messages
+    assert is_told == (TABLE[stage]["fail"][0] != [])
+
+
+def test_there_is_one_end() -> None:
+    setting = Setting()
+    setting.call.end()
+    with pytest.raises(KeyError):
+        setting.call.end()
+    assert setting.owner.released == [setting.link]
 
 
 def test_what_comes_after_the_end_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -225,11 +268,10 @@ def test_what_comes_after_the_end_is_told(caplog: pytest.LogCaptureFixture) -> N
 def test_state_is_seen() -> None:
     setting = Setting()
     assert repr(setting.call) == "<Call GET /a NEW>"
-    setting.call.begin_reply(BLOCK)
-    setting.call.send_body(b"", False)
     setting.call.on_reset(5)
-    assert repr(setting.call) == "<Call GET /a COMPLETE gone>"
+    assert repr(setting.call) == "<Call GET /a GONE>"
     assert repr(Setting({}).call) == "<Call - - NEW>"
+    assert repr(Setting({b":method": b'"', b":path": b"/\r\x85?secret"}).call) == '<Call \\" /\\x0d\\x85 NEW>'
 
 
 # Backpressure
@@ -272,9 +314,23 @@ def test_nobody_waits_for_who_has_left(how: str) -> None:
         waiting = asyncio.ensure_future(setting.call.drain())
         await asyncio.sleep(0)
         leave(setting.call, how)
-        await waiting
+        with pytest.raises(ClientDisconnected):
+            await waiting
 
     run_virtually(main())
+
+
+@virtually
+async def test_nobody_waits_after_a_complete_reply_either() -> None:
+    """But all has been said: who has sent it is not told that it was in vain."""
+    setting = Setting(loop=asyncio.get_running_loop())
+    setting.call.begin_reply(BLOCK)
+    setting.stream.pending_bytes = MAX_PENDING_BYTES + 1
+    assert setting.call.send_body(b"x", False)
+    waiting = asyncio.ensure_future(setting.call.drain())
+    await asyncio.sleep(0)
+    setting.call.on_lost("gone")
+    await waiting
 
 
 # The request's body
@@ -399,6 +455,22 @@ async def test_a_body_that_has_come_is_nothing_to_who_has_left() -> None:
     assert await call.read_body() is None
 
 
+@virtually
+async def test_who_asks_on_and_on_costs_a_turn_each_time() -> None:
+    call = Setting(POST, fin=False, loop=asyncio.get_running_loop()).call
+    call.on_reset(5)
+
+    async def ask() -> None:
+        while True:
+            assert await call.read_body() is None
+
+    asking = asyncio.ensure_future(ask())
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
 # Expect: 100-continue
 
 
@@ -471,6 +543,7 @@ def test_work_goes_on_a_while_when_nobody_waits_for_it(how: str) -> None:
         assert setting.call.is_gone
         await asyncio.wait([setting.call.work])
         assert notes == [pytest.approx(setting.owner.cancel_after, abs=0.01)]
+        assert setting.owner.released == []
         setting.call.end()
         assert setting.said() == []
         assert setting.owner.released == [setting.link]
@@ -508,7 +581,7 @@ def test_who_leaves_before_work_has_begun() -> None:
     setting.call.on_lost("both")
     setting.call.end()
     assert setting.said() == []
-    assert setting.owner.forgotten == [setting.call]
+    assert setting.owner.calls == set()
 
 
 def test_nothing_fails_for_who_has_left() -> None:
@@ -522,3 +595,4 @@ def test_a_router_does_not_reply() -> None:
     setting = Setting()
     setting.call.on_reply({}, False)
     assert setting.said() == [("reset", RstStatus.PROTOCOL_ERROR)]
+    assert setting.call.stage == GONE

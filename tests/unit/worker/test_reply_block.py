@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zerogate.wire.spdy.headers import decode_block, merge_fields
+from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, decode_block, merge_fields
 from zerogate.worker.errors import ApplicationError
 from zerogate.worker.reply_block import reply_block, trailers_block
 
@@ -50,6 +50,14 @@ def test_space_around_values_is_no_part_of_them() -> None:
 def test_what_http_does_not_allow(make: Any, header: Any) -> None:
     with pytest.raises(ApplicationError, match="header"):
         make([header])
+
+
+@pytest.mark.parametrize("make", [lambda headers: reply_block(200, headers), trailers_block], ids=["head", "trailers"])
+def test_what_no_router_would_take(make: Any) -> None:
+    room = MAX_BLOCK_BYTES - len(make([(b"x", b"")]))
+    assert len(make([(b"x", b"v" * room)])) == MAX_BLOCK_BYTES
+    with pytest.raises(ApplicationError, match="65537 bytes of headers, over the limit of 65536"):
+        make([(b"x", b"v" * (room + 1))])
 
 
 def test_headers_may_be_lists_and_any_iterable() -> None:

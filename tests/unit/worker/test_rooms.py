@@ -12,7 +12,7 @@ RANKS = {
     rank: number
     for number, line in enumerate(
         (
-            "errors capacity",
+            "errors capacity printable",
             "reply_block routers",
             "call",
             "host",
@@ -54,3 +54,15 @@ def test_most_know_nothing_of_asgi(module: str) -> None:
     code = ast.unparse(ast.parse(modules()[module].read_text()))
     assert "http.request" not in code
     assert "http.response" not in code
+
+
+@pytest.mark.parametrize("module", RANKS)
+def test_nobody_touches_the_root_logger(module: str) -> None:
+    """Its level and handlers are the application's own."""
+    calls = [node for node in ast.walk(ast.parse(modules()[module].read_text())) if isinstance(node, ast.Call)]
+    of_logging = [
+        (node.func.attr, [ast.unparse(argument) for argument in node.args])
+        for node in calls
+        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "logging"
+    ]
+    assert of_logging in ([], [("getLogger", ["'zerogate.worker'"])])

@@ -1,6 +1,7 @@
 """A worker's routers: dialled, joined, left."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,31 @@ def test_a_refusal_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> 
             found.close("the test is over")
 
     run_virtually(main())
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ({b":status": b"403", b"reason": b"no\x85ERROR forged"}, "refused this worker: no\\x85ERROR forged"),
+        ({b"router": b"evil\x9b2J"}, "joined router evil\\x9b2J"),
+        ({b"routers": b"tcp://\x85"}, "cannot be dialled: '\\x85'"),
+    ],
+)
+def test_a_router_does_not_write_lines_into_the_log(
+    reply: dict[bytes, bytes], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with routers() as (router,):
+            router.reply |= reply
+            found = Routers(WorkerSettings(), refuse)
+            found.dial(router.endpoint)
+            await until(lambda: said in caplog.text, "it is told")
+            found.leave()
+            found.close("the test is over")
+
+    with caplog.at_level(logging.INFO, "zerogate.worker"):
+        run_virtually(main())
+    assert all(record.getMessage().isprintable() for record in caplog.records)
 
 
 def test_a_refusal_without_a_reason(caplog: pytest.LogCaptureFixture) -> None:

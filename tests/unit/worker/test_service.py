@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.router_end import routers, until, working
+from tests.support.router_end import RouterEnd, routers, until, working
 from tests.support.virtual_time import run_virtually
 from zerogate.errors import StartError, UsageError
 from zerogate.settings import WorkerSettings
@@ -25,6 +25,9 @@ class NotingHost(Host):
         self.notes: list[str] = []
         self.calls: list[Call] = []
         self.answers = asyncio.Event()
+        self.ends = asyncio.Event()
+        self.ends.set()
+        self.running = self.peak = 0
 
     async def start(self) -> None:
         self.notes.append("start")
@@ -37,11 +40,16 @@ class NotingHost(Host):
         call.work = asyncio.ensure_future(self.answer(call))
 
     async def answer(self, call: Call) -> None:
+        self.running += 1
+        self.peak = max(self.peak, self.running)
         try:
             await self.answers.wait()
-            call.begin_reply(reply_block(200, []))
-            call.send_body(b"answered", False)
+            if not call.is_gone:
+                call.begin_reply(reply_block(200, []))
+                call.send_body(b"answered", False)
+            await self.ends.wait()
         finally:
+            self.running -= 1
             call.end()
 
 
@@ -162,6 +170,56 @@ def test_but_not_for_ever() -> None:
     assert host.notes == ["start", "stop"]
 
 
+class Endless(NotingHost):
+    """Does not come to an end, unless it is made to."""
+
+    async def stop(self) -> None:
+        self.notes.append("stop")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.notes.append("cancelled")
+
+
+@pytest.mark.parametrize(("answers_after", "seconds"), [(4.0, 20.0), (None, 20.0)])
+def test_a_shutdown_has_what_is_left_of_the_grace_and_a_little_more(
+    answers_after: float | None, seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, host, took = stopping(seconds, answers_after, host=Endless())
+    assert took == pytest.approx(seconds + 5.0, abs=0.5 if answers_after else 2)
+    assert host.notes == ["start", "stop", "cancelled"]
+    assert "the application did not shut down within" in caplog.text
+
+
+def test_a_shutdown_that_fails_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(NotingHost):
+        async def stop(self) -> None:
+            raise TimeoutError("a time-out of its own")
+
+    stopping(1.0, 0.1, host=Failing())
+    assert caplog.messages[-1] == "the application's shutdown failed"
+    assert "a time-out of its own" in caplog.text
+
+
+def test_who_is_cancelled_can_still_be_told(caplog: pytest.LogCaptureFixture) -> None:
+    """The links are closed when the work has ended, or has had the time to."""
+
+    class Slow(NotingHost):
+        async def answer(self, call: Call) -> None:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.1)
+                call.fail()
+            finally:
+                self.notes.append("ended")
+                call.end()
+
+    (asked,), host, _ = stopping(1.0, None, host=Slow())
+    assert asked.status == "500"
+    assert host.notes == ["start", "ended", "stop"]
+
+
 def test_work_that_is_none_is_not_cancelled() -> None:
     class Workless(NotingHost):
         def begin(self, call: Call) -> None:
@@ -206,5 +264,82 @@ def test_a_refusal_does_not_shrink_the_only_routers_share() -> None:
             for asked in taken:
                 await asked.over()
             assert router.grant == 5
+
+    run_virtually(main())
+
+
+# A slot is the work's
+
+
+async def is_refused(router: RouterEnd) -> bool:
+    return (await router.get()).reset == RstStatus.REFUSED_STREAM
+
+
+def test_a_slot_is_free_when_the_work_has_ended_not_when_the_reply_has() -> None:
+    async def main() -> None:
+        host = NotingHost()
+        host.answers.set()
+        host.ends.clear()
+        async with routers() as (router,), working(host, [router], concurrency=1):
+            assert (await router.get()).body == b"answered"
+            assert host.running == 1
+            assert await is_refused(router)
+            host.ends.set()
+            await until(lambda: router.told == [1, 1], "the router hears of room")
+            assert (await router.get()).body == b"answered"
+            assert host.peak == 1
+
+    run_virtually(main())
+
+
+def test_a_slot_is_not_free_when_the_client_has_left() -> None:
+    async def main() -> None:
+        host = NotingHost()
+        async with routers() as (router,), working(host, [router], concurrency=4):
+            for _ in range(300):
+                router.ask().cancel()
+                asked = router.ask()
+                await asyncio.sleep(0.001)
+                if not asked.is_over:
+                    asked.cancel()
+            assert host.running == 4
+            assert await is_refused(router)
+            # They are cancelled in time, and then there is room again.
+            await until(lambda: not host.running, "the work has ended")
+            host.answers.set()
+            taken = [router.ask() for _ in range(4)]
+            for asked in taken:
+                assert (await asked.over()).body == b"answered"
+            assert host.peak == 4
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_slot_is_not_free_when_the_link_is_lost(n: int) -> None:
+    """The work that a lost router has left behind counts, on whatever link the next request comes."""
+
+    async def main() -> None:
+        host = NotingHost()
+        async with routers(n) as ends, working(host, ends, concurrency=3) as worker:
+            first, last = ends[0], ends[-1]
+            asked = [first.ask() for _ in range(3)]
+            await until(lambda: host.running >= 2, "they are begun")
+            host.ends.clear()
+            running = host.running
+            n_joins = len(first.joins)
+            first.link.abort("as it was told to")
+            await until(lambda: len(first.joins) > n_joins, "it comes again")
+            assert all(each.is_over for each in asked)
+            assert host.running == running
+            taken = [last.ask() for _ in range(4)]
+            await until(lambda: sum(each.is_over for each in taken) == 1 + running, "what is over is refused")
+            host.answers.set()
+            host.ends.set()
+            for each in taken:
+                await each.over()
+            assert host.peak == 3
+            await until(lambda: sum(router.grant for router in ends) == 3, "all of it is granted again")
+            assert not worker.calls
 
     run_virtually(main())

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from zerogate.router import sockets
-from zerogate.router.clients.client import BODY_CREDIT_BYTES, ClientExchange, Pairs
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
+from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.errors import HEAD_TIMEOUT, TOO_MANY_CLIENTS, HttpError, error_reply
 from zerogate.wire.http.reply import ReplyHead
@@ -71,9 +71,15 @@ class Http1Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        peername = transport.get_extra_info("peername")
-        self.address = peername[0] if isinstance(peername, tuple) else "unix"
-        self._forwarding = self._desk.forwarding(self.address)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.address = peer[0]
+            host, port = transport.get_extra_info("sockname")[:2]
+            local_host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            self._forwarding = self._desk.forwarding(peer[0], peer[1], local_host.encode())
+        else:
+            self.address = "unix"
+            self._forwarding = self._desk.forwarding("", 0, b"")
         self.expect(self._desk.settings.keepalive_timeout)
         if not self._desk.add(self):
             self._refuse(HttpError(TOO_MANY_CLIENTS))
@@ -213,7 +219,7 @@ class Http1Client(asyncio.Protocol):
             else:
                 self._transport.resume_reading()
 
-    # From the exchange (client.py, Client)
+    # From the exchange (faces.py, Client)
 
     def credit_body(self, n_bytes: int) -> None:
         self._credit_bytes += n_bytes
@@ -329,9 +335,9 @@ class Http1Client(asyncio.Protocol):
     def _refuse(self, error: HttpError) -> None:
         """Tell a client that is in no exchange what it did wrong."""
         request_id = self._desk.new_request_id()
-        self._desk.note_refusal(error)
         self.bytes_out = 0
         self.send_error(error, request_id)
+        self._desk.note_refusal(error, self, request_id)
 
     def _linger(self) -> None:
         """Close, but let the client read what it was sent: drop what it still sends, for a while."""

@@ -16,8 +16,8 @@ Nothing here waits: every event returns when its consequences are under way.
 from collections.abc import Callable
 
 from zerogate.errors import ReplyError
-from zerogate.router.clients.client import Pairs
 from zerogate.router.exchange.reply_half import ReplyHalf
+from zerogate.router.faces import Pairs
 from zerogate.router.workers import Worker
 from zerogate.wire.fields import Fields
 from zerogate.wire.http.errors import (
@@ -37,7 +37,7 @@ class Exchange(ReplyHalf):
 
     _unsent_bytes = 0
 
-    # From the client (clients/client.py, ClientExchange)
+    # From the client (faces.py, ClientExchange)
 
     def begin(self) -> None:
         RULES["begin"][self.state](self)

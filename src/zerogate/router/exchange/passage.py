@@ -12,10 +12,10 @@ from typing import Any
 from zerogate.errors import ReplyError
 from zerogate.link.handlers import StreamHandler
 from zerogate.link.link import Link
-from zerogate.router.clients.client import Client
 from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import Dispatcher, Waiting
 from zerogate.router.exchange.body import RequestBody
+from zerogate.router.faces import Client
 from zerogate.router.forwarding import Forwarding
 from zerogate.router.queue import Queue
 from zerogate.router.workers import Worker
@@ -50,6 +50,8 @@ class Passage(StreamHandler, Waiting):
 
     state = State.WAITING
     status = 0
+    error_code = ""
+    prefix = ""
     retries = 0
     wait_until = 0.0
     worker: Worker | None = None
@@ -121,6 +123,7 @@ class Passage(StreamHandler, Waiting):
         """The client is told instead of a reply."""
         self.state = State.DONE
         self.status = error.status
+        self.error_code = error.code
         self._desk.counters.count_error(error.code)
         self._client.send_error(error, self.request_id)
         self._end()

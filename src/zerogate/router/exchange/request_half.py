@@ -1,8 +1,8 @@
 """The request's half of an exchange: from the client to the worker, at the worker's pace."""
 
-from zerogate.router.clients.client import Pairs
 from zerogate.router.exchange.passage import Passage, State
-from zerogate.router.request_block import request_block
+from zerogate.router.faces import Pairs
+from zerogate.router.request_block import request_block, stripped_block
 from zerogate.router.workers import Worker
 
 CONTINUE = 100
@@ -21,7 +21,10 @@ class RequestHalf(Passage):
         body = self._body
         link = worker.link
         fin = body is None or body.is_empty
-        block = request_block(self.head, self._forwarding, self.request_id)
+        if worker.strips_prefix and self.prefix:
+            block = stripped_block(self.head, self._forwarding, self.request_id, self.prefix)
+        else:
+            block = request_block(self.head, self._forwarding, self.request_id)
         self._stream = stream = link.open_stream(block, fin, self)
         self.worker = worker
         self.state = State.DUE

@@ -42,6 +42,7 @@ class ErrorKind:
 
 # fmt: off
 BAD_REQUEST           = ErrorKind("bad_request",   400, Fault.CLIENT, True,  False, "the request is not valid HTTP")
+FORBIDDEN             = ErrorKind("bad_request",   403, Fault.CLIENT, False, False, "this is not for you")
 METHOD_NOT_ALLOWED    = ErrorKind("bad_request",   405, Fault.CLIENT, False, False, "this method is not served")
 EXPECTATION_FAILED    = ErrorKind("bad_request",   417, Fault.CLIENT, True,  False, "unknown expectation")
 UPGRADE_REQUIRED      = ErrorKind("bad_request",   426, Fault.CLIENT, True,  False, "another protocol is needed")
@@ -71,6 +72,7 @@ SHUTTING_DOWN         = ErrorKind("shutting_down", 503, Fault.ROUTER, False, Tru
 
 ERRORS = (
     BAD_REQUEST,
+    FORBIDDEN,
     METHOD_NOT_ALLOWED,
     EXPECTATION_FAILED,
     UPGRADE_REQUIRED,

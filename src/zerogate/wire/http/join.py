@@ -31,6 +31,7 @@ class Join(NamedTuple):
     routes: list[Route]
     weight: int = DEFAULT_WEIGHT
     software: str = ""
+    strips_prefix: bool = False
 
     def fields(self) -> Fields:
         return {
@@ -43,6 +44,7 @@ class Join(NamedTuple):
             b"route": "\0".join(map(str, self.routes)).encode("utf-8", "replace"),
             b"weight": b"%d" % self.weight,
             b"software": self.software.encode("utf-8", "replace"),
+            **({b"strip": b"1"} if self.strips_prefix else {}),
         }
 
 
@@ -65,7 +67,7 @@ def parse_join(fields: Fields, max_routes: int) -> Join:
     if not weight.isdigit() or len(weight) > 4 or not 1 <= int(weight) <= MAX_WEIGHT:
         raise JoinError(400, f"weight {weight.decode('latin-1')[:20]!r}: 1 to {MAX_WEIGHT}")
     software = fields.get(b"software", b"").decode("utf-8", "replace")[:MAX_SOFTWARE_CHARS]
-    return Join(name, routes, int(weight), software)
+    return Join(name, routes, int(weight), software, fields.get(b"strip") == b"1")
 
 
 class JoinReply(NamedTuple):

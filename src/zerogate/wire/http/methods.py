@@ -8,6 +8,8 @@ from zerogate.wire.http.errors import BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_IMPLE
 # Methods are short words; longer than any that is registered (RFC 9110, 16.1.1: UPDATEREDIRECTREF has 17) twice over.
 MAX_METHOD_BYTES = 40
 
+# What methods that are left to the application begin with, and how they go on.
+FIRST_OCTETS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 # Upper-case on purpose: methods are case-sensitive (RFC 9110, 9.1), applications are not always, and `get` would be
 # one thing to a rule and another to what the rule protects.
 _is_method = re.compile(rb"[A-Z][A-Z0-9_-]*").fullmatch

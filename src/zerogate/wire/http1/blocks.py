@@ -31,13 +31,14 @@ class BlockCollector:
         self._limit_bytes = limit_bytes
         self._block = bytearray()
 
-    def __len__(self) -> int:
-        return len(self._block)
-
     @property
     def is_full(self) -> bool:
         """Whether the limit is reached and the end is still not in sight."""
         return len(self._block) >= self._limit_bytes
+
+    def starts_with(self, beginning: bytes) -> bool:
+        """Whether what has come of the block starts with this."""
+        return self._block.startswith(beginning)
 
     @property
     def first_line(self) -> bytes:

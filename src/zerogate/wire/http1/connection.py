@@ -1,22 +1,10 @@
 """One client's connection: what has been read of its requests, and written of its replies.
 
-Two machines, side by side. `Reading` is how far the client's octets have been taken apart (see `reader`), `Writing` how
-far the reply to the request in progress has got. Each moves by its own events: octets that come in, calls that send.
-What they mean together, is the table's matter, and nobody else's: whether a request may begin, what the connection
-waits for (so which time-out runs), and what is to be done when something went wrong.
+What the states are, and what two of them mean together, is in `situations`.
 
 Requests go one after the other. While one is in progress, what the client sends behind it is kept as it came, or is
 dropped if the connection ends with this reply: nothing is parsed before its turn, so a client that sends requests ahead
 costs the octets of one read of the transport, and no more if that is not read while `has_unread`.
-
-Writing:
-    IDLE    no reply is due
-    DUE     a request is in progress, its reply has not begun
-    BODY    the reply's head is out, its end is not
-    TUNNEL  101 was said: octets pass both ways as they are
-    LAST    the connection's last reply is complete. With Reading.TUNNEL: our half of the tunnel is closed, the client
-            may go on with its own
-    CLOSED  a reply was cut short; nothing more is said
 
 A connection ends with the current reply (`must_close`) if the client asked for that or sends no more, if whoever
 replies wants it, if the body is ended by that alone, and after any fault. Then Writing goes to LAST, not to IDLE.
@@ -25,14 +13,14 @@ A fault in a body whose reply is complete is told to nobody: another reply would
 """
 
 from collections.abc import Sequence
-from enum import Enum, IntEnum, auto
 
 from zerogate.errors import ReplyError
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.reply import SWITCHING_PROTOCOLS, ReplyHead
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.http1.limits import HttpLimits
-from zerogate.wire.http1.reader import Event, KnownHeads, Reading, RequestReader
+from zerogate.wire.http1.reader import Event, KnownHeads, RequestReader
+from zerogate.wire.http1.situations import SITUATIONS, Reading, Situation, Writing
 from zerogate.wire.http1.writer import (
     Framing,
     frame_head,
@@ -41,47 +29,6 @@ from zerogate.wire.http1.writer import (
     last_chunk,
     tunnel_head,
 )
-
-
-class Writing(IntEnum):
-    """How far the reply has got; see the module."""
-
-    IDLE = 0
-    DUE = 1
-    BODY = 2
-    TUNNEL = 3
-    LAST = 4
-    CLOSED = 5
-
-
-class Situation(Enum):
-    """What the connection waits for, or what is to be done."""
-
-    REQUEST = auto()  # waits for the next request
-    HEAD = auto()  # waits for the rest of a head
-    REST = auto()  # waits for the rest of a body whose reply is complete; it is read and dropped
-    REPLY = auto()  # a reply is due or under way
-    TUNNEL = auto()  # octets pass
-    REFUSE = auto()  # tell `error` to the client
-    CUT = auto()  # `error` came amid a reply: cut it
-    CLOSE = auto()  # nothing more can come, and nothing is due: close
-    LINGER = auto()  # the last reply is out: what still comes is read and dropped, so that no reset overtakes the reply
-    GONE = auto()  # nothing to do any more
-
-
-# SITUATIONS[reading][writing]; None: cannot be.
-# fmt: off
-_S = Situation
-SITUATIONS: tuple[tuple[Situation | None, ...], ...] = (
-    # IDLE        DUE        BODY      TUNNEL     LAST       CLOSED
-    (_S.REQUEST, _S.REPLY,  _S.REPLY, None,      _S.LINGER, _S.GONE),  # IDLE
-    (_S.HEAD,    None,      None,     None,      _S.LINGER, _S.GONE),  # HEAD: is not read before the reply is complete
-    (_S.REST,    _S.REPLY,  _S.REPLY, None,      _S.LINGER, _S.GONE),  # BODY
-    (None,       _S.REPLY,  None,     _S.TUNNEL, _S.TUNNEL, _S.GONE),  # TUNNEL: IDLE once the upgrade is refused
-    (_S.CLOSE,   _S.REPLY,  _S.REPLY, _S.TUNNEL, _S.CLOSE,  _S.GONE),  # ENDED
-    (_S.REFUSE,  _S.REFUSE, _S.CUT,   None,      _S.LINGER, _S.GONE),  # FAILED
-)
-# fmt: on
 
 _IDLE, _DUE, _BODY, _TUNNEL, _LAST, _CLOSED = Writing
 _READING_IDLE = Reading.IDLE
@@ -167,20 +114,26 @@ class Connection:
 
         What is behind that is kept back for `next`.
         """
-        # One whole request, known and simple, as most are: nothing about this connection changes but that it is due.
-        # To look it up is to hash: not the 256 KiB that may come with a body.
-        if self.writing is _IDLE and len(data) <= _MAX_KNOWN_BYTES and self._reader.state is _READING_IDLE:
-            head = self._known.get(data)
-            if head is not None and head.keep_alive and not head.has_body and not self._is_held and not self._unread:
-                self.writing = _DUE
-                self.request = head
-                return [head]
-        if self._unread:
-            data = self._unread[self._at :] + data
-            self._unread = b""
-            self._at = 0
-        events: list[Event] = []
-        self._take(data, 0, events)
+        events: list[Event]
+        if self.writing is _IDLE and self._reader.state is _READING_IDLE and not self._is_held and not self._unread:
+            # Between requests, as mostly. To look one up is to hash: not the 256 KiB that may come with a body.
+            if len(data) <= _MAX_KNOWN_BYTES:
+                head = self._known.get(data)
+                if head is not None and head.keep_alive and not head.has_body:
+                    self.writing = _DUE
+                    self.request = head
+                    return [head]
+            events = []
+            position = self._read_head(data, 0, events) if data else 0
+        else:
+            events = []
+            position = 0
+            if self._unread:
+                data = self._unread[self._at :] + data
+                self._unread = b""
+                self._at = 0
+        if position < len(data):
+            self._take(data, position, events)
         return events
 
     def next(self) -> list[Event]:
@@ -216,15 +169,7 @@ class Connection:
             writing, reading = self.writing, reader.state
             if writing is _IDLE and reading < _READING_BODY:
                 if not self._is_held:
-                    position = reader.read(data, position, events)
-                    if events:
-                        head = events[0]
-                        assert type(head) is RequestHead
-                        self.request = head
-                        self.writing = _DUE
-                        self.must_close = not head.keep_alive
-                    if reader.error is not None:
-                        self.must_close = True
+                    position = self._read_head(data, position, events)
                     continue
             elif reading is _READING_BODY and writing < _LAST:
                 position = self._read_body(data, position, events)
@@ -238,6 +183,20 @@ class Connection:
             self._unread = data
             self._at = position
             return
+
+    def _read_head(self, data: bytes, position: int, events: list[Event]) -> int:
+        """A head, and what comes of its body."""
+        reader = self._reader
+        position = reader.read(data, position, events)
+        if events:
+            head = events[0]
+            assert type(head) is RequestHead
+            self.request = head
+            self.writing = _DUE
+            self.must_close = not head.keep_alive
+        if reader.error is not None:
+            self.must_close = True
+        return position
 
     def _read_body(self, data: bytes, position: int, events: list[Event]) -> int:
         reader = self._reader
@@ -273,11 +232,13 @@ class Connection:
 
         date: for the Date field, if the worker sent none (RFC 9110, 6.6.1); empty for no such field.
         close: the connection ends after this reply, whatever the client asked for.
-        Where no request could be read, this is as for a GET of HTTP/1.1, and the last reply.
         Raises ReplyError, having changed nothing, for what cannot be sent to this client.
         """
-        if self.writing > _DUE:
+        if self.writing is not _DUE:
             raise RuntimeError(f"no reply is due: {self!r}")
+        return self._begin_reply(head, fin=fin, date=date, close=close)
+
+    def _begin_reply(self, head: ReplyHead, *, fin: bool, date: bytes, close: bool) -> bytes:
         request = self.request
         method, minor_version = (b"", 1) if request is None else (request.method, request.minor_version)
         close = close or self.must_close or request is None
@@ -294,7 +255,8 @@ class Connection:
     def send_whole(self, head: ReplyHead, body: bytes, *, date: bytes, close: bool) -> bytes:
         """A reply whose body is all there: as `send_head`, `send_body` and `send_end`, and raises as `send_head` does.
 
-        Also for a body that is not as long as Content-Length says.
+        Also for a body that is not as long as Content-Length says. Where no request could be read, this is as for a GET
+        of HTTP/1.1, and the last reply.
         """
         request = self.request
         # Most replies leave nothing to decide: their Content-Length is true, and the connection goes on.
@@ -317,7 +279,9 @@ class Connection:
             return b"%b\r\ndate: %b\r\n\r\n%b" % (text, date, body)
         if head.body_length not in (None, len(body)) and (request is None or request.method != b"HEAD"):
             raise ReplyError(f"the body is of {len(body)} bytes, its Content-Length is {head.body_length}")
-        octets = self.send_head(head, fin=False, date=date, close=close)
+        if self.writing > _DUE:
+            raise RuntimeError(f"no reply is due: {self!r}")
+        octets = self._begin_reply(head, fin=False, date=date, close=close)
         return octets + self.send_body(body) + self.send_end()
 
     def send_tunnel(self, head: ReplyHead, *, date: bytes = b"") -> bytes:
@@ -325,7 +289,7 @@ class Connection:
 
         Raises ReplyError, having changed nothing, if the client did not ask for it.
         """
-        if self.writing > _DUE:
+        if self.writing is not _DUE:
             raise RuntimeError(f"no reply is due: {self!r}")
         request = self.request
         if head.status != SWITCHING_PROTOCOLS or request is None or not request.upgrade:
@@ -361,7 +325,9 @@ class Connection:
         return is_close_delimited
 
     def close(self) -> None:
-        """Nothing more will be said: as after a last reply."""
+        """Nothing more will be said: as after a last reply, unless one was cut."""
+        if self.writing is _CLOSED:
+            return
         self._leave(_LAST)
         if self.is_half_closed:
             self._reader.state = _READING_ENDED

@@ -122,14 +122,15 @@ class HeadParser:
 
     def parse_head(self, head: bytes) -> RequestHead:
         """The request that a head, empty line included, makes. Raises HttpError."""
-        request_line = head.split(b"\r\n", 1)[0].split(b" ")
+        request_line = head[: head.find(b"\r\n")].split(b" ")
         if len(request_line) != 3:
             raise _bad_request("malformed request line")
         method, target, version = request_line
         minor_version = _MINOR_VERSIONS.get(version)
         if minor_version is None:
             raise _version_error(version)
-        if method not in _PARSER_METHODS:
+        is_usual = method in _PARSER_METHODS
+        if not is_usual:
             check_method(method)
         size_bytes = len(head)
         if size_bytes > self._small_bytes:
@@ -144,7 +145,10 @@ class HeadParser:
         special: dict[bytes, bytes] = {}
         sink.fields = fields
         sink.special = special
-        self._feed_block(head if method in _PARSER_METHODS else b"GET" + head[len(method) :])
+        try:
+            self._feed(head if is_usual else b"GET" + head[len(method) :])
+        except (HttpParserError, HttpParserUpgrade) as error:
+            _check_outcome(error)
 
         host = special.pop(b"host", None)
         if host is None:
@@ -176,19 +180,12 @@ class HeadParser:
         sink.fields = fields
         sink.special = {}
         # llhttp wants a request line before fields, whoever's.
-        self._feed_block(b"GET / HTTP/1.1" + block)
+        try:
+            self._feed(b"GET / HTTP/1.1" + block)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            _check_outcome(error)
         self._renew()
         return [field for field in fields if not is_forbidden_trailer(field[0])]
-
-    def _feed_block(self, block: bytes) -> None:
-        try:
-            self._feed(block)
-        except HttpParserUpgrade:
-            pass  # Connection and Upgrade are both there; whether that means anything is decided later.
-        except HttpParserCallbackError:
-            raise  # ours to mend, not the client's
-        except HttpParserError as error:
-            raise _bad_request(f"malformed field: {error}") from None
 
     def _apply_special(self, request: RequestHead, special: dict[bytes, bytes]) -> None:
         """Framing, and what the Connection, Expect and Upgrade fields ask for."""
@@ -243,6 +240,15 @@ class HeadParser:
             max_body_bytes = self._limits.max_body_bytes
             if max_body_bytes is not None and size > max_body_bytes:
                 raise HttpError(BODY_TOO_LARGE)
+
+
+def _check_outcome(error: HttpParserError | HttpParserUpgrade) -> None:
+    """What llhttp has to say of a block. Raises HttpError if that is a fault of the client's."""
+    if isinstance(error, HttpParserUpgrade):
+        return  # Connection and Upgrade are both there; whether that means anything is decided later.
+    if isinstance(error, HttpParserCallbackError):
+        raise error  # ours to mend, not the client's
+    raise _bad_request(f"malformed field: {error}") from None
 
 
 def _bad_request(reason: str) -> HttpError:

@@ -9,32 +9,25 @@ IDLE, HEAD, BODY -> FAILED    `error` says why
 HEAD is skipped by heads that come in one piece. An empty line before a request belongs to its head.
 """
 
-from enum import IntEnum
-
-from zerogate.wire.http.errors import BAD_REQUEST, HEAD_TOO_LARGE, TARGET_TOO_LONG, HttpError
+from zerogate.wire.fields import TOKEN_OCTETS
+from zerogate.wire.http.errors import BAD_REQUEST, HEAD_TOO_LARGE, NOT_IMPLEMENTED, TARGET_TOO_LONG, HttpError
+from zerogate.wire.http.methods import FIRST_OCTETS
 from zerogate.wire.http.request import RequestEnd, RequestHead
 from zerogate.wire.http1.blocks import END_OF_BLOCK, BlockCollector, refuse_offence
 from zerogate.wire.http1.chunks import ChunkedReader
 from zerogate.wire.http1.heads import HeadParser
 from zerogate.wire.http1.limits import HttpLimits
+from zerogate.wire.http1.situations import Reading
 
 Event = RequestHead | bytes | RequestEnd
-
-
-class Reading(IntEnum):
-    """How far the client's input has been read."""
-
-    IDLE = 0
-    HEAD = 1
-    BODY = 2
-    TUNNEL = 3
-    ENDED = 4
-    FAILED = 5
-
 
 _IDLE, _HEAD, _BODY, _TUNNEL, _ENDED, _FAILED = Reading
 
 _CR = 0x0D
+
+# Who comes to the wrong port mostly says who he is, and then waits: the end of a head never comes.
+_TLS_HANDSHAKE = 0x16  # RFC 8446, 5.1
+_SSH_BANNER = b"SSH-"  # RFC 4253, 4.2
 _EMPTY_LINE = b"\r\n"
 
 
@@ -100,7 +93,7 @@ class RequestReader:
         """
         size = len(data)
         try:
-            if self.state is _IDLE and data[position] != _CR:
+            if self.state is _IDLE and data[position] in FIRST_OCTETS:
                 # Mostly the whole head is here. Slicing the whole of `data` gives `data` itself.
                 end = data.find(END_OF_BLOCK, position, position + self._max_head_bytes)
                 if end >= 0:
@@ -131,7 +124,10 @@ class RequestReader:
     def _read_head(self, data: bytes, position: int, events: list[Event]) -> int:
         """A head that is not whole, or has an empty line before it."""
         while self._collector is None:
-            if data[position] != _CR and self._line != b"\r":
+            first = data[position]
+            if first != _CR and self._line != b"\r":
+                if first not in FIRST_OCTETS:
+                    raise _first_octet_error(first)
                 self._collector = BlockCollector(self._max_head_bytes)
                 self.state = _HEAD
                 break
@@ -139,7 +135,12 @@ class RequestReader:
             if position == len(data):
                 return position
         collector = self._collector
-        block, position = collector.receive(data, position)
+        try:
+            block, position = collector.receive(data, position)
+        finally:
+            # Before any other fault, that the same input is told the same however it is cut.
+            if collector.starts_with(_SSH_BANNER):
+                raise _ssh_error()
         if block is not None:
             self._collector = None
             self._begin_request(block, events)
@@ -152,6 +153,8 @@ class RequestReader:
     def _begin_request(self, block: bytes, events: list[Event]) -> None:
         head = self._known.get(block)
         if head is None:
+            if block[0] == _SSH_BANNER[0] and block.startswith(_SSH_BANNER):
+                raise _ssh_error()
             try:
                 head = self._parser.parse_head(block)
             except HttpError:
@@ -213,3 +216,15 @@ class RequestReader:
         self._left = 0
         self._collector = None
         self._body = None
+
+
+def _first_octet_error(octet: int) -> HttpError:
+    if octet == _TLS_HANDSHAKE:
+        return HttpError(BAD_REQUEST, "this is TLS: the port speaks plain HTTP")
+    if octet in TOKEN_OCTETS:
+        return HttpError(NOT_IMPLEMENTED, "unknown method")
+    return HttpError(BAD_REQUEST, "this is not HTTP")
+
+
+def _ssh_error() -> HttpError:
+    return HttpError(BAD_REQUEST, "this is SSH: the port speaks plain HTTP")

@@ -19,6 +19,10 @@ class Framing(Enum):
 
 _NOTHING, _LENGTH, _CHUNKED, _CLOSE, _TUNNEL = Framing
 
+# With the space that is part of the line even without a reason (RFC 9112, 4). Made beforehand, as formatting a number
+# takes a tenth of the time of the whole head.
+_STATUS_LINES = tuple(b"HTTP/1.1 %03d " % status for status in range(600))
+
 _CHUNKED_FIELD = b"\r\ntransfer-encoding: chunked"
 _NO_LENGTH = b"\r\ncontent-length: 0"
 
@@ -32,8 +36,7 @@ def head_text(head: ReplyHead) -> bytes:
     """Status line and fields, without the last CRLF: made once, and kept in the head's note."""
     text = head.note
     if type(text) is not bytes:
-        # The space is part of the line even without a reason (RFC 9112, 4).
-        status_line = b"HTTP/1.1 %d %b" % (head.status, head.reason)
+        status_line = _STATUS_LINES[head.status] + head.reason
         text = head.note = b"\r\n".join([status_line, *map(b": ".join, head.fields)])
     return text
 

@@ -98,6 +98,16 @@ _BODY_BYTES: Final[dict[int, tuple[int, int]]] = {
 _UNKNOWN_BODY_BYTES: Final = (0, MAX_CONTROL_BYTES)
 
 
+def as_octets(data: object) -> bytes:
+    """A copy of what is not bytes, as its owner may write over it. Raises TypeError for what is no buffer.
+
+    Whatever else got into the output would be found out when it is joined, and everybody's frames would be lost.
+    """
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    raise TypeError(f"octets are needed, not {type(data).__name__}")
+
+
 def syn_stream(stream_id: int, block: bytes, fin: bool) -> bytes:
     """A SYN_STREAM with a compressed block; no associated stream, priority and slot 0 (2.6.1)."""
     return _SYN_STREAM.pack(_CONTROL | 1, fin << 24 | len(block) + 10, stream_id, 0, 0) + block

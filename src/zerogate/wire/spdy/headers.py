@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from zerogate.errors import SpdyError, WireError, ZerogateError
-from zerogate.wire.fields import Fields, is_lower_token, is_value
+from zerogate.wire.fields import CONTROLS, Fields, is_lower_token, is_value
 from zerogate.wire.spdy.dictionary import DICTIONARY
-from zerogate.wire.spdy.frames import GoAwayStatus
+from zerogate.wire.spdy.frames import GoAwayStatus, as_octets
 
 # Before compression. The largest head that the common HTTP servers take; ours too.
 MAX_BLOCK_BYTES: Final = 64 * 1024
@@ -80,10 +80,13 @@ def merge_fields(pairs: Iterable[tuple[bytes, bytes]]) -> Fields:
     return fields
 
 
-def check_block_size(block: bytes) -> None:
-    """Raises BlockTooLargeError over MAX_BLOCK_BYTES."""
+def check_block(block: bytes) -> bytes:
+    """The block, as octets. Raises BlockTooLargeError over MAX_BLOCK_BYTES, TypeError for what is no buffer."""
+    if type(block) is not bytes:
+        block = as_octets(block)
     if len(block) > MAX_BLOCK_BYTES:
         raise BlockTooLargeError(f"{len(block)} bytes of fields, over the limit of {MAX_BLOCK_BYTES}")
+    return block
 
 
 class BlockWriter:
@@ -102,10 +105,13 @@ class BlockWriter:
         return f"<BlockWriter {'fresh' if self._prefix else 'begun'}>"
 
     def wrap(self, block: bytes) -> bytes:
-        """The block as it goes into a frame. Raises BlockTooLargeError over MAX_BLOCK_BYTES, and nothing is changed."""
+        """The block as it goes into a frame. Raises as `check_block` does, and nothing is changed."""
         size = len(block)
-        if size > _MAX_STORED_BYTES:
-            return self._wrap_large(block)
+        if size > _MAX_STORED_BYTES or type(block) is not bytes:
+            block = check_block(block)
+            size = len(block)
+            if size > _MAX_STORED_BYTES:
+                return self._wrap_large(block)
         stored = _SHORT_STORED[size] if size < len(_SHORT_STORED) else _STORED.pack(0, size, size ^ 0xFFFF)
         if self._prefix:
             stored = self._prefix + stored
@@ -113,7 +119,6 @@ class BlockWriter:
         return stored + block + _SYNC_FLUSH
 
     def _wrap_large(self, block: bytes) -> bytes:
-        check_block_size(block)
         parts = [self._prefix]
         self._prefix = b""
         for at in range(0, len(block), _MAX_STORED_BYTES):
@@ -179,7 +184,8 @@ def decode_block(raw: bytes) -> Fields:
             fields[known_names[name]] = value
     except (IndexError, KeyError, struct.error):
         return _decode_carefully(raw)
-    if at != len(padded) or len(fields) != count or not is_value(b"".join([*fields.values()])):
+    values = b"".join([*fields.values()])
+    if at != len(padded) or len(fields) != count or len(values.translate(None, CONTROLS)) != len(values):
         return _decode_carefully(raw)
     return fields
 

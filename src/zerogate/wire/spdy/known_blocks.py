@@ -44,11 +44,10 @@ def decode_known(raw: bytes) -> KnownFields:
     begin = raw[:at]
     base = _beginnings.get(begin)
     if base is None:
-        whole = decode_block(raw)
-        if next(reversed(whole), None) != _ID_NAME or whole[_ID_NAME] != value:
-            # What looked like the last pair is inside another one.
-            return _make(whole)
-        base = _make(whole)
+        base = _make(decode_block(raw))
+        # It is the last pair, and not what looks like it: no name or value that passes holds the 0x0c of its length,
+        # and behind a value that reads `x-request-id` comes no length that reaches to the end of the block.
+        assert next(reversed(base)) == _ID_NAME
         del base[_ID_NAME]
         _remember(_beginnings, begin, base)
     fields = KnownFields(base)

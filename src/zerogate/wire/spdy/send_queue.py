@@ -5,7 +5,7 @@ from collections import deque
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.events import Event, Writable
 from zerogate.wire.spdy.frames import MAX_DATA_BYTES
-from zerogate.wire.spdy.headers import BlockWriter, check_block_size
+from zerogate.wire.spdy.headers import BlockWriter, check_block
 from zerogate.wire.spdy.streams import ENDING, HeldBlock, Pending, Stream
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES
 
@@ -63,9 +63,8 @@ class SendQueue:
         return True
 
     def keep_block(self, stream: Stream, block: bytes) -> None:
-        """Keeps a block (of trailers) behind the stream's pending data. Raises BlockTooLargeError."""
-        check_block_size(block)
-        self._keep(stream, HeldBlock(block))
+        """Keeps a block (of trailers) behind the stream's pending data. Raises as `check_block` does."""
+        self._keep(stream, HeldBlock(check_block(block)))
 
     def wake(self, stream: Stream) -> None:
         """The stream's window has been widened: it takes its turn, if it has something to send."""

@@ -3,8 +3,8 @@
 from zerogate.errors import ZerogateError
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.events import Event
-from zerogate.wire.spdy.frames import MAX_STREAM_ID, GoAwayStatus, SettingId
-from zerogate.wire.spdy.headers import BlockWriter
+from zerogate.wire.spdy.frames import MAX_STREAM_ID, GoAwayStatus, SettingId, as_octets
+from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, BlockWriter, check_block
 from zerogate.wire.spdy.send_queue import SendQueue
 from zerogate.wire.spdy.stream_table import StreamTable
 from zerogate.wire.spdy.streams import (
@@ -32,10 +32,22 @@ class Sender:
     """Everything that a session is asked to say.
 
     What is sent on a stream that is gone is dropped, as the peer's reset and our frames may cross. What the state of a
-    stream forbids raises StreamStateError, and a block over 64 KiB BlockTooLargeError: nothing is sent then.
+    stream forbids raises StreamStateError, a block over 64 KiB BlockTooLargeError, and what is no buffer TypeError:
+    nothing is sent then, and nothing has changed. Buffers that are not bytes are copied.
     """
 
-    __slots__ = ("_ping_id", "_queue", "_table", "_wrap", "is_going_away", "last_good_id", "output", "streams")
+    __slots__ = (
+        "_greeting",
+        "_initial",
+        "_ping_id",
+        "_queue",
+        "_table",
+        "_wrap",
+        "is_going_away",
+        "last_good_id",
+        "output",
+        "streams",
+    )
 
     def __init__(
         self,
@@ -60,9 +72,11 @@ class Sender:
         writer = BlockWriter()
         self._wrap = writer.wrap
         self._queue = SendQueue(self.output, writer, max_batch_bytes)
-        pairs = [] if max_concurrent is None else [(SettingId.MAX_CONCURRENT_STREAMS.value, max_concurrent)]
-        pairs.append((SettingId.INITIAL_WINDOW_SIZE.value, stream_window))
-        self.output.append(frames.settings(pairs))
+        self._initial = [(SettingId.INITIAL_WINDOW_SIZE.value, stream_window)]
+        self._greeting = frames.settings(self._initial)
+        self.output.append(self._greeting)
+        if max_concurrent is not None:
+            self.set_max_concurrent(max_concurrent)
         if session_window > DEFAULT_WINDOW_BYTES:
             self.output.append(frames.window_update(0, session_window - DEFAULT_WINDOW_BYTES))
 
@@ -100,6 +114,10 @@ class Sender:
 
     def send_whole_reply(self, stream: Stream, block: bytes, data: bytes) -> None:
         """SYN_REPLY with a raw block, then DATA with FIN, as `send_reply` and `send_data` would."""
+        if type(data) is not bytes:
+            data = as_octets(data)
+        if type(block) is not bytes or len(block) > MAX_BLOCK_BYTES:
+            block = check_block(block)  # Before the windows have it taken from them.
         if stream.local == REPLY_DUE and self._queue.take_whole(stream, len(data)):
             stream_id = stream.id
             reply = frames.syn_reply(stream_id, self._wrap(block), False)
@@ -127,6 +145,8 @@ class Sender:
 
     def send_data(self, stream: Stream, data: bytes, fin: bool) -> None:
         """DATA, as far as windows and `hold` allow; the rest is pending. Raises StreamStateError."""
+        if type(data) is not bytes:
+            data = as_octets(data)
         after = TRANSITIONS[stream.local][DATA + fin]
         if after < 0:
             raise _misuse(stream, DATA + fin)
@@ -148,6 +168,8 @@ class Sender:
 
     def consumed(self, stream: Stream, size: int) -> None:
         """`size` bytes of the stream's data have gone on: the peer may send as many again."""
+        if not 0 <= size <= MAX_WINDOW_BYTES:
+            raise ValueError(f"{size} bytes cannot have come")
         window = stream.receive_window
         # "After [...] FLAG_FIN [...] it should not send WINDOW_UPDATE frames" (2.6.8)
         if stream.remote == OPEN and window is not None:
@@ -173,7 +195,12 @@ class Sender:
 
     def set_max_concurrent(self, max_concurrent: int) -> None:
         """SETTINGS: how many streams the peer should have open from now on."""
-        self.output.append(frames.settings([(SettingId.MAX_CONCURRENT_STREAMS.value, max_concurrent)]))
+        pairs = [(SettingId.MAX_CONCURRENT_STREAMS.value, max_concurrent)]
+        if self.output and self.output[0] is self._greeting:
+            # Nothing has been said yet: one SETTINGS says it all.
+            self._greeting = self.output[0] = frames.settings(pairs + self._initial)
+        else:
+            self.output.append(frames.settings(pairs))
 
     def ping(self) -> None:
         """PING, with an id of ours; its echo is ignored."""
@@ -182,10 +209,10 @@ class Sender:
 
     def goaway(self, status: int = GoAwayStatus.OK) -> None:
         """GOAWAY: the peer's streams up to now are its last ones, newer ones are refused."""
-        if not self.is_going_away:
-            self.is_going_away = True
-            self.last_good_id = self._table.peer_id
-        self.output.append(frames.goaway(self.last_good_id, status))
+        last_good_id = self.last_good_id if self.is_going_away else self._table.peer_id
+        self.output.append(frames.goaway(last_good_id, status))
+        self.is_going_away = True
+        self.last_good_id = last_good_id
 
     def _move(self, stream: Stream, after: int) -> None:
         """Our half goes on; with its FIN out and the peer's in, the stream is gone."""

@@ -100,6 +100,8 @@ class Session(Sender):
         events: list[Event] = []
         if self.error is not None:
             return events
+        if type(data) is not bytes:
+            data = frames.as_octets(data)
         reader = self._reader
         block: bytes | None = None  # of a SYN_REPLY, the frame before: if all of its DATA comes next, they go as one
         replied = 0

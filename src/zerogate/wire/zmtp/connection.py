@@ -130,22 +130,30 @@ class Connection:
         return output
 
     def encode(self, chunks: list[bytes]) -> bytes:
-        """One message of one part, the chunks joined. Only when `is_ready`. The caller bounds its size."""
+        """One message of one part, the chunks joined. The caller bounds its size.
+
+        Only when `is_ready`; empty once there is an `error`, of which who has something to say may not have heard yet.
+        """
         if not self.is_ready:
-            raise RuntimeError(f"not ready for a message: {self!r}")
+            return self._encode_nothing()
         if self._cipher is not None:
             return self._seal(b"".join(chunks), is_command=False)
         return b"".join((message_header(sum(map(len, chunks))), *chunks))
 
     def ping(self, ttl_s: float = 0, context: bytes = b"") -> bytes:
-        """A PING to write, only when `is_ready`. The peer's PONG will repeat `context`, of at most 16 octets.
+        """A PING to write; when, as `encode`. The peer's PONG will repeat `context`, of at most 16 octets.
 
         `ttl_s` asks the peer to give us up after so many silent seconds, in steps of 0.1, up to 6553.5; 0 does not ask.
         (libzmq counts it in 16 bits of milliseconds: from 65.6 on, it takes the remainder.)
         """
         if not self.is_ready:
-            raise RuntimeError(f"not ready for a PING: {self!r}")
+            return self._encode_nothing()
         return self._encode_command(encode_ping(ttl_s, context))
+
+    def _encode_nothing(self) -> bytes:
+        if self.error is None:
+            raise RuntimeError(f"not ready for that: {self!r}")
+        return b""
 
     def _encode_command(self, body: bytes) -> bytes:
         return command_frame(body) if self._cipher is None else self._seal(body, is_command=True)
@@ -214,7 +222,7 @@ class Connection:
 
     def _read_first_octet(self, data: bytes, pos: int, pieces: list[bytes]) -> int:
         if data[pos] != SIGNATURE[0]:
-            raise ZmtpError(f"the peer does not speak ZMTP 3: its first octet is 0x{data[pos]:02x}, not 0xff")
+            raise ZmtpError(states.stranger(data[pos], is_listening=self._socket_type == b"ROUTER"))
         self._expect(State.SIGNATURE, len(SIGNATURE) - 1)
         return pos + 1
 

@@ -81,3 +81,17 @@ def refusal(flags: int) -> str:
     if flags & COMMAND:
         return "a command frame with the MORE flag"
     return "a message before the handshake is done"
+
+
+# Who comes to the wrong port, by the first octet: a TLS handshake (RFC 8446, 5.1), and HTTP's methods and its replies.
+_STRANGERS = {0x16: "TLS", **dict.fromkeys(b"CDGHOPT", "HTTP")}
+
+
+def stranger(octet: int, *, is_listening: bool) -> str:
+    """Why a peer whose first octet is this is no peer. `is_listening`: it came to us."""
+    reason = f"the peer does not speak ZMTP 3: its first octet is 0x{octet:02x}, not 0xff"
+    protocol = _STRANGERS.get(octet)
+    if protocol is None:
+        return reason
+    advice = "the port is for workers" if is_listening else "the port for workers is another one"
+    return f"this is {protocol}: {advice} ({reason})"

@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_time import run_virtually
-from zerogate.router.clients.client import BODY_CREDIT_BYTES
 from zerogate.router.clients.http1 import PROBES_S, Http1Client, Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
+from zerogate.router.faces import BODY_CREDIT_BYTES
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import BAD_REQUEST, QUEUE_FULL, HttpError
 from zerogate.wire.http.reply import ReplyHead
@@ -258,19 +258,23 @@ async def test_a_broken_body_is_the_exchange_s_matter(v: Visit) -> None:
 
 @visit()
 async def test_what_is_no_request(v: Visit) -> None:
-    v.transport.say(b"nonsense\r\n\r\n")
+    v.transport.say(b"GET / nonsense\r\n\r\n")
     assert v.said()[0] == b"HTTP/1.1 400 Bad Request"
     assert not v.exchanges
     assert v.desk.counters.errors == {"bad_request": 1}
     assert abs(await v.lost_after() - LINGER_S) <= SLACK_S
 
 
-@visit(max_clients=0)
+@visit(max_clients=1)
 async def test_one_too_many(v: Visit) -> None:
-    assert v.said()[0] == b"HTTP/1.1 503 Service Unavailable"
-    v.transport.say(GET)
+    other = MemoryTransport(Http1Clients(v.desk)())
+    assert other.octets.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    other.say(GET)
     assert not v.exchanges
-    assert abs(await v.lost_after() - LINGER_S) <= SLACK_S
+    await asyncio.sleep(LINGER_S + SLACK_S)
+    assert other.is_lost
+    v.transport.say(GET)
+    assert len(v.exchanges) == 1
 
 
 @visit()

@@ -11,7 +11,7 @@ from tests.support.http1_asker import Http1Ask
 from tests.support.link_peer import LinkPeer, PeerRequest
 from tests.support.memory_client import MemoryConnection, MemoryStream
 from tests.support.virtual_time import run_virtually
-from zerogate.router.clients.client import BODY_CREDIT_BYTES
+from zerogate.router.faces import BODY_CREDIT_BYTES
 from zerogate.wire.http.errors import BAD_REQUEST, HttpError
 from zerogate.wire.spdy.frames import RstStatus
 

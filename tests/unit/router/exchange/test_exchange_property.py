@@ -70,7 +70,7 @@ class Desk(FakeDesk):
         return True
 
     def forwarding(self, address: str) -> Forwarding:
-        return Forwarding(address, b"http", [])
+        return Forwarding(address, b"http")
 
     def make_exchange(self, client: Any, head: Any, forwarding: Forwarding) -> Exchange:
         desk: Any = self

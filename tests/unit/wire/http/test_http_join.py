@@ -17,7 +17,7 @@ def test_all_that_can_be_said() -> None:
 
 
 def test_a_name_is_enough() -> None:
-    assert parse_join({b":method": b"JOIN", b"worker": b"w"}, 1) == ("w", [Route("", "")], 100, "")
+    assert parse_join({b":method": b"JOIN", b"worker": b"w"}, 1) == Join("w", [Route("", "")])
 
 
 @pytest.mark.parametrize("method", [b"GET", b"join", b"JOIN ", b""])
@@ -75,7 +75,7 @@ def test_what_is_written_is_read() -> None:
     join = Join("w-1", [Route("a.b", "/c"), Route("*.d", ""), Route("", "/e"), Route("", "")], 250, "mine/1 \xe9")
     assert parse_join(join.fields(), 128) == join
     assert {name: join.fields()[name] for name in JOIN} == JOIN
-    assert parse_join(Join("w", [Route("", "")]).fields(), 1) == ("w", [Route("", "")], 100, "")
+    assert parse_join(Join("w", [Route("", "")]).fields(), 1) == Join("w", [Route("", "")])
 
 
 def test_what_the_router_answers() -> None:

@@ -6,6 +6,8 @@ from tests.http1_events import CHUNKED, GET, head_of, octets, read, refusal, wit
 from zerogate.wire.http.fields import MAX_CONTENT_LENGTH
 from zerogate.wire.http.request import RequestEnd, RequestHead
 from zerogate.wire.http1 import Connection, HttpLimits, Reading
+from zerogate.wire.http1.chunks import ChunkedReader
+from zerogate.wire.http1.heads import HeadParser
 
 WEBSOCKET = (
     b"Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
@@ -85,6 +87,14 @@ def test_a_chunked_body() -> None:
         assert (reading.error, reading.body) == (None, b"hello, world 10")
         assert reading.trailers == [(b"x-sum", b"1"), (b"x-sum", b"2")]
         assert len(reading.complete) == 2
+
+
+def test_a_reader_says_where_it_is() -> None:
+    limits = HttpLimits()
+    reader = ChunkedReader(limits, HeadParser(limits))
+    pieces: list[bytes] = []
+    assert reader.receive(b"5\r\nhe", 0, pieces) == 5
+    assert (pieces, repr(reader)) == ([b"he"], "<ChunkedReader data body_bytes=5>")
 
 
 def test_chunks_that_come_together_are_one_piece() -> None:

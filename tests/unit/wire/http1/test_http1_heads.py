@@ -1,7 +1,12 @@
 """Heads: request line, fields, hosts, and what Connection does to them."""
 
 import pytest
+from httptools import HttpParserCallbackError
 from tests.http1_events import GET, head_of, octets, read, refusal, with_fields
+
+from zerogate.wire.http.errors import HttpError
+from zerogate.wire.http1 import HttpLimits
+from zerogate.wire.http1.heads import HeadParser
 
 # --- heads
 
@@ -273,3 +278,28 @@ def test_nothing_is_read_after_the_last_request(version: bytes, fields: bytes, k
         assert reading.heads[0].keep_alive is keep_alive
         assert len(reading.complete) == (2 if keep_alive else 1)
         assert reading.is_idle is keep_alive
+
+
+# --- what llhttp is not trusted with
+
+
+def test_length_and_coding_are_refused_also_by_us() -> None:
+    """llhttp refuses them before we see them. Should it ever not, two lengths would be a way to smuggle a request."""
+    parser = HeadParser(HttpLimits())
+
+    def lenient(_block: bytes) -> None:
+        for name, value in ((b"Host", b"a"), (b"Content-Length", b"5"), (b"Transfer-Encoding", b"chunked")):
+            parser._sink.on_header(name, value)
+
+    parser._feed = lenient
+    with pytest.raises(HttpError, match="both Content-Length and Transfer-Encoding"):
+        parser.parse_head(GET)
+
+
+def test_a_fault_of_ours_is_not_the_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_sink: object, _name: bytes, _value: bytes) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("zerogate.wire.http1.heads._FieldSink.on_header", broken)
+    with pytest.raises(HttpParserCallbackError):
+        HeadParser(HttpLimits()).parse_head(GET)

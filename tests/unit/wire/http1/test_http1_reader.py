@@ -259,3 +259,42 @@ def test_limit_content_length() -> None:
     assert head_of(with_fields(b"Content-Length: %b5\r\n" % (b"0" * 1000))).content_length == 5
     assert read([CHUNKED + b"7fffffffffffffff\r\n"]).error is None
     assert refusal(CHUNKED + b"1\r\na\r\n7fffffffffffffff\r\n") == (400, "bad_request")
+
+
+# --- what is no HTTP
+
+
+CLIENT_HELLO = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03"
+
+
+@pytest.mark.parametrize(
+    ("start", "status", "reason"),
+    [
+        (CLIENT_HELLO, 400, "this is TLS: the port speaks plain HTTP"),
+        (CLIENT_HELLO[:1], 400, "this is TLS: the port speaks plain HTTP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", 400, "this is SSH: the port speaks plain HTTP"),
+        (b"SSH-", 400, "this is SSH: the port speaks plain HTTP"),
+        (b"SSH-\x00", 400, "this is SSH: the port speaks plain HTTP"),
+        (with_fields(b"", b"SSH-X"), 400, "this is SSH: the port speaks plain HTTP"),
+        (b"\x80\x03\x00\x01", 400, "this is not HTTP"),
+        (b"\xff\x00\x00\x00", 400, "this is not HTTP"),
+        (b"\x00\x00\x00\x08\x04\xd2\x16\x2f", 400, "this is not HTTP"),
+        (b" GET", 400, "this is not HTTP"),
+        (b"\n", 400, "this is not HTTP"),
+        (b"[", 400, "this is not HTTP"),
+        (b"get", 501, "unknown method"),
+        (b"*1\r\n$4\r\nPING\r\n", 501, "unknown method"),
+    ],
+)
+def test_what_is_no_http_is_refused_at_once(start: bytes, status: int, reason: str) -> None:
+    for before in (b"", b"\r\n"):
+        assert refusal(before + start)[0] == status
+        error = read([before + start]).error
+        assert error is not None
+        assert error.reason == reason
+
+
+@pytest.mark.parametrize("method", [b"S", b"SS", b"SSH", b"SSHX", b"SEARCH"])
+def test_methods_that_look_like_it(method: bytes) -> None:
+    assert read([with_fields(b"", method)]).head.method == method
+    assert read(octets(with_fields(b"", method))).head.method == method

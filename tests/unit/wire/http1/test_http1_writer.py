@@ -92,7 +92,6 @@ def test_a_date_of_the_worker_is_kept() -> None:
         (HTTP_10, False, b"connection: close\r\n", True),
         (HTTP_10_KEEP_ALIVE, False, b"connection: keep-alive\r\n", False),
         (HTTP_10_KEEP_ALIVE, True, b"connection: close\r\n", True),
-        (NO_REQUEST, False, b"connection: close\r\n", True),
     ],
 )
 def test_who_closes(request_octets: bytes, close: bool, field: bytes, must_close: bool) -> None:
@@ -182,7 +181,7 @@ def test_no_body_whatever_the_worker_sends(
     assert (connection.must_close, connection.writing) == (False, Writing.IDLE)
 
 
-REQUESTS = (HTTP_11, HTTP_11_CLOSE, HTTP_10, HTTP_10_KEEP_ALIVE, HEAD, WEBSOCKET, NO_REQUEST)
+REQUESTS = (HTTP_11, HTTP_11_CLOSE, HTTP_10, HTTP_10_KEEP_ALIVE, HEAD, WEBSOCKET)
 
 
 @pytest.mark.parametrize("status", [b"200", b"204", b"304", b"404 Gone fishing"])
@@ -241,6 +240,20 @@ def test_a_whole_reply_of_another_length_than_it_says(request_octets: bytes, len
     with pytest.raises(ReplyError):
         connection.send_whole(reply_head(fields(content_length=length)), b"hello", date=DATE, close=True)
     assert (repr(connection), connection.must_close) == before
+
+
+@pytest.mark.parametrize("request_octets", [NO_REQUEST, GET[:-1], b"garbage\r\n\r\n"])
+def test_an_error_where_no_request_could_be_read(request_octets: bytes) -> None:
+    connection = asked(request_octets)
+    with pytest.raises(RuntimeError):
+        connection.send_head(reply_head(fields()), fin=True, date=DATE, close=True)
+    written = connection.send_whole(reply_head(fields(b"400", content_length=b"2")), b"no", date=DATE, close=False)
+    assert written == (
+        b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n" + DATE_FIELD + b"connection: close\r\n\r\nno"
+    )
+    assert connection.situation is Situation.LINGER
+    with pytest.raises(RuntimeError):
+        connection.send_whole(reply_head(fields(b"400", content_length=b"2")), b"no", date=DATE, close=False)
 
 
 def test_a_head_may_tell_the_length_of_a_body_that_it_has_not() -> None:
@@ -311,7 +324,7 @@ def test_switching_protocols(date: bytes) -> None:
     assert connection.send_body(b"\x81\x00") + connection.send_end() == b"\x81\x00"
 
 
-@pytest.mark.parametrize("request_octets", [HTTP_11, HTTP_10, HEAD, NO_REQUEST])
+@pytest.mark.parametrize("request_octets", [HTTP_11, HTTP_10, HEAD])
 def test_nobody_switches_unasked(request_octets: bytes) -> None:
     connection = asked(request_octets)
     before = repr(connection)

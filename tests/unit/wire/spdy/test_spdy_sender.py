@@ -1,5 +1,7 @@
 """What a session is asked to say, and what it says."""
 
+from typing import Any
+
 import pytest
 from tests import spdy_peer
 from tests.spdy_peer import Frame, Peer
@@ -285,3 +287,82 @@ class TestOtherFrames:
         session = quiet_session()
         session.set_max_concurrent(0)
         assert b"".join(session.take_output()) == spdy_peer.settings((4, 0))
+
+
+class TestBatches:
+    def test_no_more_is_framed_in_one_go_than_a_batch(self) -> None:
+        session = Session(opens_odd=True, max_batch_bytes=1000)
+        session.take_output()
+        streams = [session.open_stream(BLOCK, fin=False) for _ in range(3)]
+        for stream in streams:
+            session.send_data(stream, b"x" * 600, True)
+        assert session.is_held
+        assert [frame.stream_id for frame in out(session) if frame.kind == "DATA"] == [1, 3]
+        session.release()
+        assert not session.is_held
+        assert [frame.stream_id for frame in out(session) if frame.kind == "DATA"] == [5]
+
+
+class TestWhatCannotBeSent:
+    TOO_LARGE = encode_block({b"x": b"y" * MAX_BLOCK_BYTES})
+
+    def test_replies_with_too_large_a_head_cost_no_window(self) -> None:
+        session, peer = quiet_session(opens_odd=False), Peer()
+        for stream_id in range(1, 2 * 1000, 2):
+            stream = admitted(session, peer, stream_id)
+            with pytest.raises(BlockTooLargeError):
+                session.send_whole_reply(stream, self.TOO_LARGE, b"x" * 1000)
+            assert stream.send_window == 65536
+            session.reset(stream, RstStatus.INTERNAL_ERROR)
+        assert {frame.kind for frame in out(session)} == {"RST_STREAM"}
+        stream = admitted(session, peer, 2001)
+        session.send_whole_reply(stream, REPLY_BLOCK, b"x" * 1000)
+        assert [(frame.kind, frame.fin) for frame in out(session)] == [("SYN_REPLY", False), ("DATA", True)]
+
+    @pytest.mark.parametrize("data", ["text", None, 5, ["a"]])
+    def test_what_is_no_octets_is_told_at_the_call(self, data: Any) -> None:
+        session, peer = quiet_session(opens_odd=False), Peer()
+        stream, other = admitted(session, peer), admitted(session, peer, 3)
+        with pytest.raises(TypeError):
+            session.send_whole_reply(stream, REPLY_BLOCK, data)
+        with pytest.raises(TypeError):
+            session.send_whole_reply(stream, data, b"x")
+        with pytest.raises(TypeError):
+            session.send_reply(stream, data, False)
+        session.send_reply(stream, REPLY_BLOCK, False)
+        with pytest.raises(TypeError):
+            session.send_data(stream, data, True)
+        session.hold()
+        session.send_data(stream, b"waits", False)
+        with pytest.raises(TypeError):
+            session.send_headers(stream, data, True)
+        session.release()
+        session.send_data(stream, b"", True)
+        session.send_whole_reply(other, REPLY_BLOCK, b"x")
+        frames = out(session)
+        assert [(frame.kind, frame.stream_id, frame.fin) for frame in frames] == [
+            ("SYN_REPLY", 1, False),
+            ("DATA", 1, False),
+            ("DATA", 1, True),
+            ("SYN_REPLY", 3, False),
+            ("DATA", 3, True),
+        ]
+        assert [peer.fields(frame) for frame in frames if frame.kind == "SYN_REPLY"] == [spdy_peer.REPLY] * 2
+
+    @pytest.mark.parametrize("kind", [bytearray, memoryview])
+    def test_buffers_are_copied(self, kind: Any) -> None:
+        session, peer = quiet_session(opens_odd=False), Peer()
+        stream = admitted(session, peer)
+        buffer, block = bytearray(b"abc"), bytearray(REPLY_BLOCK)
+        session.send_whole_reply(stream, kind(block), kind(buffer))
+        buffer[:] = block[:] = b"...."
+        reply, data = out(session)
+        assert peer.fields(reply) == spdy_peer.REPLY
+        assert data.body == b"abc"
+
+    @pytest.mark.parametrize("size", [-1, 2**31])
+    def test_no_more_is_given_back_than_can_have_come(self, size: int) -> None:
+        session, peer = quiet_session(opens_odd=False), Peer()
+        stream = admitted(session, peer, fin=False)
+        with pytest.raises(ValueError, match="cannot have come"):
+            session.consumed(stream, size)

@@ -11,9 +11,9 @@ import pytest
 from tests.support.fakes import FakeClient
 from tests.support.memory_client import MemoryConnection, MemoryStream
 from zerogate.router.admin import AdminExchange
-from zerogate.router.clients.client import BODY_CREDIT_BYTES, Client, ClientExchange, Connection
 from zerogate.router.clients.http1 import Http1Client
 from zerogate.router.exchange import Exchange
+from zerogate.router.faces import BODY_CREDIT_BYTES, Client, ClientExchange, Connection
 
 
 def methods(face: type) -> dict[str, inspect.Signature]:

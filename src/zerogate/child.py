@@ -1,0 +1,88 @@
+"""What a process and the children that it starts have to know of each other.
+
+A parent gives each child two pipes: one to hear from it, and one to be told how the child got on. On the first,
+STOPPING is said when the parent stops its children one after the other; that it closes means that the parent is gone,
+however it went. The second carries STARTED, or why the child could not start.
+"""
+
+import contextlib
+import ctypes
+import functools
+import os
+import select
+import signal
+import sys
+
+from zerogate.settings.environment import PREFIX
+
+# Pipes of the parent's.
+PARENT_FD_VARIABLE = f"{PREFIX}PARENT_FD"
+REPORT_FD_VARIABLE = f"{PREFIX}REPORT_FD"
+
+STARTED = b"started\n"
+STOPPING = b"s"
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def child_command(*arguments: str) -> list[str]:
+    """The command of a child: `zerogate ARGUMENTS`, by the same Python.
+
+    -P: `python -m` would put the current folder before all others, and a file there that is called `logging.py` would
+    be everybody's logging.
+    """
+    return [sys.executable, "-P", "-m", "zerogate", *arguments]
+
+
+def become_child() -> None:
+    """Take what a parent has handed over, if there is one, and never outlive it. To be called before anything else."""
+    parent_fd = parent_pipe()
+    report_pipe()
+    if parent_fd is not None and sys.platform == "linux":
+        _die_with_parent(parent_fd)
+
+
+def parent_pipe() -> int | None:
+    """To hear from the parent. None if there is none that wants to be heard."""
+    return _take_fd(PARENT_FD_VARIABLE)
+
+
+def report_pipe() -> int | None:
+    """To tell the parent. None if there is none that wants to know."""
+    return _take_fd(REPORT_FD_VARIABLE)
+
+
+def report(message: bytes) -> None:
+    """Tell the parent, if it wants to know."""
+    fd = report_pipe()
+    if fd is not None:
+        with contextlib.suppress(OSError):
+            os.write(fd, message)
+
+
+@functools.cache
+def _take_fd(variable: str) -> int | None:
+    """A pipe of the parent's, for this process alone: what an application starts must find neither pipe nor variable.
+
+    Cached, because the variable is gone once it has been read: which has to be before the application is imported.
+    """
+    try:
+        fd = int(os.environ.pop(variable))
+        os.set_inheritable(fd, False)
+    except (KeyError, ValueError, OSError):
+        return None
+    return fd
+
+
+def _die_with_parent(parent_fd: int) -> None:
+    """Be killed with the parent, even if something blocks us so that we would not see the pipe close.
+
+    Elsewhere than on Linux the pipe has to do.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # a libc without it, or none
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # It may have gone before that: then nobody tells us any more.
+    poll = select.poll()
+    poll.register(parent_fd, 0)
+    if any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0)):
+        os.kill(os.getpid(), signal.SIGKILL)

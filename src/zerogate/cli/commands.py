@@ -1,0 +1,158 @@
+"""The commands, in the order in which one meets them."""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+import zerogate
+from zerogate.child import report_pipe
+from zerogate.cli.greetings import addresses, greet, served, worker_names
+from zerogate.cli.options import format_sections, make_settings, settings_options
+from zerogate.cli.services import check_join, fleet, make_router, make_worker, reopen_log, worker_children
+from zerogate.cli.suggestions import explain_no_such_option, unknown_variables
+from zerogate.console import say
+from zerogate.folders import temporary_folder
+from zerogate.runner import interrupt_on, run_service
+from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
+from zerogate.supervisor import ABRUPT_SIGNALS, supervise
+
+# Of a `run` that nobody else can join.
+LONE = "--bind ENDPOINT lets more workers dial in"
+
+
+class Command(click.Command):
+    """A command whose options are settings."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if (explained := explain_no_such_option(error.option_name, ctx)) is not None:
+                raise click.UsageError(explained, ctx) from None
+            raise
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        format_sections(self, ctx, formatter)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # A supervisor has said it for all its children.
+        if report_pipe() is None:
+            for line in unknown_variables(commands, os.environ):
+                say(f"zerogate: {line}")
+        return super().invoke(ctx)
+
+
+class Group(click.Group):
+    """Commands in the order of their definition, which is the order in which one meets them."""
+
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(zerogate.__version__, prog_name="zerogate")
+def commands() -> None:
+    """A reverse proxy with no list of backends: workers dial in and say what they serve.
+
+    Start a router and any number of workers, in any order. Each option is also an environment variable: --queue-timeout
+    is ZEROGATE_QUEUE_TIMEOUT. Times are seconds, or a number with ms, s, m or h; sizes are bytes, or with k, M or G.
+    """
+
+
+@commands.command(params=settings_options(RouterSettings))
+def router(**options: Any) -> None:
+    """Take HTTP, and send it to the workers that dialled in."""
+    settings = make_settings(RouterSettings, options)
+    run_service(
+        lambda: make_router(settings),
+        settings,
+        on_started=lambda _: greet(
+            f"router {settings.name}",
+            *addresses(settings),
+            "Workers may come and go: `zerogate hello worker-1` is one. Ctrl-C stops.",
+        ),
+        on_hangup=reopen_log,
+    )
+
+
+@commands.command(params=settings_options(WorkerSettings))
+@click.argument("app")
+def worker(app: str, **options: Any) -> None:
+    """Host the ASGI application APP, written MODULE:ATTRIBUTE."""
+    from zerogate.worker.loader import load_application
+
+    settings = make_settings(WorkerSettings, options)
+    _run_worker(settings, lambda: load_application(app, settings.app_dir), ["worker", app], app)
+
+
+@commands.command(params=settings_options(WorkerSettings, without=("name", "app_dir")))
+@click.argument("name")
+def hello(name: str, **options: Any) -> None:
+    """Be an example worker: answer `Hello from NAME`."""
+    from zerogate.worker.hello import hello as make_application
+
+    settings = make_settings(WorkerSettings, {**options, "name": name})
+    _run_worker(settings, lambda: make_application(name), ["hello"], "hello")
+
+
+@commands.command(params=settings_options(RunSettings, without=("connect", "name")))
+@click.argument("app")
+def run(app: str, **options: Any) -> None:
+    """Run a router and workers for APP in one go.
+
+    A worker for each core, unless told otherwise. More workers may dial in where --bind says.
+    """
+    settings = make_settings(RunSettings, options)
+    # From here on there is something to tidy up, though no event loop that heeds signals yet.
+    interrupt_on(signal.SIGTERM, *ABRUPT_SIGNALS)
+    with temporary_folder() as folder:
+        n_workers = settings.processes
+        supervise(
+            fleet(app, settings, f"ipc://{folder}/link"),
+            settings,
+            on_started=lambda: greet(
+                f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({app})",
+                *addresses(settings),
+                *served(settings),
+                f"{'More workers may come and go' if settings.bind else LONE}. Ctrl-C stops.",
+            ),
+        )
+
+
+@commands.command(params=settings_options(DemoSettings))
+def demo(**options: Any) -> None:
+    """Play the README's example in this terminal.
+
+    Then it stays up for your own curl, until Ctrl-C.
+    """
+    from zerogate.demo import Demo
+
+    Demo(make_settings(DemoSettings, options)).play()
+
+
+@commands.command(params=settings_options(StatusSettings))
+def status(**options: Any) -> None:
+    """Show a router's workers, routes and counters."""
+    from zerogate.status import show_status
+
+    settings = make_settings(StatusSettings, options)
+    show_status(settings.admin, as_json=settings.json)
+
+
+def _run_worker(settings: WorkerSettings, load: Callable[[], Any], arguments: list[str], label: str) -> None:
+    """Be a worker process, or the supervisor of several."""
+
+    def introduce(*_: object) -> None:
+        dials = ", ".join(settings.connect)
+        greet(f"worker {worker_names(settings)} ({label}) dials {dials}", *served(settings))
+
+    check_join(settings)
+    if settings.processes > 1:
+        supervise(worker_children(arguments, settings), settings, introduce)
+    else:
+        run_service(lambda: make_worker(settings, load()), settings, on_started=introduce)

@@ -1,0 +1,54 @@
+"""The entry point: what becomes of errors, and the exit code."""
+
+import sys
+from typing import NoReturn
+
+import click
+
+from zerogate.child import become_child, report, report_pipe
+from zerogate.cli.commands import commands
+from zerogate.console import say
+from zerogate.errors import UsageError, ZerogateError
+from zerogate.process import flush_output, open_standard_streams
+from zerogate.runner import EXIT_FAILED, EXIT_USAGE
+
+
+def main() -> NoReturn:
+    """Exits 0 after a clean stop, 1 when something failed, 2 for wrong usage."""
+    open_standard_streams()
+    become_child()
+    code = _run()
+    flush_output()
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        commands.main(prog_name="zerogate", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except SystemExit as done:
+        return int(done.code or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        say(error.format_message())
+        return EXIT_USAGE
+    except click.ClickException as error:
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "zerogate"
+        return _fail(f"{error.format_message()} (see {command} --help)", EXIT_USAGE, command)
+    except UsageError as error:
+        return _fail(error.reason, EXIT_USAGE)
+    except ZerogateError as error:
+        return _fail(error.reason, EXIT_FAILED)
+    except (BrokenPipeError, KeyboardInterrupt, click.Abort):
+        # Who reads our output has had enough, or who started us.
+        return EXIT_FAILED
+    return 0
+
+
+def _fail(reason: str, code: int, command: str = "zerogate") -> int:
+    """Say in one line why it ends: to the supervisor if there is one, who has the last word."""
+    if report_pipe() is None:
+        say(f"{command}: {reason}")
+    else:
+        report(reason.encode("utf-8", "replace"))
+    return code

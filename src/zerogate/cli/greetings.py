@@ -1,0 +1,44 @@
+"""What a command says when it has started."""
+
+import zerogate
+from zerogate.console import say
+from zerogate.settings import ListenSettings, ServeSettings, WorkerSettings
+from zerogate.wire.http.routes import Route, parse_route
+
+
+def greet(what: str, *lines: str) -> None:
+    say(f"zerogate {zerogate.__version__} {what}", *lines)
+
+
+def addresses(settings: ListenSettings) -> list[str]:
+    """Where a router can be reached."""
+    lines = [f"  http    http://{address}/" for address in settings.http]
+    lines += [f"  workers {endpoint}" for endpoint in settings.bind]
+    if settings.admin != "off":
+        lines.append(f"  status  http://{settings.admin}/status")
+    return lines
+
+
+def served(settings: ServeSettings) -> list[str]:
+    """How a worker's routes were understood; nothing where it serves everything."""
+    if settings.route == ("*",):
+        return []
+    return [f"  serves  {_explain(parse_route(text))}" for text in settings.route]
+
+
+def worker_names(settings: WorkerSettings) -> str:
+    return settings.name if settings.processes == 1 else f"{settings.name}-1 to -{settings.processes}"
+
+
+def _explain(route: Route) -> str:
+    match route:
+        case Route("", ""):
+            return "everything"
+        case Route("", prefix):
+            return f"path {prefix} (of any host)"
+        case Route(host, "") if "." not in host:
+            # Who means a path writes a slash: without one it is a host, and nobody asks for that one.
+            return f"host {host} (any path); for a path write /{host}"
+        case Route(host, prefix):
+            hosts = f"hosts below {host.removeprefix('*.')}" if host.startswith("*.") else f"host {host}"
+            return f"{hosts}, path {prefix}" if prefix else f"{hosts}, any path"

@@ -1,0 +1,77 @@
+"""The services that commands run, and those that they supervise. What a service needs is imported when it is made."""
+
+import re
+import sys
+from typing import Any
+
+from zerogate.errors import UsageError, ZerogateError
+from zerogate.runner import Service
+from zerogate.settings import RouterSettings, RunSettings, WorkerSettings, to_environment
+from zerogate.supervisor import Child
+
+MAX_NAME_CHARS = 100
+
+
+def make_router(settings: RouterSettings) -> Service:
+    from zerogate.router.service import Router
+
+    return Router(settings)
+
+
+def make_worker(settings: WorkerSettings, application: Any) -> Service:
+    from zerogate.worker.asgi import AsgiHost
+    from zerogate.worker.service import Worker
+
+    host = AsgiHost(
+        application,
+        lifespan=settings.lifespan,
+        root_path=settings.root_path,
+        strips_prefix=settings.strip_prefix,
+    )
+    return Worker(settings, host)
+
+
+def reopen_log(router: Service) -> None:
+    """After the access log was moved away."""
+    from zerogate.router.service import Router
+
+    assert isinstance(router, Router)
+    router.reopen_log()
+
+
+def worker_children(arguments: list[str], settings: WorkerSettings, stage: int = 0) -> list[Child]:
+    """A worker process for each of `processes`, named NAME-1, NAME-2, …"""
+    children = []
+    for number in range(1, settings.processes + 1):
+        name = f"{settings.name}-{number}" if settings.processes > 1 else settings.name
+        own = settings.replace(name=name, processes=1)
+        # `hello` takes its name as an argument.
+        named = [*arguments, name] if arguments == ["hello"] else arguments
+        children.append(Child(f"worker {name}", named, to_environment(own), stage))
+    return children
+
+
+def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
+    """A router and workers for it, which meet at `endpoint`. Raises UsageError."""
+    router = settings.part(RouterSettings, bind=(endpoint, *settings.bind))
+    module = app.partition(":")[0].rpartition(".")[2]
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", module)[:MAX_NAME_CHARS] or "worker"
+    worker = settings.part(WorkerSettings, connect=(endpoint,), name=name)
+    check_join(worker)
+    return [
+        Child("the router", ["router"], to_environment(router), takes_hangup=True),
+        # After the router, which needs them for what is in flight.
+        *worker_children(["worker", app], worker, stage=1),
+    ]
+
+
+def check_join(settings: WorkerSettings) -> None:
+    """Find out here, not at the router, that no router could take this worker's JOIN. Raises UsageError."""
+    from zerogate.wire.http.join import parse_join
+    from zerogate.wire.spdy.headers import decode_block
+    from zerogate.worker.routers import join_block
+
+    try:
+        parse_join(decode_block(join_block(settings)), max_routes=sys.maxsize)
+    except ZerogateError as error:
+        raise UsageError(f"no router would take this worker: {error.reason}") from error

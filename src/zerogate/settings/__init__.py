@@ -1,0 +1,49 @@
+"""Every setting, once: its default, its unit, its range and its words for people.
+
+`--queue-timeout` on the command line is `queue_timeout` here and `ZEROGATE_QUEUE_TIMEOUT` in the environment. All of
+it, the help and docs/options.md are made from one declaration, in the class of its noun.
+"""
+
+from zerogate.settings.commands import DemoSettings, RunSettings, StatusSettings
+from zerogate.settings.environment import environment_name, to_environment
+from zerogate.settings.link import LinkSettings, ProcessSettings
+from zerogate.settings.option import Settings
+from zerogate.settings.router import (
+    ClientSettings,
+    JoinSettings,
+    ListenSettings,
+    QueueSettings,
+    ReplySettings,
+    RequestSettings,
+    RetrySettings,
+    RouterSettings,
+)
+from zerogate.settings.worker import (
+    ApplicationSettings,
+    DialSettings,
+    ServeSettings,
+    WorkerSettings,
+)
+
+__all__ = [
+    "ApplicationSettings",
+    "ClientSettings",
+    "DemoSettings",
+    "DialSettings",
+    "JoinSettings",
+    "LinkSettings",
+    "ListenSettings",
+    "ProcessSettings",
+    "QueueSettings",
+    "ReplySettings",
+    "RequestSettings",
+    "RetrySettings",
+    "RouterSettings",
+    "RunSettings",
+    "ServeSettings",
+    "Settings",
+    "StatusSettings",
+    "WorkerSettings",
+    "environment_name",
+    "to_environment",
+]

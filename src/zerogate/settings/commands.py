@@ -1,0 +1,35 @@
+"""What the other commands can set."""
+
+from dataclasses import dataclass
+
+from zerogate.settings.option import Settings, count, flag, text, texts
+from zerogate.settings.router import DEFAULT_ADMIN, DEFAULT_BIND, DEFAULT_HTTP, RouterSettings
+from zerogate.settings.worker import MAX_PROCESSES, WorkerSettings, n_cores
+
+
+@dataclass(frozen=True)
+class RunSettings(RouterSettings, WorkerSettings):
+    """`zerogate run`: other than for a router or a worker alone."""
+
+    bind: tuple[str, ...] = texts(
+        (), "Endpoint for more workers to dial: tcp://HOST:PORT or ipc://PATH. Default: none.", metavar="ENDPOINT"
+    )
+    processes: int = count(n_cores, "Worker processes.", high=MAX_PROCESSES, default_words="the number of cores")
+
+
+@dataclass(frozen=True)
+class DemoSettings(Settings):
+    """`zerogate demo`."""
+
+    http: str = text(DEFAULT_HTTP, "Address to take HTTP on.", metavar="HOST:PORT")
+    bind: str = text(DEFAULT_BIND, "Endpoint that workers dial.", metavar="ENDPOINT")
+    admin: str = text(DEFAULT_ADMIN, "Address of the router's status.", metavar="HOST:PORT")
+    once: bool = flag("End after the last step.")
+
+
+@dataclass(frozen=True)
+class StatusSettings(Settings):
+    """`zerogate status`."""
+
+    admin: str = text(DEFAULT_ADMIN, "Address of the router's status.", metavar="HOST:PORT")
+    json: bool = flag("The whole of it, for scripts.")

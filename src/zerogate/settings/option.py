@@ -1,0 +1,172 @@
+"""Declaring an option: once, in a class of settings. Command line, environment, help and docs are made of it."""
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+
+from zerogate.errors import UsageError
+from zerogate.settings.kinds import GIB, HOUR_S, Choice, Count, Duration, Flag, Kind, Number, Size, Text, Texts
+
+S = TypeVar("S", bound="Settings")
+
+# Where an option says nothing else. Shorter than a millisecond is no time to do anything in; who means longer than a
+# year means off; no process has more memory than a TiB to spare; and the link's counts have 31 bits.
+MIN_DURATION_S = 0.001
+MAX_DURATION_S = 365 * 24 * HOUR_S
+MAX_SIZE_BYTES = 1024 * GIB
+MAX_COUNT = 2**31 - 1
+
+_METADATA = "option"
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is known of an option beside its name: what kind of value it has, and its words for people.
+
+    `default_words` stand for a default that is made when it is needed; `range_words` for a range that is its own.
+    """
+
+    kind: Kind
+    help: str
+    default_words: str = ""
+    range_words: str = ""
+    is_hidden: bool = False
+
+
+def option(default: Any, option: Option) -> Any:
+    """A dataclass field that is an option. A callable `default` is called when it is needed."""
+    metadata = {_METADATA: option}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=option.kind.check(default), metadata=metadata)
+
+
+# What numbers have in common: a range, `low` to `high`; and what 0 means where it is allowed. `off` is something that
+# it turns off, and the setting is then `kind.OFF`; `zero` is what it means as a number.
+
+
+def duration(
+    default: float, help: str, *, low: float | None = None, high: float | None = None, off: str = "", zero: str = ""
+) -> Any:
+    """An option in seconds."""
+    kind = Duration(_low(low, zero, MIN_DURATION_S), high or MAX_DURATION_S, off, zero)
+    return option(default, Option(kind, help, range_words=_range_words(kind, low, high)))
+
+
+def size(
+    default: int | None, help: str, *, low: int | None = None, high: int | None = None, off: str = "", zero: str = ""
+) -> Any:
+    """An option in bytes."""
+    kind = Size(_low(low, zero, 1), high or MAX_SIZE_BYTES, off, zero)
+    return option(default, Option(kind, help, range_words=_range_words(kind, low, high)))
+
+
+def count(
+    default: Any,
+    help: str,
+    *,
+    low: int | None = None,
+    high: int | None = None,
+    off: str = "",
+    zero: str = "",
+    default_words: str = "",
+    is_hidden: bool = False,
+) -> Any:
+    """An option that is a whole number."""
+    kind = Count(_low(low, zero, 1), high or MAX_COUNT, off, zero)
+    return option(default, Option(kind, help, default_words, _range_words(kind, low, high), is_hidden))
+
+
+def _low(low: float | None, zero: str, lowest: float) -> float:
+    return 0 if zero else lowest if low is None else low
+
+
+def _range_words(kind: Number, low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return kind.range()
+    if low is not None:
+        return f"at least {kind.show(low)}"
+    return f"at most {kind.show(high)}" if high is not None else ""
+
+
+def text(default: Any, help: str, *, metavar: str, default_words: str = "") -> Any:
+    """An option that is any text."""
+    return option(default, Option(Text(metavar), help, default_words))
+
+
+def texts(default: tuple[str, ...], help: str, *, metavar: str) -> Any:
+    """An option that is repeatable."""
+    return option(default, Option(Texts(metavar), f"{help} Repeatable."))
+
+
+def choice(default: str, help: str, *, words: tuple[str, ...]) -> Any:
+    """An option that is one of a few words."""
+    return option(default, Option(Choice(words), help))
+
+
+def flag(help: str) -> Any:
+    """An option that is there or not."""
+    return option(False, Option(Flag(), help))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Base of all settings. A subclass for each noun; its docstring is the heading of its options in help and docs."""
+
+    def __post_init__(self) -> None:
+        """Check every value, and put it as it is to be used. Raises UsageError.
+
+        What depends on two options is checked by a subclass, which calls this first.
+        """
+        for each, found in options_of(type(self)):
+            try:
+                object.__setattr__(self, each.name, found.kind.check(getattr(self, each.name)))
+            except UsageError as error:
+                raise UsageError(f"{self.written(each.name)}: {error.reason}") from None
+
+    def written(self, name: str) -> str:
+        """An option as one would give it: `--lost-after 15s`."""
+        value = getattr(self, name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        kind = next(found.kind for each, found in options_of(type(self)) if each.name == name)
+        return f"{flag_name(name)} {kind.show(value) if is_number else value}"
+
+    def part(self, kind: type[S], **changes: Any) -> S:
+        """Those of these settings that `kind` has as well, as a `kind`, with changes."""
+        names = {each.name for each in dataclasses.fields(self)}
+        shared = {each.name: getattr(self, each.name) for each in dataclasses.fields(kind) if each.name in names}
+        return kind(**{**shared, **changes})
+
+    def replace(self, **changes: Any) -> Self:
+        return dataclasses.replace(self, **changes)
+
+
+def options_of(kind: type[Settings]) -> Iterator[tuple["dataclasses.Field[Any]", Option]]:
+    """The options of a settings class, noun by noun as its bases are written."""
+    fields = {each.name: each for each in dataclasses.fields(kind)}
+    for noun in nouns_of(kind):
+        for name in inspect.get_annotations(noun):
+            if noun is noun_of(kind, name):
+                yield fields[name], fields[name].metadata[_METADATA]
+
+
+def nouns_of(kind: type[Settings]) -> list[type[Settings]]:
+    """The class and its bases that are settings, in the order in which they are written."""
+    return [noun for noun in kind.__mro__ if issubclass(noun, Settings) and inspect.get_annotations(noun)]
+
+
+def noun_of(kind: type[Settings], name: str) -> type[Settings]:
+    """Under which heading an option is: where it was declared first, whoever has changed it since."""
+    return next(noun for noun in reversed(nouns_of(kind)) if name in inspect.get_annotations(noun))
+
+
+def heading(noun: type[Settings]) -> str:
+    """The heading of a noun's options."""
+    return inspect.cleandoc(noun.__doc__ or noun.__name__).partition("\n")[0].rstrip(".")
+
+
+def flag_name(name: str) -> str:
+    """A setting as it is on the command line."""
+    return f"--{name.replace('_', '-')}"

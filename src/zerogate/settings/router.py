@@ -1,0 +1,127 @@
+"""What a router can set, noun by noun."""
+
+import os
+import socket
+from dataclasses import dataclass
+
+from zerogate.settings.kinds import KIB, MIB
+from zerogate.settings.link import LinkSettings, ProcessSettings
+from zerogate.settings.option import Settings, count, duration, flag, size, text, texts
+
+DEFAULT_HTTP = "127.0.0.1:9000"
+DEFAULT_BIND = "tcp://127.0.0.1:8000"
+DEFAULT_ADMIN = "127.0.0.1:9001"
+
+# A request's head has to fit into one block of the link, which has as much (protocol.md).
+MAX_HEAD_BYTES = 64 * KIB
+# Below, hardly any browser's request would pass.
+MIN_HEAD_BYTES = KIB
+MIN_TARGET_BYTES = 64
+# A head has no room for more.
+MAX_FIELDS = 16 * KIB
+# Each retry is a worker lost: past so many it is the request that kills them.
+MAX_RETRIES = 100
+
+
+def process_name() -> str:
+    """A name that no other process of this network has."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class ListenSettings(Settings):
+    """Listening."""
+
+    http: tuple[str, ...] = texts((DEFAULT_HTTP,), "Address to take HTTP on.", metavar="HOST:PORT")
+    bind: tuple[str, ...] = texts(
+        (DEFAULT_BIND,), "Endpoint that workers dial: tcp://HOST:PORT or ipc://PATH.", metavar="ENDPOINT"
+    )
+    insecure: bool = flag("Take workers without keys on any address.")
+    admin: str = text(DEFAULT_ADMIN, "Address of status and metrics, or off.", metavar="HOST:PORT")
+    access_log: str = text("-", "Where requests are logged: - (standard output), a PATH, or off.", metavar="PATH")
+
+
+@dataclass(frozen=True)
+class ClientSettings(Settings):
+    """Clients."""
+
+    max_clients: int = count(10_000, "Client connections at once; more get 503.")
+    head_timeout: float = duration(10.0, "Time for a client to send a request's head: 408 after it.", off="no limit")
+    body_timeout: float = duration(60.0, "Silence amid a request's body before the client is cut off.", off="no limit")
+    keepalive_timeout: float = duration(75.0, "Time between requests before the connection is closed.", off="no limit")
+    trust: tuple[str, ...] = texts(
+        ("loopback", "unix"),
+        "Whose x-forwarded-* and x-request-id are believed: addresses, networks, loopback, unix, or none.",
+        metavar="NETWORK",
+    )
+    underscores: bool = flag("Hand on fields with an underscore in their name.")
+
+
+@dataclass(frozen=True)
+class RequestSettings(Settings):
+    """Requests."""
+
+    max_head: int = size(64 * KIB, "Bytes of a request's head: 431 past it.", low=MIN_HEAD_BYTES, high=MAX_HEAD_BYTES)
+    max_fields: int = count(100, "Fields of a request: 431 past it.", high=MAX_FIELDS)
+    max_target: int = size(
+        16 * KIB, "Bytes of a request's target: 414 past it.", low=MIN_TARGET_BYTES, high=MAX_HEAD_BYTES
+    )
+    max_body: int | None = size(None, "Bytes of a request's body: 413 past it.", off="no limit")
+
+
+@dataclass(frozen=True)
+class QueueSettings(Settings):
+    """Waiting for a worker."""
+
+    queue_timeout: float = duration(30.0, "Time a request may wait for a worker: 503 after it.", off="no limit")
+    queue_size: int = count(1024, "Requests that may wait for a worker of one route.", zero="none")
+    queue_bytes: int = size(64 * MIB, "Bytes of requests that may wait for a worker of one route.", low=MAX_HEAD_BYTES)
+    hold: float = duration(60.0, "Time that a route waits for a worker after its last one left.", zero="none")
+    settle: float = duration(5.0, "Time after the start in which requests wait for unknown routes.", zero="none")
+
+
+@dataclass(frozen=True)
+class ReplySettings(Settings):
+    """Replies."""
+
+    timeout: float = duration(60.0, "Time for a worker to begin its reply: 504 after it.", off="no limit")
+    idle_timeout: float = duration(60.0, "Silence amid a reply before it is cut.", off="no limit")
+
+
+@dataclass(frozen=True)
+class RetrySettings(Settings):
+    """Losses."""
+
+    retries: int = count(
+        2, "How often a request is sent to another worker after a loss.", zero="never", high=MAX_RETRIES
+    )
+    retry_bytes: int = size(64 * KIB, "Bytes of a request's body kept for that.", zero="none")
+    max_failures: int = count(5, "Failures in a row after which a worker is passed over.", off="never")
+    rest: float = duration(30.0, "How long it is passed over, the first time; 30 s longer each further time.")
+
+
+@dataclass(frozen=True)
+class JoinSettings(Settings):
+    """Workers."""
+
+    name: str = text(process_name, "What workers and logs call this router.", metavar="NAME", default_words="HOST-PID")
+    advertise: tuple[str, ...] = texts(
+        (), "Endpoint of another router that workers should dial as well.", metavar="ENDPOINT"
+    )
+    max_links: int = count(1024, "Links at once; more are turned away.")
+    max_routes: int = count(128, "Routes that one worker may serve.")
+
+
+@dataclass(frozen=True)
+class RouterSettings(
+    ListenSettings,
+    ClientSettings,
+    RequestSettings,
+    QueueSettings,
+    ReplySettings,
+    RetrySettings,
+    JoinSettings,
+    LinkSettings,
+    ProcessSettings,
+):
+    """`zerogate router`."""

@@ -1,0 +1,68 @@
+"""What a worker can set, noun by noun."""
+
+import os
+from dataclasses import dataclass
+
+from zerogate.errors import UsageError
+from zerogate.settings.link import LinkSettings, ProcessSettings
+from zerogate.settings.option import Settings, choice, count, duration, flag, text, texts
+from zerogate.settings.router import DEFAULT_BIND, process_name
+
+# protocol.md, Joining.
+MAX_WEIGHT = 1000
+# More processes than any machine has cores are a slip of the finger, and a machine that does not answer any more.
+MAX_PROCESSES = 1024
+
+
+def n_cores() -> int:
+    """How many cores this process may use, which in a container are not all that there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class DialSettings(Settings):
+    """Dialling."""
+
+    connect: tuple[str, ...] = texts(
+        (DEFAULT_BIND,), "Endpoint of a router: tcp://HOST:PORT or ipc://PATH.", metavar="ENDPOINT"
+    )
+    redial_min: float = duration(0.05, "Shortest wait before dialling again.")
+    redial_max: float = duration(1.0, "Longest wait before dialling again.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.redial_max < self.redial_min:
+            raise UsageError(f"{self.written('redial_max')}: at least {self.written('redial_min')}")
+
+
+@dataclass(frozen=True)
+class ServeSettings(Settings):
+    """Serving."""
+
+    name: str = text(process_name, "What routers and logs call this worker.", metavar="NAME", default_words="HOST-PID")
+    route: tuple[str, ...] = texts(
+        ("*",), "What it serves: *, host, host/prefix, /prefix or *.host/prefix.", metavar="ROUTE"
+    )
+    weight: int = count(100, "Share of the requests, relative to other workers.", high=MAX_WEIGHT)
+    concurrency: int = count(100, "Requests taken at once by each process.")
+    processes: int = count(1, "Worker processes.", high=MAX_PROCESSES)
+
+
+@dataclass(frozen=True)
+class ApplicationSettings(Settings):
+    """Application."""
+
+    app_dir: str = text(
+        "", "Folder to find APP in, before all others. Default: the current one, after all others.", metavar="DIR"
+    )
+    lifespan: str = choice("auto", "The application's start-up and shutdown events.", words=("auto", "on", "off"))
+    strip_prefix: bool = flag("Take the route's prefix off the path; the application hears of it as its root_path.")
+    root_path: str = text("", "ASGI root_path: the prefix that the application is mounted at.", metavar="PREFIX")
+    cancel_after: float = duration(
+        5.0, "Time for the application to hear of a client that left, before its task ends.", zero="none"
+    )
+
+
+@dataclass(frozen=True)
+class WorkerSettings(DialSettings, ServeSettings, ApplicationSettings, LinkSettings, ProcessSettings):
+    """`zerogate worker`."""

@@ -1,0 +1,124 @@
+"""SIGHUP: a terminal that is closed ends what it started, in good order; any other one is a wish for new logs."""
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import children, clean_environment, folder, wait_gone
+from tests.support.processes import Site, wait_for
+
+__all__ = ["folder"]
+
+# A shell in a terminal window: leads a session of its own, and becomes the command.
+ON_A_TERMINAL = """
+import fcntl, os, signal, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+if sys.argv[1] == "nohup":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, "-m", "zerogate", *sys.argv[2:]])
+"""
+
+COMMANDS = ["router", "worker", "several workers", "run"]
+
+
+def arguments(site: Site, command: str) -> list[str]:
+    ports = ["--http", f"127.0.0.1:{site.http_port}", "--admin", f"127.0.0.1:{site.admin_port}"]
+    match command:
+        case "router":
+            return ["router", *ports, "--bind", site.endpoint]
+        case "run":
+            return ["run", "good:app", "--processes", "1", *ports, "--bind", site.endpoint]
+        case "worker":
+            return ["worker", "good:app", "--connect", site.endpoint]
+    return ["worker", "good:app", "--connect", site.endpoint, "--processes", "2"]
+
+
+def surroundings(site: Site, command: str) -> None:
+    """Who else is needed for an answer."""
+    if command == "router":
+        site.hello("w", wait=False)
+    elif "worker" in command:
+        site.router()
+
+
+def answers(site: Site) -> bool:
+    with contextlib.suppress(OSError):
+        return site.get()[0] == 200
+    return False
+
+
+@contextlib.contextmanager
+def on_a_terminal(*words: str, cwd: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """The command, and our end of its terminal: to be closed by whoever wants to."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", ON_A_TERMINAL, *words],
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=clean_environment(),
+        cwd=cwd,
+    )
+    os.close(theirs)
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.wait()
+        with contextlib.suppress(OSError):
+            os.close(ours)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_it_ends_nothing_that_has_no_terminal(site: Site, folder: Path, command: str) -> None:
+    surroundings(site, command)
+    process = site.start(*arguments(site, command), cwd=folder)
+    wait_for(lambda: answers(site), "an answer")
+    started = children(process.pid)
+    for _ in range(3):
+        process.send_signal(signal.SIGHUP)
+        assert site.get()[0] == 200
+    assert children(process.pid) == started
+    assert process.terminate() == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_terminal_that_is_closed_ends_it_in_good_order(site: Site, folder: Path, command: str) -> None:
+    surroundings(site, command)
+    with on_a_terminal("plain", *arguments(site, command), cwd=folder) as (process, terminal):
+        wait_for(lambda: answers(site), "an answer")
+        started = children(process.pid)
+        # As from another terminal: this one is still there.
+        process.send_signal(signal.SIGHUP)
+        assert site.get()[0] == 200
+        os.close(terminal)
+        assert process.wait(20) == 0
+        if started:
+            wait_gone(started)
+
+
+def test_but_not_under_nohup(site: Site, folder: Path) -> None:
+    with on_a_terminal("nohup", *arguments(site, "run"), cwd=folder) as (process, terminal):
+        wait_for(lambda: answers(site), "an answer")
+        os.close(terminal)
+        for _ in range(3):
+            assert site.get()[0] == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_a_log_is_opened_anew_under_nohup_as_well(site: Site, folder: Path) -> None:
+    log = folder / "access.log"
+    with on_a_terminal("nohup", *arguments(site, "run"), "--access-log", str(log), cwd=folder) as (process, _):
+        wait_for(lambda: answers(site), "an answer")
+        log.rename(folder / "access.log.1")
+        process.send_signal(signal.SIGHUP)
+        wait_for(log.exists, "a new log")

@@ -1,0 +1,136 @@
+"""How values are written, read and shown."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zerogate.errors import UsageError
+from zerogate.settings.kinds import GIB, KIB, MIB, Choice, Count, Duration, Flag, Kind, Size, Text, Texts
+
+DURATION = Duration(0.0, 1e9)
+SIZE = Size(0, 10**18)
+COUNT = Count(0, 2**31)
+
+WRITTEN = [
+    (DURATION, "30", 30.0),
+    (DURATION, "30s", 30.0),
+    (DURATION, " 1.5 s ", 1.5),
+    (DURATION, "700ms", 0.7),
+    (DURATION, "2m", 120.0),
+    (DURATION, "1h", 3600.0),
+    (SIZE, "65536", 65536),
+    (SIZE, "64k", 64 * KIB),
+    (SIZE, "64 KiB", 64 * KIB),
+    (SIZE, "16M", 16 * MIB),
+    (SIZE, "1GB", GIB),
+    (SIZE, "7b", 7),
+    (COUNT, "7", 7),
+    (Flag(), "1", True),
+    (Flag(), "no", False),
+    (Texts("X"), "one 'two words' ipc:///tmp/x", ("one", "two words", "ipc:///tmp/x")),
+    (Text("X"), " as it is ", " as it is "),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "value"), WRITTEN)
+def test_reading(kind: Kind, text: str, value: Any) -> None:
+    assert kind.parse(text) == value
+
+
+UNREADABLE = [
+    (DURATION, ["", "s", "-1", "1e3", "3 weeks", "1d", "nan", "inf", "off", "٣", "1" * 5000], "not a duration"),
+    (SIZE, ["", "k", "-1", "1.5k", "1T", "off", "٣", "1" * 5000], "not a size"),
+    (COUNT, ["", "-1", "1.0", "1k", "many", "off", "٣", "1" * 5000], "not a whole number"),
+    (Choice(("one", "two")), ["", "One", "three"], "one of one, two"),
+    (Flag(), ["", "maybe", "2"], "write 1 or 0"),
+    (Texts("X"), ["'", "a 'b"], "words in a shell"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"), [(kind, text, said) for kind, texts, said in UNREADABLE for text in texts]
+)
+def test_what_cannot_be_read(kind: Kind, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        kind.parse(text)
+
+
+OF_ANOTHER_TYPE = [
+    (DURATION, ["1", None, True, [1]]),
+    (SIZE, ["1", None, True, 1.0]),
+    (COUNT, ["1", None, True, 1.0]),
+    (Choice(("one",)), [1, None]),
+    (Flag(), [1, None, "yes"]),
+    (Text("X"), [1, None, b"x"]),
+    (Texts("X"), ["one", None, (1,), {"one"}]),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind, values in OF_ANOTHER_TYPE for value in values])
+def test_what_is_of_another_type(kind: Kind, value: Any) -> None:
+    with pytest.raises(UsageError):
+        kind.check(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        (DURATION, 60.0, "60s"),
+        (DURATION, 0.25, "250ms"),
+        (DURATION, 0.0, "0s"),
+        (DURATION, 365 * 86400.0, "8760h"),
+        (DURATION, 1.2345678, "1.2345678"),
+        (SIZE, 64 * KIB, "64k"),
+        (SIZE, 3 * MIB, "3M"),
+        (SIZE, 2 * GIB, "2G"),
+        (SIZE, 1000, "1000"),
+        (SIZE, 0, "0"),
+        (Texts("X"), ("a b", "c"), "'a b' c"),
+        (Flag(), True, "1"),
+    ],
+)
+def test_showing(kind: Kind, value: Any, text: str) -> None:
+    assert kind.show(value) == text
+
+
+@given(st.floats(0.0, 1e9))
+def test_a_duration_is_shown_so_that_it_can_be_read(value: float) -> None:
+    shown = DURATION.show(value)
+    if "e" not in shown:  # no option is as short as that
+        assert DURATION.parse(shown) == value
+
+
+@given(st.integers(0, 10**18 - 1))
+def test_a_size_is_shown_so_that_it_can_be_read(value: int) -> None:
+    assert SIZE.parse(SIZE.show(value)) == value
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"))).map(tuple))
+def test_texts_are_shown_so_that_they_can_be_read(value: tuple[str, ...]) -> None:
+    assert Texts("X").parse(Texts("X").show(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "off"),
+    [(Duration(1.0, 2.0, "no limit"), math.inf), (Size(1, 2, "no limit"), None), (Count(1, 2, "never"), 2**63 - 1)],
+)
+def test_0_is_off_where_that_means_something(kind: Kind, off: Any) -> None:
+    assert kind.parse("0") == kind.parse("off") == kind.parse(" OFF ") == kind.check(0) == kind.check(off) == off
+    assert kind.show(off) == "off"
+    assert kind.parse("2") == 2
+    with pytest.raises(UsageError, match="at most 2"):
+        kind.parse("3")
+
+
+def test_too_little_says_what_0_would_mean() -> None:
+    with pytest.raises(UsageError, match=r"^at least 1s, or 0: no limit$"):
+        Duration(1.0, 2.0, "no limit").parse("500ms")
+
+
+def test_neither_nan_nor_infinity_is_a_time() -> None:
+    for value in (math.nan, math.inf, -math.inf):
+        with pytest.raises(UsageError):
+            DURATION.check(value)

@@ -1,0 +1,154 @@
+"""Logging: our own loggers, whole records, and files that say otherwise."""
+
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import clean_environment
+from zerogate.errors import UsageError
+from zerogate.logs import LineHandler, set_up_logging
+
+SCRIPT = """
+import logging
+from zerogate.logs import set_up_logging
+set_up_logging("info")
+logger = logging.getLogger("zerogate.worker")
+logger.info("x" * 20_000)
+try:
+    raise RuntimeError("\\n".join(str(number) for number in range(5_000)))
+except RuntimeError:
+    logger.exception("with all its lines")
+logger.debug("not to be seen")
+logger.info("Gru\\u00df \\udc80")
+"""
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """Logging as it was, after a test that changes it in this process."""
+    ours = logging.getLogger("zerogate")
+    before = ours.level, ours.handlers[:], ours.propagate, logging.root.handlers[:], logging.root.level
+    yield
+    ours.level, ours.handlers[:], ours.propagate, logging.root.handlers[:], logging.root.level = before
+
+
+def test_each_record_is_one_write() -> None:
+    """Whatever its length: so that the lines of two processes do not mix."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        process = subprocess.Popen([sys.executable, "-c", SCRIPT], stderr=theirs, env=clean_environment())
+        theirs.close()
+        ours.settimeout(20)
+        written = list(iter(lambda: ours.recv(1 << 20), b""))
+        assert process.wait(20) == 0
+    assert len(written) == 3
+    assert [data.count(b"\n") > 5_000 for data in written] == [False, True, False]
+    assert all(data.endswith(b"\n") for data in written)
+    assert b" INFO    zerogate.worker: xxx" in written[0]
+    assert b" ERROR   zerogate.worker: with all its lines\nTraceback" in written[1]
+    assert written[2].endswith("Gruß \\udc80\n".encode())
+
+
+@pytest.mark.usefixtures("restored")
+def test_the_root_logger_is_left_alone() -> None:
+    handlers, level = logging.root.handlers[:], logging.root.level
+    set_up_logging("debug")
+    set_up_logging("warning")
+    assert (logging.root.handlers, logging.root.level) == (handlers, level)
+    ours = logging.getLogger("zerogate")
+    assert [type(handler) for handler in ours.handlers] == [LineHandler]
+    assert (ours.level, ours.propagate) == (logging.WARNING, False)
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_record_that_cannot_be_made_is_not_fatal(capfd: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("info")
+    logging.getLogger("zerogate").info("%d", "no number")
+    logging.getLogger("zerogate").info("and on")
+    assert "zerogate: and on\n" in capfd.readouterr().err
+
+
+CONFIGS = {
+    "log.json": """{"version": 1,
+        "formatters": {"short": {"format": "JSON %(name)s %(message)s"}},
+        "handlers": {"file": {"class": "logging.FileHandler", "filename": "log", "formatter": "short"}},
+        "root": {"handlers": ["file"], "level": "INFO"}}""",
+    "log.yaml": """
+version: 1
+formatters: {short: {format: "YAML %(name)s %(message)s"}}
+handlers: {file: {class: logging.FileHandler, filename: log, formatter: short}}
+loggers: {zerogate: {handlers: [file], level: INFO}}
+""",
+    "log.ini": """
+[loggers]
+keys=root
+[handlers]
+keys=file
+[formatters]
+keys=short
+[logger_root]
+handlers=file
+level=INFO
+[handler_file]
+class=FileHandler
+args=('log',)
+formatter=short
+[formatter_short]
+format=INI %(name)s %(message)s
+""",
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_file_says_otherwise(name: str, tmp_path: Path) -> None:
+    if name.endswith(".yaml"):
+        pytest.importorskip("yaml")
+    (tmp_path / name).write_text(CONFIGS[name])
+    script = "import logging; from zerogate.logs import set_up_logging; early = logging.getLogger('zerogate.link');"
+    script += f"set_up_logging('info', {name!r}); early.info('hello'); early.debug('not to be seen')"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, timeout=20, check=True)
+    assert done.stderr == b""
+    assert (tmp_path / "log").read_text() == f"{name.partition('.')[2].upper()} zerogate.link hello\n"
+
+
+WRONG = {
+    "missing.json": (None, "No such file"),
+    "broken.json": ("{", "Expecting"),
+    "list.json": ("[]", "not a dictionary"),
+    "class.json": (
+        '{"version": 1, "handlers": {"x": {"class": "no.such.Handler"}}}',
+        "Unable to configure handler 'x'",
+    ),
+    "version.json": ("{}", "version"),
+    "empty.ini": ("", "formatters"),
+    "broken.ini": ("x", "no section headers"),
+    "log.txt": ("", "write .json, .yaml or .ini"),
+    "log": ("", "write .json, .yaml or .ini"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.usefixtures("restored")
+def test_a_file_that_will_not_do(name: str, tmp_path: Path) -> None:
+    text, said = WRONG[name]
+    path = tmp_path / name
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        set_up_logging("info", str(path))
+    assert caught.value.reason.startswith(f"--log-config {path}: ")
+    assert said in caught.value.reason
+    assert "\n" not in caught.value.reason
+
+
+@pytest.mark.usefixtures("restored")
+def test_yaml_without_pyyaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "log.yaml").write_text(CONFIGS["log.yaml"])
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(UsageError, match="PyYAML"):
+        set_up_logging("info", str(tmp_path / "log.yaml"))

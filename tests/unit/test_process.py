@@ -1,0 +1,57 @@
+"""What a process has of its system."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from zerogate import process
+from zerogate.process import MAX_FDS, raise_fd_limit
+
+LIMITS = "import resource; from zerogate.process import raise_fd_limit; "
+LIMITS += "print(raise_fd_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "expected"), [(64, 256, "256 256 256\n"), (256, 256, "256 256 256\n")], ids=["lower", "equal"]
+)
+def test_the_soft_limit_is_raised_to_the_hard_one(soft: int, hard: int, expected: str) -> None:
+    limits = f"ulimit -Sn {soft} && ulimit -Hn {hard}"
+    done = subprocess.run(
+        ["sh", "-c", f'{limits} && exec "$0" -c "$1"', sys.executable, LIMITS],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert done.stdout == expected
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted", "raised"),
+    [
+        ((1024, resource.RLIM_INFINITY), MAX_FDS, (MAX_FDS, resource.RLIM_INFINITY)),
+        ((1024, 1 << 30), MAX_FDS, (MAX_FDS, 1 << 30)),
+        ((1 << 29, 1 << 30), 1 << 29, None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), MAX_FDS, None),
+    ],
+    ids=["no hard limit", "a hard limit of a billion", "a soft limit that is enough", "no limit"],
+)
+def test_it_is_not_raised_beyond_measure(
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], wanted: int, raised: tuple[int, int] | None
+) -> None:
+    calls = []
+    monkeypatch.setattr(process.resource, "getrlimit", lambda kind: limits)
+    monkeypatch.setattr(process.resource, "setrlimit", lambda kind, limits: calls.append(limits))
+    assert raise_fd_limit() == wanted
+    assert calls == ([raised] if raised else [])
+
+
+def test_a_system_that_refuses_leaves_it_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(kind: int, limits: tuple[int, int]) -> None:
+        raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(process.resource, "getrlimit", lambda kind: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(process.resource, "setrlimit", refuse)
+    assert raise_fd_limit() == 256
