@@ -109,6 +109,9 @@ class RouterSettings(LinkSettings):
     idle_timeout: float = duration(60.0, "Silence amid a reply before it is cut.")
     head_timeout: float = duration(10.0, "Time for a client to send a request's head: 408 after it.")
     body_timeout: float = duration(60.0, "Silence amid a request's body before the client is cut off.")
+    min_body_rate: int = count(
+        500, "Bytes a second that a client must send of a body, or take of a reply, on average; 0 for no such limit."
+    )
     keepalive_timeout: float = duration(75.0, "Time between requests before the connection is closed.")
     queue_timeout: float = duration(30.0, "Time a request may wait for a worker: 503 after it.")
     queue_size: int = count(1024, "Requests that may wait for a worker of one route.")

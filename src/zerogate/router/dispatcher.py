@@ -58,7 +58,9 @@ class Waiting(Protocol):
 
 
 class Dispatcher:
-    """Pools, their queues, and the lobby: the queue of requests that came before anybody could serve their route."""
+    """Pools, their queues, and two more: the lobby, for requests that came before anybody could serve their route, and
+    the anteroom, for those whose bodies have to begin before they want a worker.
+    """
 
     def __init__(self, settings: RouterSettings, counters: Counters, timers: Timers) -> None:
         self._settings = settings
@@ -67,6 +69,7 @@ class Dispatcher:
         self.routes: RouteTable[Pool] = RouteTable()
         self.workers: dict[int, Worker] = {}
         self.lobby = self._make_queue()
+        self.anteroom: Queue[Waiting] = Queue(settings.max_clients, settings.queue_bytes)
         self._settles_at = timers.time() + settings.settle
         self._has_been_joined = False
         self._is_stopping = False
@@ -99,6 +102,15 @@ class Dispatcher:
             self._enqueue(request, pool.queue)
         else:
             self._assign(request, worker)
+
+    def collect(self, request: Waiting) -> bool:
+        """Let the request have its body begin before it is submitted. False if there is no room for more bodies."""
+        return self.anteroom.push(request)
+
+    def has_spare_room(self, request: Waiting) -> bool:
+        """Whether a request that is not ready should be submitted: it takes nobody's place, or nobody will serve it."""
+        pool = self.routes.match(request.head.host, request.head.path)
+        return pool is None or pool.has_spare_room()
 
     def withdraw(self, request: Waiting) -> None:
         """The request waits no more."""

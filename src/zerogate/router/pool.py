@@ -100,6 +100,18 @@ class Pool:
                 return worker
         return None
 
+    def has_spare_room(self) -> bool:
+        """Whether the worker whose turn it is has room to spare."""
+        if self._only is not None:
+            return self._only.has_spare_room
+        heap = self._heap
+        while heap:
+            load, turn, _, worker = heap[0]
+            if load == worker.load and turn == self._turns.get(worker.serial) and worker.has_room:
+                return worker.has_spare_room
+            heappop(heap)
+        return False
+
     def count(self, worker: Worker) -> None:
         """Count an exchange as the worker's, whether or not it was its turn, and move its turn on."""
         self._move_turn_on(worker)

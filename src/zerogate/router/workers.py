@@ -12,6 +12,9 @@ from zerogate.wire.http.routes import Route
 # For a worker that never sends SETTINGS_MAX_CONCURRENT_STREAMS: the draft sets no limit, but a queue here is fairer.
 DEFAULT_CAPACITY = 100
 
+# One slot in so many, and one at least of two or more, is kept for requests that are ready.
+SPARE_DIVISOR = 4
+
 _serials = itertools.count()
 
 
@@ -91,6 +94,12 @@ class Worker:
     def state(self) -> str:
         """One word for people."""
         return next((reason.name.lower() for reason in Away if reason in self.away and reason.name), "up")
+
+    @property
+    def has_spare_room(self) -> bool:
+        """Whether there is room for a request that may keep its slot waiting, besides what is kept for others."""
+        n_kept = min(self.capacity - 1, -(-self.capacity // SPARE_DIVISOR))
+        return self.has_room and self.in_flight < self.capacity - n_kept
 
     def set_name(self, name: str) -> None:
         self.name = name

@@ -19,7 +19,7 @@ class ReplyHalf(RequestHalf):
         if interim_status(fields) == CONTINUE:
             self._ask_for_body()
 
-    def _begin_reply(self, fields: Fields, fin: bool) -> None:
+    def _reply(self, fields: Fields, fin: bool) -> None:
         head = reply_head(fields)
         if head.status == SWITCHING_PROTOCOLS:
             self._open_tunnel(fields, fin)
@@ -40,12 +40,12 @@ class ReplyHalf(RequestHalf):
             self._body.forget()
         self._client.expect(self._desk.settings.idle_timeout)
 
-    def _whole_reply(self, fields: Fields, data: bytes) -> None:
+    def _whole(self, fields: Fields, data: bytes) -> None:
         head = reply_head(fields)
         if head.length != len(data):
             if head.status == SWITCHING_PROTOCOLS:
                 self._open_tunnel(fields, False)
-                self._send_octets(data, True)
+                self._octets(data, True)
                 return
             body = ReplyBody(head, self.head.method)
             body.receive(len(data))
@@ -80,7 +80,7 @@ class ReplyHalf(RequestHalf):
         self._account(data)
         self._client.expect(self._desk.settings.idle_timeout)
 
-    def _send_octets(self, data: bytes, fin: bool) -> None:
+    def _octets(self, data: bytes, fin: bool) -> None:
         if data:
             self._client.send_body(data)
         if fin:
@@ -122,7 +122,7 @@ class ReplyHalf(RequestHalf):
             link, stream = self._way()
             link.consumed(stream, owed)
 
-    def _resume_timed(self) -> None:
+    def _resume_on(self) -> None:
         self._resume()
         self._client.expect(self._desk.settings.idle_timeout)
 
