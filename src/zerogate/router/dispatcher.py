@@ -24,6 +24,9 @@ logger = logging.getLogger("zerogate.router")
 # A worker that refused has no room that we know of, until it says SETTINGS or this has passed.
 REFUSAL_PAUSE_S = 0.1
 
+# A worker's rests are forgotten by half in so much time: what failed last week says nothing of today.
+REST_HALF_LIFE_S = 600.0
+
 # A link is replaced when so many stream ids are left: enough for what is sent while the new one comes up.
 MIN_STREAM_IDS = 16
 
@@ -178,7 +181,7 @@ class Dispatcher:
             self._offer(worker)
         elif worker.away:
             for pool in worker.pools:
-                self._keep_one_awake(pool.workers)
+                self._wake_enough(pool.workers)
 
     def pause(self, worker: Worker) -> None:
         """The worker refused a request: it has less room than we thought."""
@@ -196,13 +199,17 @@ class Dispatcher:
         worker.failures = 0
 
     def blame(self, worker: Worker) -> None:
-        """A request failed by the worker's fault. After too many running it rests, unless it is the last."""
+        """A request failed by the worker's fault. After too many running it rests, if enough others of its pools don't:
+        a request that fails wherever it goes must not take a pool apart.
+        """
         worker.failures += 1
         if worker.failures < self._settings.max_failures or Away.RESTING in worker.away:
             return
-        if not all(any(w is not worker and not w.away for w in pool.workers.values()) for pool in worker.pools):
+        if not all(_may_rest(worker, pool.workers) for pool in worker.pools):
             return
-        worker.rests += 1
+        now = self._timers.time()
+        worker.rests = (worker.rests >> int((now - worker.rested_at) / REST_HALF_LIFE_S)) + 1
+        worker.rested_at = now
         seconds = self._settings.rest * worker.rests
         worker.set_away(Away.RESTING, True)
         self._timers.call_later(seconds, self._wake, worker)
@@ -271,7 +278,7 @@ class Dispatcher:
         pool.remove(worker)
         worker.pools.remove(pool)
         if pool.workers:
-            self._keep_one_awake(pool.workers)
+            self._wake_enough(pool.workers)
         else:
             self._holds[route] = self._timers.call_later(self._settings.hold, self._drop, pool)
 
@@ -281,16 +288,29 @@ class Dispatcher:
         self.routes.remove(pool.route)
         self._submit_all(pool.queue)
 
-    def _keep_one_awake(self, workers: dict[int, Worker]) -> None:
-        """A pool whose other workers are away has no use for one that rests."""
-        if any(not worker.away for worker in workers.values()):
-            return
-        for worker in list(workers.values()):
-            if worker.away == Away.RESTING:
-                self._wake(worker)
+    def _wake_enough(self, workers: dict[int, Worker]) -> None:
+        """A pool whose other workers are away, or have left, has no use for so many that rest."""
+        resting = [worker for worker in workers.values() if worker.away == Away.RESTING]
+        n_surplus = len(resting) - _max_resting(len(workers))
+        if not n_surplus and all(worker.away for worker in workers.values()):
+            n_surplus = len(resting)
+        for worker in sorted(resting, key=lambda w: w.rests)[: max(0, n_surplus)]:
+            self._wake(worker)
 
     def _wake(self, worker: Worker) -> None:
         if Away.RESTING in worker.away:
             worker.failures = 0
             worker.set_away(Away.RESTING, False)
             self.reconsider(worker)
+
+
+def _max_resting(n_workers: int) -> int:
+    """At most half of a pool rests at once."""
+    return n_workers // 2
+
+
+def _may_rest(worker: Worker, workers: dict[int, Worker]) -> bool:
+    """Whether the others of a pool can do without it."""
+    others = [other for other in workers.values() if other is not worker]
+    n_resting = sum(Away.RESTING in other.away for other in others)
+    return n_resting < _max_resting(len(workers)) and any(not other.away for other in others)

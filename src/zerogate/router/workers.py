@@ -60,6 +60,7 @@ class Worker:
         "name",
         "pools",
         "rank",
+        "rested_at",
         "rests",
         "serial",
         "served",
@@ -82,6 +83,7 @@ class Worker:
         self.load = 0.0
         self.joined_at = now
         self.failures = 0
+        self.rested_at = now
         self.rests = 0
         self.away = Away(0)
         self.has_room = capacity > 0

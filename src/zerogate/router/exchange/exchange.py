@@ -184,7 +184,8 @@ class Exchange(ReplyHalf):
             self._unsent_bytes = unsent
             self._client.expect(self._desk.settings.idle_timeout)
         else:
-            self._cut(is_workers_fault=not unsent)
+            # Silence is not a failure: a stream of events may have had nothing to say.
+            self._cut()
 
     def _break_off(self, status: int) -> None:
         self._stream = None
