@@ -4,9 +4,11 @@ Invariant: while a request waits in a pool's queue, no worker of that pool has r
 """
 
 import logging
+from collections import Counter
 from typing import Protocol
 
 from zerogate.router.counters import Counters
+from zerogate.router.outage import Outage
 from zerogate.router.pool import Pool
 from zerogate.router.queue import Queue
 from zerogate.router.routes import RouteTable
@@ -73,6 +75,7 @@ class Dispatcher:
         self.workers: dict[int, Worker] = {}
         self.lobby = self._make_queue()
         self.anteroom: Queue[Waiting] = Queue(settings.max_clients, settings.queue_bytes)
+        self._outage = Outage()
         self._settles_at = timers.time() + settings.settle
         self._has_been_joined = False
         self._is_stopping = False
@@ -103,6 +106,8 @@ class Dispatcher:
         worker = pool.pick(request.tried)
         if worker is None:
             self._enqueue(request, pool.queue)
+            if len(pool.queue) == 1:
+                self._tell_of_outage(pool)
         else:
             self._assign(request, worker)
 
@@ -165,6 +170,7 @@ class Dispatcher:
                 worker.pools.append(pool)
                 pool.add(worker)
         self.workers[worker.serial] = worker
+        self._outage.end(f"worker {worker.name} has joined: requests are served")
         self._submit_all(self.lobby)
         self.reconsider(worker)
 
@@ -178,6 +184,8 @@ class Dispatcher:
     def reconsider(self, worker: Worker) -> None:
         """The worker's capacity or standing has changed."""
         if worker.has_room:
+            for pool in worker.pools:
+                pool.outage.end(f"route {pool.route} is served again, by worker {worker.name}")
             self._offer(worker)
         elif worker.away:
             for pool in worker.pools:
@@ -255,6 +263,16 @@ class Dispatcher:
             request.decline(HttpError(NO_ROUTE))
         else:
             self._enqueue(request, self.lobby)
+            if not self._has_been_joined and self.lobby:
+                self._outage.begin(self._timers.time(), "a request waits, and no worker has joined yet")
+
+    def _tell_of_outage(self, pool: Pool) -> None:
+        """Say so if a request waits for a worker that is there again, and not for one that has room again."""
+        if all(worker.away & ~Away.REFUSING for worker in pool.workers.values()):
+            states = Counter(worker.state for worker in pool.workers.values())
+            away = ", ".join(f"{n} {state}" for state, n in states.items()) or "none is left"
+            words = f"a request waits, and no worker of route {pool.route} is there: {away}"
+            pool.outage.begin(self._timers.time(), words)
 
     def _settle(self) -> None:
         if self._has_been_joined:

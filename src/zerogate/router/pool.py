@@ -14,6 +14,7 @@ from collections.abc import Collection
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any
 
+from zerogate.router.outage import Outage
 from zerogate.router.queue import Queue
 from zerogate.router.workers import Worker
 from zerogate.wire.http.routes import Route
@@ -28,12 +29,24 @@ Entry = tuple[float, float, tuple[str, int], Worker]
 class Pool:
     """The workers of one route and its queue. Offer a worker only while it has room."""
 
-    __slots__ = ("_clock", "_had_turn", "_heap", "_max_entries", "_only", "_turns", "queue", "route", "workers")
+    __slots__ = (
+        "_clock",
+        "_had_turn",
+        "_heap",
+        "_max_entries",
+        "_only",
+        "_turns",
+        "outage",
+        "queue",
+        "route",
+        "workers",
+    )
 
     def __init__(self, route: Route, queue: Queue[Any]) -> None:
         self.route = route
         self.workers: dict[int, Worker] = {}
         self.queue = queue
+        self.outage = Outage()
         self._only: Worker | None = None  # the worker of a pool of one,
         self._had_turn = False  # and whether it has been picked
         self._clock = 0.0

@@ -5,6 +5,7 @@ import itertools
 from typing import Any, Protocol
 
 from zerogate.link.link import Link
+from zerogate.router.outage import Outage
 from zerogate.router.queue import Queue
 from zerogate.wire.http.join import DEFAULT_WEIGHT
 from zerogate.wire.http.routes import Route
@@ -32,6 +33,7 @@ class ServedPool(Protocol):
 
     route: Route
     queue: Queue[Any]
+    outage: Outage
     workers: "dict[int, Worker]"
 
     def offer(self, worker: "Worker") -> None: ...
