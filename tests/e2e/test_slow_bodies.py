@@ -1,4 +1,4 @@
-"""Clients that send a request's body slowly: they cost a worker nothing, or not for long."""
+"""Clients that send a request's body or take a reply slowly: they cost a worker nothing, or not for long."""
 
 import contextlib
 import threading
@@ -110,4 +110,21 @@ def test_who_is_ready_goes_before_who_is_not(chaos: ChaosSite) -> None:
         assert (third.fields[b":path"], data.data, data.fin) == (b"/slow", b"body", True)
         worker.reply(third.stream)
         assert [client.read_reply().status for client in (busy, ready, slow)] == [200, 200, 200]
+    chaos.wait_quiet()
+
+
+def test_who_takes_a_reply_too_slowly_is_cut(chaos: ChaosSite) -> None:
+    """Though it always takes something; and what is slow enough depends on the rate alone."""
+    chaos.chaos_router("--idle-timeout", "1s", "--min-body-rate", "1000000", "--max-failures", "1")
+    chaos.chaos_worker("only")
+    chaos.chaos_worker("other")
+    with chaos.open(receive_buffer=4096) as client:
+        client.get("/stream/x?bytes=50000000")
+        give_up = time.monotonic() + 4 * SOON_S
+        while not chaos.status()["counters"]["cut"]:
+            client.sock.recv(10_000)
+            time.sleep(0.05)
+            assert time.monotonic() < give_up
+        chaos.wait_in_flight(0)
+    assert {worker["state"] for worker in chaos.status()["workers"]} == {"up"}
     chaos.wait_quiet()

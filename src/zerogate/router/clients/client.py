@@ -34,6 +34,10 @@ Pairs = Sequence[tuple[bytes, bytes]]
 # So much of a request's body may wait for a worker or its credit before the client is slowed down.
 BODY_CREDIT_BYTES = 64 * 1024
 
+# A client that does not keep up with what it is sent is looked at this often, or every `--idle-timeout` if that is
+# less: long enough for a line that is down for a moment.
+TAKING_WINDOW_S = 30.0
+
 
 class Client(Protocol):
     """What an exchange asks of its client.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from zerogate.router import sockets
-from zerogate.router.clients.client import BODY_CREDIT_BYTES, ClientExchange, Pairs
+from zerogate.router.clients.client import BODY_CREDIT_BYTES, TAKING_WINDOW_S, ClientExchange, Pairs
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
 from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.errors import HEAD_TIMEOUT, TOO_MANY_CLIENTS, HttpError, error_reply
@@ -140,7 +140,7 @@ class Http1Client(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.expire()
         elif self._is_still_taking():
-            self.expect(self._desk.settings.idle_timeout)
+            self.expect(self._taking_window_s)
         elif self._connection.situation is Situation.HEAD:
             self._refuse(HttpError(HEAD_TIMEOUT))
             self._linger()
@@ -361,12 +361,19 @@ class Http1Client(asyncio.Protocol):
 
     def _expect_end(self) -> None:
         """What is left to send may take as long as the client keeps taking it; then it has LINGER_S to close."""
-        self.expect(self._desk.settings.idle_timeout if self.unsent_bytes() else LINGER_S)
+        self._unsent_bytes = self.unsent_bytes()
+        self.expect(self._taking_window_s if self._unsent_bytes else LINGER_S)
 
     def _is_still_taking(self) -> bool:
-        """Whether a slow client has taken something of its last reply since it was last asked."""
+        """Whether a slow client has taken enough of what it was sent since it was last asked: `--min-body-rate`, or
+        anything at all without one."""
         before, self._unsent_bytes = self._unsent_bytes, self.unsent_bytes()
-        return 0 < self._unsent_bytes != before
+        enough = max(1, self._desk.settings.min_body_rate * self._taking_window_s)
+        return self._unsent_bytes > 0 and (not before or before - self._unsent_bytes >= enough)
+
+    @property
+    def _taking_window_s(self) -> float:
+        return min(TAKING_WINDOW_S, self._desk.settings.idle_timeout)
 
 
 _SETTLE: dict[Situation, Callable[[Http1Client], None]] = {

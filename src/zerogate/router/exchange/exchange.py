@@ -178,6 +178,9 @@ class Exchange(ReplyHalf):
         self._cut()
 
     def _too_quiet(self) -> None:
+        if self._watch_ends:
+            self._look()
+            return
         unsent = self._client.unsent_bytes()
         if unsent and unsent != self._unsent_bytes:
             # A slow client that still reads; the worker is not to blame for the silence.

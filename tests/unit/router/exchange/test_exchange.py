@@ -696,7 +696,7 @@ async def test_a_worker_that_falls_silent_amid_its_reply(b: Bench, kind: str) ->
     assert [worker.failures for worker in b.links.workers.values() if worker] == [0]
 
 
-@bench(idle_timeout=8.0)
+@bench(idle_timeout=8.0, min_body_rate=0)
 async def test_a_client_that_takes_slowly_is_waited_for_and_one_that_stops_is_not(b: Bench, kind: str) -> None:
     _, ask, request = await begin(b, kind, window_bytes=16 * KIB)
     request.reply()
