@@ -295,7 +295,8 @@ class FakeWaiting(FakeExchange):
 
 def make_worker(name: str, *pools: Pool, capacity: int = 10, weight: int = 100, link: Any = None) -> Worker:
     """A worker that has joined these pools."""
-    worker = Worker(link or FakeLink(name), capacity, 0.0)
+    fake: Any = link or FakeLink(name)
+    worker = Worker(fake, capacity, 0.0)
     worker.set_name(name)
     worker.set_weight(weight)
     for pool in pools:

@@ -42,6 +42,9 @@ MOVES: dict[str, dict[Stage, Stage]] = {
     "cut": {Stage.BODY: Stage.CUT, Stage.TUNNEL: Stage.CUT, Stage.CLOSING: Stage.CUT},
 }
 
+# An exchange ends in one of these, unless its client has left.
+ENDS = frozenset({Stage.COMPLETE, Stage.CLOSING, Stage.CUT})
+
 
 class MemoryStream(Client):
     """One request and what came of it.
@@ -58,6 +61,7 @@ class MemoryStream(Client):
         self._last: Pairs | None = None
         self._is_handing_over = False
         self._has_ended = False
+        self._has_left = False
         self._uncredited_bytes = 0
         self._is_held = False
         self._untaken_bytes = 0
@@ -104,6 +108,7 @@ class MemoryStream(Client):
 
     def leave(self) -> None:
         """Abandon this stream, and no other."""
+        self._has_left = True
         self._connection.forget(self)
         self.exchange.abandon()
 
@@ -228,6 +233,7 @@ class MemoryStream(Client):
 
     def end(self) -> None:
         assert not self.is_over, f"a second end of {self!r}"
+        assert self._has_left or self.stage in ENDS, f"it has no reply: {self!r}"
         self.is_over = True
         self._connection.forget(self)
 

@@ -1,6 +1,7 @@
 """The access log: one line for each exchange, written in batches so that logging costs no system call a request."""
 
 import asyncio
+import contextlib
 import sys
 import time
 from typing import Protocol, TextIO
@@ -65,12 +66,17 @@ class AccessLog:
     def reopen(self) -> None:
         if self._file is not sys.stdout:
             self.flush()
-            self._file.close()
+            self._close()
             self._file = self._open()
 
     def close(self) -> None:
         self.flush()
         if self._file is not sys.stdout:
+            self._close()
+
+    def _close(self) -> None:
+        # Closing tries again to write what a full disk did not take. The file is closed even so.
+        with contextlib.suppress(OSError):
             self._file.close()
 
     def _open(self) -> TextIO:

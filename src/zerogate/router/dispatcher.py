@@ -4,7 +4,9 @@ Invariant: while a request waits in a pool's queue, no worker of that pool has r
 """
 
 import logging
+import math
 from collections import Counter
+from collections.abc import Collection
 from typing import Protocol
 
 from zerogate.router.counters import Counters
@@ -105,7 +107,7 @@ class Dispatcher:
             return
         worker = pool.pick(request.tried)
         if worker is None:
-            self._enqueue(request, pool.queue)
+            self._enqueue(request, pool.queue, pool.workers)
             if len(pool.queue) == 1:
                 self._tell_of_outage(pool)
         else:
@@ -144,9 +146,10 @@ class Dispatcher:
                 break
         worker.offer()
 
-    def _serve_waiting(self, worker: Worker) -> None:
+    def _serve_waiting(self, worker: Worker, before: float = math.inf) -> None:
+        """Those who came before then, the oldest first."""
         while worker.has_room:
-            waiting = [pool for pool in worker.pools if pool.queue]
+            waiting = [pool for pool in worker.pools if pool.queue and pool.queue.first_arrival() < before]
             if not waiting:
                 break
             pool = min(waiting, key=lambda p: p.queue.first_arrival())
@@ -171,7 +174,9 @@ class Dispatcher:
                 pool.add(worker)
         self.workers[worker.serial] = worker
         self._outage.end(f"worker {worker.name} has joined: requests are served")
-        self._submit_all(self.lobby)
+        for request in self.lobby.drain():
+            self._serve_waiting(worker, request.arrived)
+            self.submit(request)
         self.reconsider(worker)
 
     def leave(self, worker: Worker) -> None:
@@ -246,8 +251,8 @@ class Dispatcher:
             worker.link.goaway()
             self.reconsider(worker)
 
-    def _enqueue(self, request: Waiting, queue: "Queue[Waiting]") -> None:
-        if self._is_stopping and not self.workers:
+    def _enqueue(self, request: Waiting, queue: "Queue[Waiting]", workers: Collection[int]) -> None:
+        if self._is_stopping and not workers:
             request.decline(HttpError(SHUTTING_DOWN))
             return
         if not queue.push(request, first=bool(request.tried)):
@@ -262,7 +267,7 @@ class Dispatcher:
         if self._has_been_joined and self._timers.time() >= self._settles_at:
             request.decline(HttpError(NO_ROUTE))
         else:
-            self._enqueue(request, self.lobby)
+            self._enqueue(request, self.lobby, ())
             if not self._has_been_joined and self.lobby:
                 self._outage.begin(self._timers.time(), "a request waits, and no worker has joined yet")
 
@@ -299,6 +304,8 @@ class Dispatcher:
             self._wake_enough(pool.workers)
         else:
             self._holds[route] = self._timers.call_later(self._settings.hold, self._drop, pool)
+            if self._is_stopping:
+                self._submit_all(pool.queue)
 
     def _drop(self, pool: Pool) -> None:
         """Nobody has come back to the route in time."""

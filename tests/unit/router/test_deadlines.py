@@ -211,7 +211,7 @@ moves = st.lists(
 )
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(moves=moves, horizon=st.sampled_from([0.2, 1.0, 3.7]))
 def test_whatever_is_moved_when(moves: list[tuple[float, int, float]], horizon: float) -> None:
     async def main() -> None:

@@ -300,5 +300,5 @@ class PoolModel(RuleBasedStateMachine):
             assert worker.has_room == (not worker.away and worker.in_flight < worker.capacity)
 
 
-PoolModel.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+PoolModel.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestPoolModel = PoolModel.TestCase

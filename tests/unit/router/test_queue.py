@@ -14,7 +14,7 @@ def exchange(size: int = 100, arrived: float = 0.0) -> Any:
 
 
 def test_first_come_first_served() -> None:
-    queue = Queue(10, 1000)
+    queue: Queue[Any] = Queue(10, 1000)
     waiting = [exchange(arrived=number) for number in range(5)]
     assert all(queue.push(one) for one in waiting)
     assert queue.first_arrival() == 0
@@ -23,7 +23,7 @@ def test_first_come_first_served() -> None:
 
 
 def test_a_retry_goes_first() -> None:
-    queue = Queue(10, 1000)
+    queue: Queue[Any] = Queue(10, 1000)
     old, again = exchange(arrived=2.0), exchange(arrived=1.0)
     queue.push(old)
     queue.push(again, first=True)
@@ -34,7 +34,7 @@ def test_a_retry_goes_first() -> None:
 
 
 def test_bounded_in_count() -> None:
-    queue = Queue(2, 1000)
+    queue: Queue[Any] = Queue(2, 1000)
     first = exchange()
     assert queue.push(first)
     assert queue.push(exchange())
@@ -45,7 +45,7 @@ def test_bounded_in_count() -> None:
 
 
 def test_bounded_in_bytes() -> None:
-    queue = Queue(10, 1000)
+    queue: Queue[Any] = Queue(10, 1000)
     assert queue.push(exchange(400))
     assert not queue.push(exchange(601))
     assert queue.push(exchange(600))
@@ -61,7 +61,7 @@ def test_no_room_at_all() -> None:
 
 
 def test_a_body_that_grows_counts_and_keeps_its_place() -> None:
-    queue = Queue(10, 1000)
+    queue: Queue[Any] = Queue(10, 1000)
     growing, other = exchange(100), exchange(100)
     queue.push(growing)
     queue.push(other)
@@ -82,7 +82,7 @@ def test_a_body_that_grows_counts_and_keeps_its_place() -> None:
     )
 )
 def test_as_a_list_would_be(moves: list[tuple[str, int, int]]) -> None:
-    queue = Queue(4, 100)
+    queue: Queue[Any] = Queue(4, 100)
     model: list[Any] = []
     sizes: dict[Any, int] = {}
     for move, size, which in moves:

@@ -63,9 +63,9 @@ class ReplyHalf(RequestHalf):
         if not self.head.upgrade:
             raise ReplyError("status 101 for a request without an upgrade")
         self.status = SWITCHING_PROTOCOLS
+        assert self._body is not None
         self.state = State.TUNNEL
-        if self._body is not None:
-            self._body.forget()
+        self._body.forget()
         self._client.open_tunnel(reply_head(fields))
         if fin:
             self._end_tunnel()

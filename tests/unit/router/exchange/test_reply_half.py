@@ -1,0 +1,83 @@
+"""The reply's half: whole, in pieces, through a tunnel; and what is no reply."""
+
+import pytest
+
+from tests.support.scene import BAD, DUE, END, OK, OPEN, SWITCH, TUNNEL, Scene
+
+
+def test_a_finished_reply_to_a_finished_request_is_not_reset() -> None:
+    for event, args, said in (
+        ("on_whole_reply", ({**OK, b"content-length": b"2"}, b"ab"), "client.whole 200 ab"),
+        ("on_reply", (OK, True), "client.head 200 fin"),
+    ):
+        scene = Scene(DUE, b"GET", has_body=False)
+        scene.stream.remote = 3
+        assert scene.happens(event, *args) == f"{said}, dispatcher.release, {END}, > DONE"
+        assert scene.stream.handler is None
+        assert scene.worker.failures == 0
+
+
+def test_a_reply_in_pieces() -> None:
+    scene = Scene(OPEN)
+    assert scene.happens("on_data", b"ab", False) == "client.body ab, link.consumed 2, client.expect 60"
+    scene.client.is_writable = False
+    assert scene.happens("on_data", b"cd", False) == "client.body cd, client.expect 30"
+    assert scene.happens("on_data", b"e", False) == "client.body e, client.expect 30"
+    scene.client.is_writable = True
+    assert scene.happens("resume_reply") == "link.consumed 3, client.expect 30"
+    assert scene.happens("resume_reply") == "client.expect 30"
+    assert scene.happens("on_headers", {b"x-t": b"1"}, False) == ""
+    assert scene.happens("on_data", b"", True) == f"client.fin, link.reset 5, dispatcher.release, {END}, > DONE"
+
+
+def test_a_tunnel_in_pieces() -> None:
+    scene = Scene(TUNNEL)
+    assert scene.happens("on_data", b"ab", False) == "client.body ab, link.consumed 2"
+    assert scene.happens("resume_reply") == ""
+    assert scene.happens("on_headers", {b"x-t": b"1"}, False) == ""
+    assert scene.happens("receive_end", ()) == "link.data - fin"
+    scene.stream.remote = 3
+    assert scene.happens("on_data", b"", True) == f"client.fin, dispatcher.release, {END}, > DONE"
+
+
+def test_a_tunnel_that_ends_as_it_begins() -> None:
+    scene = Scene(TUNNEL)
+    scene.exchange.state = DUE
+    assert scene.happens("on_reply", SWITCH, True) == "client.tunnel 101, client.fin, > HALF"
+    scene = Scene(TUNNEL)
+    scene.exchange.state = DUE
+    assert scene.happens("on_whole_reply", SWITCH, b"hi") == "client.tunnel 101, client.body hi, client.fin, > HALF"
+
+
+@pytest.mark.parametrize("event", ["on_reply", "on_whole_reply"])
+def test_a_tunnel_that_nobody_asked_for(event: str) -> None:
+    scene = Scene(DUE)
+    told = scene.happens(event, SWITCH, b"x" if event == "on_whole_reply" else False)
+    assert told == (
+        f"link.reset 1, dispatcher.blame, dispatcher.release, client.error 502, {END}, "
+        "+bad_replies, +worker_failed, > DONE"
+    )
+
+
+def test_no_body_crosses_where_none_may() -> None:
+    scene = Scene(DUE, b"HEAD", has_body=False)
+    assert scene.happens("on_reply", {**OK, b"content-length": b"7"}, False) == (
+        f"client.head 200 fin, link.reset 5, dispatcher.release, {END}, > DONE"
+    )
+
+
+@pytest.mark.parametrize("data", [b"a", b"abc"])
+def test_a_reply_of_another_length(data: bytes) -> None:
+    fields = {**OK, b"content-length": b"2"}
+    bad = "+bad_replies, +worker_failed, > DONE"
+    scene = Scene(DUE)
+    assert scene.happens("on_whole_reply", fields, data).endswith(bad)
+    assert Scene(DUE).happens("on_reply", fields, True).endswith(bad)
+    scene = Scene(DUE)
+    scene.exchange.on_reply(fields, False)
+    scene.notes.clear()
+    assert scene.happens("on_data", data, True) == BAD
+    scene = Scene(DUE)
+    scene.exchange.on_reply(fields, False)
+    scene.notes.clear()
+    assert scene.happens("on_headers", {b"x-t": b"1"}, True) == BAD
