@@ -203,6 +203,20 @@ async def download(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @handler
+async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+    """/endless/STATUS: a body without an end, whatever becomes of it. Notes when its task is cancelled."""
+    await begin(send, int(scope["path"].split("/")[2]))
+    block = bytes(PIECE)
+    try:
+        while True:
+            await piece(send, block)
+            await asyncio.sleep(0)
+    except (asyncio.CancelledError, OSError):
+        _log.append("endless ended")
+        raise
+
+
+@handler
 async def upload(scope: Scope, receive: Receive, send: Send) -> None:
     """/upload?after=KEY: counts the body; after its first piece it waits for the signal, if there is a key."""
     key = query(scope).get("after")

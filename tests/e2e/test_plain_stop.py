@@ -1,6 +1,7 @@
 """A plain stop and start of a router: there is a gap, but whoever has connected before it is answered."""
 
 import signal
+from functools import partial
 
 import pytest
 
@@ -35,13 +36,16 @@ def test_who_has_connected_is_answered(site: Site, loop: str) -> None:
         site.wait_workers(1)
 
 
+def has_more(load: OpenLoop, wanted: int) -> bool:
+    return load.report.ok >= wanted
+
+
 def test_nothing_but_the_gap_is_seen(site: Site) -> None:
     router = site.router("--settle", "0s", "--access-log", "off")
     site.hello("a")
     with OpenLoop(site.http_port, 100.0, keeps_alive=False) as load:
         for _ in range(3):
-            wanted = load.report.ok + 50
-            wait_for(lambda wanted=wanted: load.report.ok >= wanted, "good replies")
+            wait_for(partial(has_more, load, load.report.ok + 50), "good replies")
             assert router.terminate() == 0
             router = site.router("--settle", "0s", "--access-log", "off")
     assert set(load.report.failed) <= REFUSED, load.report

@@ -174,6 +174,9 @@ class FakeClient:
     def credit_body(self, n_bytes: int) -> None:
         note(self.notes, "client.credit", n_bytes)
 
+    def hold_body(self) -> None:
+        note(self.notes, "client.hold")
+
     def expect(self, seconds: float) -> None:
         note(self.notes, "client.expect", seconds)
 
@@ -189,6 +192,15 @@ class FakeDispatcher:
 
     def __init__(self, notes: Notes) -> None:
         self.notes = notes
+        self.may_collect = True
+        self.spare_room = True
+
+    def collect(self, request: Any) -> bool:
+        note(self.notes, "dispatcher.collect")
+        return self.may_collect
+
+    def has_spare_room(self, request: Any) -> bool:
+        return self.spare_room
 
     def submit(self, request: Any) -> None:
         note(self.notes, "dispatcher.submit")
@@ -206,6 +218,17 @@ class FakeDispatcher:
         note(self.notes, "dispatcher.pause")
 
 
+class FakeDeadlines:
+    """The clock of deadlines (deadlines.py)."""
+
+    def __init__(self, timers: FakeTimers) -> None:
+        self._timers = timers
+
+    @property
+    def now(self) -> float:
+        return self._timers.time()
+
+
 class FakeDesk:
     """The desk as an exchange sees it (desk.py)."""
 
@@ -214,6 +237,7 @@ class FakeDesk:
         self.settings = RouterSettings(**{"admin": "off", "access_log": "off", **options})
         self.counters = Counters()
         self.loop = FakeTimers()
+        self.deadlines = FakeDeadlines(self.loop)
         self.entries: list[Any] = []
 
     def note(self, entry: Any, client: Any) -> None:

@@ -63,6 +63,7 @@ class MemoryStream(Client):
         self._has_ended = False
         self._has_left = False
         self._uncredited_bytes = 0
+        self._is_held = False
         self._untaken_bytes = 0
         self.head = head
         self.address = connection.address
@@ -134,7 +135,7 @@ class MemoryStream(Client):
         if self._is_handing_over:
             return
         self._is_handing_over = True
-        while not self.is_over and self._unsent and self._uncredited_bytes < BODY_CREDIT_BYTES:
+        while not (self.is_over or self._is_held) and self._unsent and self._uncredited_bytes < BODY_CREDIT_BYTES:
             size = min(MAX_PIECE_BYTES, BODY_CREDIT_BYTES - self._uncredited_bytes)
             piece, self._unsent = self._unsent[:size], self._unsent[size:]
             self._uncredited_bytes += len(piece)
@@ -215,7 +216,12 @@ class MemoryStream(Client):
         assert not self.is_over
         assert 0 < n_bytes <= self._uncredited_bytes, "credited more than was handed over"
         self._uncredited_bytes -= n_bytes
+        self._is_held = False
         self._hand_over()
+
+    def hold_body(self) -> None:
+        assert not self.is_over
+        self._is_held = True
 
     def expect(self, seconds: float) -> None:
         assert not self.is_over
@@ -274,6 +280,8 @@ class MemoryConnection(ConnectedClient):
         stream = MemoryStream(self, head, window_bytes)
         self.streams.append(stream)
         stream.exchange.begin()
+        if stream.head.has_body:
+            stream.exchange.receive_pause()
         return stream
 
     def forget(self, stream: MemoryStream) -> None:

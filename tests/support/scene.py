@@ -8,7 +8,7 @@ from zerogate.router.exchange import Exchange, State
 from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.request import RequestHead
 
-WAITING, DUE, OPEN, TUNNEL, HALF, DONE = State
+COLLECTING, WAITING, DUE, OPEN, TUNNEL, HALF, DONE = State
 
 VERSION = {b":version": b"HTTP/1.1"}
 OK = {b":status": b"200", **VERSION}
@@ -16,7 +16,7 @@ SWITCH = {b":status": b"101", **VERSION}
 
 
 class Scene:
-    """An exchange among fakes. A POST whose client holds its body back; an upgrade, for the states of a tunnel."""
+    """An exchange among fakes. A POST whose client holds its body back, but for COLLECTING; an upgrade for tunnels."""
 
     def __init__(self, state: State, method: bytes = b"POST", *, has_body: bool = True, **options: Any) -> None:
         self.notes: Notes = []
@@ -28,7 +28,7 @@ class Scene:
         head = RequestHead(
             *(b"GET" if is_tunnel else method, b"/", b"/", b"a"),
             is_chunked=has_body and not is_tunnel,
-            expects_continue=has_body and not is_tunnel,
+            expects_continue=has_body and not is_tunnel and state is not State.COLLECTING,
             upgrade=b"websocket" if is_tunnel else b"",
         )
         parts: tuple[Any, Any, Any] = (FakeDispatcher(self.notes), self.desk, self.client)

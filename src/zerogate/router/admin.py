@@ -95,6 +95,9 @@ class AdminExchange:
     def receive_body(self, data: bytes) -> None:
         """The reply is out: nobody reads on."""
 
+    def receive_pause(self) -> None:
+        """The reply is out."""
+
     def receive_end(self, trailers: Pairs) -> None:
         """The reply is out."""
 

@@ -15,6 +15,7 @@ class Counters:
     refused: int = 0
     aborted: int = 0
     cut: int = 0
+    held: int = 0
     bad_replies: int = 0
     joined: int = 0
     drained: int = 0

@@ -5,10 +5,12 @@ Invariant: while a request waits in a pool's queue, no worker of that pool has r
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Collection
 from typing import Protocol
 
 from zerogate.router.counters import Counters
+from zerogate.router.outage import Outage
 from zerogate.router.pool import Pool
 from zerogate.router.queue import Queue
 from zerogate.router.routes import RouteTable
@@ -25,6 +27,9 @@ logger = logging.getLogger("zerogate.router")
 
 # A worker that refused has no room that we know of, until it says SETTINGS or this has passed.
 REFUSAL_PAUSE_S = 0.1
+
+# A worker's rests are forgotten by half in so much time: what failed last week says nothing of today.
+REST_HALF_LIFE_S = 600.0
 
 # A link is replaced when so many stream ids are left: enough for what is sent while the new one comes up.
 MIN_STREAM_IDS = 16
@@ -62,7 +67,9 @@ class Waiting(Protocol):
 
 
 class Dispatcher:
-    """Pools, their queues, and the lobby: the queue of requests that came before anybody could serve their route."""
+    """Pools, their queues, and two more: the lobby, for requests that came before anybody could serve their route, and
+    the anteroom, for those whose bodies have to begin before they want a worker.
+    """
 
     def __init__(self, settings: RouterSettings, counters: Counters, timers: Timers) -> None:
         self._settings = settings
@@ -71,6 +78,8 @@ class Dispatcher:
         self.routes: RouteTable[Pool] = RouteTable()
         self.workers: dict[int, Worker] = {}
         self.lobby = self._make_queue()
+        self.anteroom: Queue[Waiting] = Queue(settings.max_clients, settings.queue_bytes)
+        self._outage = Outage()
         self._settles_at = timers.time() + settings.settle
         self._has_been_joined = False
         self._is_stopping = False
@@ -101,8 +110,19 @@ class Dispatcher:
         worker = pool.pick(request.tried)
         if worker is None:
             self._enqueue(request, pool.queue, pool.workers)
+            if len(pool.queue) == 1:
+                self._tell_of_outage(pool)
         else:
             self._assign(request, worker, pool.route.prefix)
+
+    def collect(self, request: Waiting) -> bool:
+        """Let the request have its body begin before it is submitted. False if there is no room for more bodies."""
+        return self.anteroom.push(request)
+
+    def has_spare_room(self, request: Waiting) -> bool:
+        """Whether a request that is not ready should be submitted: it takes nobody's place, or nobody will serve it."""
+        pool = self.routes.match(request.head.host, request.head.path)
+        return pool is None or pool.has_spare_room()
 
     def withdraw(self, request: Waiting) -> None:
         """The request waits no more."""
@@ -155,6 +175,7 @@ class Dispatcher:
                 worker.pools.append(pool)
                 pool.add(worker)
         self.workers[worker.serial] = worker
+        self._outage.end(f"worker {worker.name} has joined: requests are served")
         for request in self.lobby.drain():
             self._serve_waiting(worker, request.arrived)
             self.submit(request)
@@ -170,10 +191,12 @@ class Dispatcher:
     def reconsider(self, worker: Worker) -> None:
         """The worker's capacity or standing has changed."""
         if worker.has_room:
+            for pool in worker.pools:
+                pool.outage.end(f"route {pool.route} is served again, by worker {worker.name}")
             self._offer(worker)
         elif worker.away:
             for pool in worker.pools:
-                self._keep_one_awake(pool.workers)
+                self._wake_enough(pool.workers)
 
     def pause(self, worker: Worker) -> None:
         """The worker refused a request: it has less room than we thought."""
@@ -191,13 +214,17 @@ class Dispatcher:
         worker.failures = 0
 
     def blame(self, worker: Worker) -> None:
-        """A request failed by the worker's fault. After too many running it rests, unless it is the last."""
+        """A request failed by the worker's fault. After too many running it rests, if enough others of its pools don't:
+        a request that fails wherever it goes must not take a pool apart.
+        """
         worker.failures += 1
         if worker.failures < self._settings.max_failures or Away.RESTING in worker.away:
             return
-        if not all(any(w is not worker and not w.away for w in pool.workers.values()) for pool in worker.pools):
+        if not all(_may_rest(worker, pool.workers) for pool in worker.pools):
             return
-        worker.rests += 1
+        now = self._timers.time()
+        worker.rests = (worker.rests >> int((now - worker.rested_at) / REST_HALF_LIFE_S)) + 1
+        worker.rested_at = now
         seconds = self._settings.rest * worker.rests
         worker.set_away(Away.RESTING, True)
         self._timers.call_later(seconds, self._wake, worker)
@@ -244,6 +271,16 @@ class Dispatcher:
             request.decline(HttpError(NO_ROUTE))
         else:
             self._enqueue(request, self.lobby, ())
+            if not self._has_been_joined and self.lobby:
+                self._outage.begin(self._timers.time(), "a request waits, and no worker has joined yet")
+
+    def _tell_of_outage(self, pool: Pool) -> None:
+        """Say so if a request waits for a worker that is there again, and not for one that has room again."""
+        if all(worker.away & ~Away.REFUSING for worker in pool.workers.values()):
+            states = Counter(worker.state for worker in pool.workers.values())
+            away = ", ".join(f"{n} {state}" for state, n in states.items()) or "none is left"
+            words = f"a request waits, and no worker of route {pool.route} is there: {away}"
+            pool.outage.begin(self._timers.time(), words)
 
     def _settle(self) -> None:
         if self._has_been_joined:
@@ -267,7 +304,7 @@ class Dispatcher:
         pool.remove(worker)
         worker.pools.remove(pool)
         if pool.workers:
-            self._keep_one_awake(pool.workers)
+            self._wake_enough(pool.workers)
         else:
             self._holds[route] = self._timers.call_later(self._settings.hold, self._drop, pool)
             if self._is_stopping:
@@ -279,16 +316,29 @@ class Dispatcher:
         self.routes.remove(pool.route)
         self._submit_all(pool.queue)
 
-    def _keep_one_awake(self, workers: dict[int, Worker]) -> None:
-        """A pool whose other workers are away has no use for one that rests."""
-        if any(not worker.away for worker in workers.values()):
-            return
-        for worker in list(workers.values()):
-            if worker.away == Away.RESTING:
-                self._wake(worker)
+    def _wake_enough(self, workers: dict[int, Worker]) -> None:
+        """A pool whose other workers are away, or have left, has no use for so many that rest."""
+        resting = [worker for worker in workers.values() if worker.away == Away.RESTING]
+        n_surplus = len(resting) - _max_resting(len(workers))
+        if not n_surplus and all(worker.away for worker in workers.values()):
+            n_surplus = len(resting)
+        for worker in sorted(resting, key=lambda w: w.rests)[: max(0, n_surplus)]:
+            self._wake(worker)
 
     def _wake(self, worker: Worker) -> None:
         if Away.RESTING in worker.away:
             worker.failures = 0
             worker.set_away(Away.RESTING, False)
             self.reconsider(worker)
+
+
+def _max_resting(n_workers: int) -> int:
+    """At most half of a pool rests at once."""
+    return n_workers // 2
+
+
+def _may_rest(worker: Worker, workers: dict[int, Worker]) -> bool:
+    """Whether the others of a pool can do without it."""
+    others = [other for other in workers.values() if other is not worker]
+    n_resting = sum(Away.RESTING in other.away for other in others)
+    return n_resting < _max_resting(len(workers)) and any(not other.away for other in others)

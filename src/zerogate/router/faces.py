@@ -6,7 +6,7 @@ or a worker by way of a link (`exchange.py`). Neither knows more of the other th
 
 What goes by, in order; nothing but `cut`, `send_error` and the events below may come between:
 
-    client    begin, (receive_body)*, receive_end
+    client    begin, (receive_body)*, receive_end; receive_pause where the end did not come along with the beginning
     exchange  (send_interim)*, then one of
                 send_whole                              a reply that is all there
                 send_head, (send_body)*, send_end       a reply in pieces
@@ -16,7 +16,8 @@ What goes by, in order; nothing but `cut`, `send_error` and the events below may
               then `end`, always, and once: the client may begin its next exchange
 
 **Body credit.** A client may hand over BODY_CREDIT_BYTES of a request's body (or of a tunnel) beyond what it has been
-credited: the exchange credits bytes when they have gone on. This is what slows a client down to its worker's pace.
+credited: the exchange credits bytes when they have gone on. This is what slows a client down to its worker's pace. An
+exchange that has no room for even that much says `hold_body`.
 
 **Reply credit.** While `is_writable` is false the client takes no more; `resume_reply` follows. This is what slows a
 worker down to its client's pace.
@@ -32,6 +33,10 @@ Pairs = Sequence[tuple[bytes, bytes]]
 
 # So much of a request's body may wait for a worker or its credit before the client is slowed down.
 BODY_CREDIT_BYTES = 64 * 1024
+
+# A client that does not keep up with what it is sent is looked at this often, or every `--idle-timeout` if that is
+# less: long enough for a line that is down for a moment.
+TAKING_WINDOW_S = 30.0
 
 
 class Client(Protocol):
@@ -73,6 +78,9 @@ class Client(Protocol):
     def credit_body(self, n_bytes: int) -> None:
         """`n_bytes` of the request's body have gone on: as many more may come."""
 
+    def hold_body(self) -> None:
+        """Whatever credit there is: nothing more may come until the next is given."""
+
     def expect(self, seconds: float) -> None:
         """Call `ClientExchange.expire` if nothing more comes within `seconds`. The last word counts."""
 
@@ -91,6 +99,9 @@ class ClientExchange(Protocol):
 
     def receive_body(self, data: bytes) -> None:
         """A piece of the request's body, or of what the client sends through a tunnel. Is to be credited."""
+
+    def receive_pause(self) -> None:
+        """What came together with the request's head has been handed over, and its body's end was not there."""
 
     def receive_end(self, trailers: Pairs) -> None:
         """The request's body is complete; or the client has closed its half of a tunnel."""

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any
 
+from zerogate.router.outage import Outage
 from zerogate.router.queue import Queue
 from zerogate.router.workers import Worker
 from zerogate.wire.http.routes import Route
@@ -28,12 +29,24 @@ Entry = tuple[float, float, tuple[str, int], Worker]
 class Pool:
     """The workers of one route and its queue. Offer a worker only while it has room."""
 
-    __slots__ = ("_clock", "_had_turn", "_heap", "_max_entries", "_only", "_turns", "queue", "route", "workers")
+    __slots__ = (
+        "_clock",
+        "_had_turn",
+        "_heap",
+        "_max_entries",
+        "_only",
+        "_turns",
+        "outage",
+        "queue",
+        "route",
+        "workers",
+    )
 
     def __init__(self, route: Route, queue: Queue[Any]) -> None:
         self.route = route
         self.workers: dict[int, Worker] = {}
         self.queue = queue
+        self.outage = Outage()
         self._only: Worker | None = None  # the worker of a pool of one,
         self._had_turn = False  # and whether it has been picked
         self._clock = 0.0
@@ -99,6 +112,18 @@ class Pool:
                 self.count(worker)
                 return worker
         return None
+
+    def has_spare_room(self) -> bool:
+        """Whether the worker whose turn it is has room to spare."""
+        if self._only is not None:
+            return self._only.has_spare_room
+        heap = self._heap
+        while heap:
+            load, turn, _, worker = heap[0]
+            if load == worker.load and turn == self._turns.get(worker.serial) and worker.has_room:
+                return worker.has_spare_room
+            heappop(heap)
+        return False
 
     def count(self, worker: Worker) -> None:
         """Count an exchange as the worker's, whether or not it was its turn, and move its turn on."""

@@ -54,10 +54,11 @@ class Queue(Generic[T]):
             self._waiting.move_to_end(item, last=False)
         return True
 
-    def grow(self, item: T, n_bytes: int) -> None:
-        """Who waits keeps `n_bytes` more of its body. It keeps its place, though the queue be full."""
+    def grow(self, item: T, n_bytes: int) -> bool:
+        """Who waits keeps `n_bytes` more of its body. It keeps its place, though the queue be full: False then."""
         self._waiting[item] += n_bytes
         self.n_bytes += n_bytes
+        return self.n_bytes <= self._max_bytes
 
     def remove(self, item: T) -> None:
         self.n_bytes -= self._waiting.pop(item)

@@ -21,6 +21,7 @@ def status_of(
         "clients": len(desk.clients),
         "links": len(links.workers),
         "waiting": len(dispatcher.lobby) + sum(len(pool.queue) for pool in pools),
+        "collecting": len(dispatcher.anteroom),
         "workers": [_worker(worker, now) for worker in links.workers.values() if worker is not None],
         "routes": [
             {"route": str(pool.route), "workers": len(pool.workers), "waiting": len(pool.queue)} for pool in pools

@@ -5,12 +5,16 @@ import itertools
 from typing import Any, Protocol
 
 from zerogate.link.link import Link
+from zerogate.router.outage import Outage
 from zerogate.router.queue import Queue
 from zerogate.wire.http.join import DEFAULT_WEIGHT
 from zerogate.wire.http.routes import Route
 
 # For a worker that never sends SETTINGS_MAX_CONCURRENT_STREAMS: the draft sets no limit, but a queue here is fairer.
 DEFAULT_CAPACITY = 100
+
+# One slot in so many, and one at least of two or more, is kept for requests that are ready.
+SPARE_DIVISOR = 4
 
 _serials = itertools.count()
 
@@ -29,6 +33,7 @@ class ServedPool(Protocol):
 
     route: Route
     queue: Queue[Any]
+    outage: Outage
     workers: "dict[int, Worker]"
 
     def offer(self, worker: "Worker") -> None: ...
@@ -57,6 +62,7 @@ class Worker:
         "name",
         "pools",
         "rank",
+        "rested_at",
         "rests",
         "serial",
         "served",
@@ -81,6 +87,7 @@ class Worker:
         self.load = 0.0
         self.joined_at = now
         self.failures = 0
+        self.rested_at = now
         self.rests = 0
         self.away = Away(0)
         self.has_room = capacity > 0
@@ -93,6 +100,12 @@ class Worker:
     def state(self) -> str:
         """One word for people."""
         return next((reason.name.lower() for reason in Away if reason in self.away and reason.name), "up")
+
+    @property
+    def has_spare_room(self) -> bool:
+        """Whether there is room for a request that may keep its slot waiting, besides what is kept for others."""
+        n_kept = min(self.capacity - 1, -(-self.capacity // SPARE_DIVISOR))
+        return self.has_room and self.in_flight < self.capacity - n_kept
 
     def set_name(self, name: str) -> None:
         self.name = name

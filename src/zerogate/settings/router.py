@@ -67,6 +67,9 @@ class ClientSettings(Settings):
     max_clients: int = count(10_000, "Client connections at once; more get 503.")
     head_timeout: float = duration(10.0, "Time for a client to send a request's head: 408 after it.", off="no limit")
     body_timeout: float = duration(60.0, "Silence amid a request's body before the client is cut off.", off="no limit")
+    min_body_rate: int = count(
+        500, "Bytes a second that a client must send of a body, or take of a reply, on average.", zero="no limit"
+    )
     keepalive_timeout: float = duration(75.0, "Time between requests before the connection is closed.", off="no limit")
     trust: tuple[str, ...] = texts(
         ("loopback", "unix"),

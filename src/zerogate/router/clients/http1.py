@@ -11,12 +11,12 @@ from typing import cast
 
 from zerogate.router import sockets
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
-from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange, Pairs
+from zerogate.router.faces import BODY_CREDIT_BYTES, TAKING_WINDOW_S, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.errors import HEAD_TIMEOUT, TOO_MANY_CLIENTS, HttpError, error_reply
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestEnd, RequestHead
-from zerogate.wire.http1 import Connection, HttpLimits, KnownHeads, Situation, Writing
+from zerogate.wire.http1 import Connection, HttpLimits, KnownHeads, Reading, Situation, Writing
 
 Event = RequestHead | bytes | RequestEnd
 
@@ -56,6 +56,7 @@ class Http1Client(asyncio.Protocol):
         self._unsent_bytes = 0
         self._is_taking = False
         self._is_paused = False
+        self._is_body_held = False
         self._is_timing_head = False
         self._is_lingering = False
         self.is_writable = True
@@ -95,9 +96,9 @@ class Http1Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         events = self._connection.receive(data)
         # What: most reads are a request and nothing else. Why, benchmark: 0.6 µs less than the loop of `_take`.
-        if len(events) == 1 and type(events[0]) is RequestHead:
+        if len(events) == 1 and type(head := events[0]) is RequestHead and not head.has_body:
             self._is_taking = True
-            self._begin(events[0])
+            self._begin(head)
             self._is_taking = False
             if self._exchange is not None and self._connection.situation is Situation.REPLY:
                 self._pause_or_resume()
@@ -145,7 +146,7 @@ class Http1Client(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.expire()
         elif self._is_still_taking():
-            self.expect(self._desk.settings.idle_timeout)
+            self.expect(self._taking_window_s)
         elif self._connection.situation is Situation.HEAD:
             self._refuse(HttpError(HEAD_TIMEOUT))
             self._linger()
@@ -159,10 +160,12 @@ class Http1Client(asyncio.Protocol):
     def _take(self, events: Sequence[Event]) -> None:
         """Hand on what the client has sent; then see to what must come next, and by when."""
         self._is_taking = True
+        begun: ClientExchange | None = None
         while events:
             for event in events:
                 if type(event) is RequestHead:
                     self._begin(event)
+                    begun = self._exchange
                 elif self._exchange is None:
                     continue  # The rest of a request that has its reply.
                 elif type(event) is RequestEnd:
@@ -171,6 +174,8 @@ class Http1Client(asyncio.Protocol):
                     self._credit_bytes -= len(cast(bytes, event))
                     self._exchange.receive_body(cast(bytes, event))
             events = self._connection.next()
+        if begun is not None and begun is self._exchange and self._connection.reading is Reading.BODY:
+            begun.receive_pause()
         self._is_taking = False
         _SETTLE[self._connection.situation](self)
         self._pause_or_resume()
@@ -178,6 +183,7 @@ class Http1Client(asyncio.Protocol):
     def _begin(self, head: RequestHead) -> None:
         self._is_timing_head = False
         self._credit_bytes = BODY_CREDIT_BYTES
+        self._is_body_held = False
         self.bytes_out = 0
         self._exchange = exchange = self._desk.make_exchange(self, head, self._forwarding)
         exchange.begin()
@@ -211,7 +217,8 @@ class Http1Client(asyncio.Protocol):
         """Read on unless something must be dealt with first, which is then all that is kept of what the client sent."""
         if self._transport.is_closing():
             return
-        must_pause = self._connection.has_unread or (self._exchange is not None and self._credit_bytes <= 0)
+        has_no_credit = self._credit_bytes <= 0 or self._is_body_held
+        must_pause = self._connection.has_unread or (self._exchange is not None and has_no_credit)
         if must_pause is not self._is_paused:
             self._is_paused = must_pause
             if must_pause:
@@ -223,6 +230,12 @@ class Http1Client(asyncio.Protocol):
 
     def credit_body(self, n_bytes: int) -> None:
         self._credit_bytes += n_bytes
+        self._is_body_held = False
+        if not self._is_taking:
+            self._pause_or_resume()
+
+    def hold_body(self) -> None:
+        self._is_body_held = True
         if not self._is_taking:
             self._pause_or_resume()
 
@@ -354,12 +367,19 @@ class Http1Client(asyncio.Protocol):
 
     def _expect_end(self) -> None:
         """What is left to send may take as long as the client keeps taking it; then it has LINGER_S to close."""
-        self.expect(self._desk.settings.idle_timeout if self.unsent_bytes() else LINGER_S)
+        self._unsent_bytes = self.unsent_bytes()
+        self.expect(self._taking_window_s if self._unsent_bytes else LINGER_S)
 
     def _is_still_taking(self) -> bool:
-        """Whether a slow client has taken something of its last reply since it was last asked."""
+        """Whether a slow client has taken enough of what it was sent since it was last asked: `--min-body-rate`, or
+        anything at all without one."""
         before, self._unsent_bytes = self._unsent_bytes, self.unsent_bytes()
-        return 0 < self._unsent_bytes != before
+        enough = max(1, self._desk.settings.min_body_rate * self._taking_window_s)
+        return self._unsent_bytes > 0 and (not before or before - self._unsent_bytes >= enough)
+
+    @property
+    def _taking_window_s(self) -> float:
+        return min(TAKING_WINDOW_S, self._desk.settings.idle_timeout)
 
 
 _SETTLE: dict[Situation, Callable[[Http1Client], None]] = {

@@ -1,12 +1,14 @@
 """An exchange: one request and its reply, from the client's first byte to its last, over one stream or several.
 
-    WAITING --a worker has room--> DUE --SYN_REPLY--> OPEN ----FIN----> DONE
-       ^                            |  \\
-       +---- lost or refused, ------+   +--101--> TUNNEL --FIN--> HALF --the client's end--> DONE
-             and safe to repeat
+    COLLECTING --its body has begun--> WAITING --a worker has room--> DUE --SYN_REPLY--> OPEN ----FIN----> DONE
+                                          ^                            |  \\
+    A request without a body, or whose    +---- lost or refused, ------+   +--101--> TUNNEL --FIN--> HALF
+    client awaits `100 Continue`, is            and safe to repeat                    --the client's end--> DONE
+    WAITING at once.
 
 It stands between a client and a stream, hands each piece on as it comes, and slows one side down to the other's pace.
-It has two halves: the request's (`request_half.py`, with what is kept of its body in `body.py`) and the reply's
+It has two halves: the request's (`request_half.py`, with its beginning in `collecting.py` and what is kept of its body
+in `body.py`) and the reply's
 (`reply_half.py`), whose state is the one above; `passage.py` has what both stand on, and the ways out. This file says
 which event does what, when: see the table at its end.
 
@@ -44,6 +46,9 @@ class Exchange(ReplyHalf):
 
     def receive_body(self, data: bytes) -> None:
         RULES["receive_body"][self.state](self, data)
+
+    def receive_pause(self) -> None:
+        RULES["receive_pause"][self.state](self)
 
     def receive_end(self, trailers: Pairs) -> None:
         RULES["receive_end"][self.state](self, trailers)
@@ -114,25 +119,10 @@ class Exchange(ReplyHalf):
     def _begin(self) -> None:
         self._dispatcher.submit(self)
 
-    def _leave_queue(self) -> None:
-        """The client has left."""
-        self._desk.counters.aborted += 1
-        self._dispatcher.withdraw(self)
-        self._end()
-
-    def _reject_wait(self, error: HttpError) -> None:
-        self._desk.counters.aborted += 1
-        self._dispatcher.withdraw(self)
-        self._fail(error)
-
-    def _expire_wait(self) -> None:
-        self._dispatcher.withdraw(self)
+    def _expire(self) -> None:
+        self._withdraw()
         waited = f"no worker had room within {self._desk.settings.queue_timeout:g} s"
         self._fail(HttpError(QUEUE_TIMEOUT, waited))
-
-    def _close_wait(self) -> None:
-        self._dispatcher.withdraw(self)
-        self._fail(HttpError(SHUTTING_DOWN))
 
     # While the reply is due
 
@@ -183,20 +173,24 @@ class Exchange(ReplyHalf):
 
     # Once the reply has begun
 
-    def _reject_open(self, _error: HttpError) -> None:
+    def _cut_off(self, _error: HttpError) -> None:
         self._desk.counters.aborted += 1
         self._cut()
 
-    def _expire_open(self) -> None:
+    def _too_quiet(self) -> None:
+        if self._watch_ends:
+            self._look()
+            return
         unsent = self._client.unsent_bytes()
         if unsent and unsent != self._unsent_bytes:
             # A slow client that still reads; the worker is not to blame for the silence.
             self._unsent_bytes = unsent
             self._client.expect(self._desk.settings.idle_timeout)
         else:
-            self._cut(is_workers_fault=not unsent)
+            # Silence is not a failure: a stream of events may have had nothing to say.
+            self._cut()
 
-    def _reset_open(self, status: int) -> None:
+    def _break_off(self, status: int) -> None:
         self._stream = None
         self._cut(is_workers_fault=status != RstStatus.REFUSED_STREAM)
 
@@ -219,26 +213,27 @@ E = Exchange
 # What each event does in each state.
 # fmt: off
 RULES: dict[str, Row] = {
-    #                  WAITING         DUE             OPEN             TUNNEL          HALF              DONE
-    "begin":          (E._begin,       E._never,       E._never,        E._never,       E._never,         E._never),
-    "receive_body":   (E._keep_body,   E._pass_timed,  E._pass_body,    E._pass_body,   E._pass_body,     E._ignore),
-    "receive_end":    (E._keep_end,    E._end_timed,   E._pass_end,     E._pass_end,    E._pass_last_end, E._ignore),
-    "resume_reply":   (E._ignore,      E._ignore,      E._resume_timed, E._resume,      E._ignore,        E._ignore),
-    "reject_request": (E._reject_wait, E._reject_due,  E._reject_open,  E._reject_open, E._reject_open,   E._ignore),
-    "abandon":        (E._leave_queue, E._abandon,     E._abandon,      E._abandon,     E._abandon,       E._ignore),
-    "expire":         (E._expire_wait, E._expire_due,  E._expire_open,  E._ignore,      E._ignore,        E._ignore),
-    "shut_down":      (E._close_wait,  E._close_due,   E._cut,          E._cut,         E._cut,           E._ignore),
+    #                  COLLECTING   WAITING       DUE            OPEN          TUNNEL         HALF          DONE
+    "begin":          (E._ignore,   E._begin,     E._never,      E._never,     E._never,      E._never,     E._never),
+    "receive_body":   (E._collect,  E._keep_body, E._pass_timed, E._pass_body, E._pass_body,  E._pass_body, E._ignore),
+    "receive_pause":  (E._pause,    E._ignore,    E._ignore,     E._ignore,    E._ignore,     E._ignore,    E._ignore),
+    "receive_end":    (E._complete, E._keep_end,  E._end_timed,  E._pass_end,  E._pass_end,   E._last_end,  E._ignore),
+    "resume_reply":   (E._ignore,   E._ignore,    E._ignore,     E._resume_on, E._resume,     E._ignore,    E._ignore),
+    "reject_request": (E._reject,   E._reject,    E._reject_due, E._cut_off,   E._cut_off,    E._cut_off,   E._ignore),
+    "abandon":        (E._leave,    E._leave,     E._abandon,    E._abandon,   E._abandon,    E._abandon,   E._ignore),
+    "expire":         (E._too_slow, E._expire,    E._expire_due, E._too_quiet, E._ignore,     E._ignore,    E._ignore),
+    "shut_down":      (E._close,    E._close,     E._close_due,  E._cut,       E._cut,        E._cut,       E._ignore),
 
-    "send":           (E._send,        E._never,       E._never,        E._never,       E._never,         E._never),
-    "wait":           (E._wait,        E._never,       E._never,        E._never,       E._never,         E._never),
-    "decline":        (E._fail,        E._never,       E._never,        E._never,       E._never,         E._never),
+    "send":           (E._never,    E._send,      E._never,      E._never,     E._never,      E._never,     E._never),
+    "wait":           (E._never,    E._wait,      E._never,      E._never,     E._never,      E._never,     E._never),
+    "decline":        (E._never,    E._fail,      E._never,      E._never,     E._never,      E._never,     E._never),
 
-    "on_reply":       (E._ignore,      E._begin_reply, E._too_late,     E._too_late,    E._too_late,      E._ignore),
-    "on_whole_reply": (E._ignore,      E._whole_reply, E._too_late,     E._too_late,    E._too_late,      E._ignore),
-    "on_headers":     (E._ignore,      E._interim,     E._trailers,     E._tunnel_end,  E._ignore,        E._ignore),
-    "on_data":        (E._ignore,      E._too_early,   E._send_data,    E._send_octets, E._ignore,        E._ignore),
-    "on_writable":    (E._ignore,      E._go_on_timed, E._go_on,        E._go_on,       E._go_on,         E._ignore),
-    "on_reset":       (E._ignore,      E._reset_due,   E._reset_open,   E._reset_open,  E._reset_open,    E._ignore),
-    "on_lost":        (E._ignore,      E._lose_due,    E._lose_open,    E._lose_open,   E._lose_open,     E._ignore),
+    "on_reply":       (E._ignore,   E._ignore,    E._reply,      E._too_late,  E._too_late,   E._too_late,  E._ignore),
+    "on_whole_reply": (E._ignore,   E._ignore,    E._whole,      E._too_late,  E._too_late,   E._too_late,  E._ignore),
+    "on_headers":     (E._ignore,   E._ignore,    E._interim,    E._trailers,  E._tunnel_end, E._ignore,    E._ignore),
+    "on_data":        (E._ignore,   E._ignore,    E._too_early,  E._send_data, E._octets,     E._ignore,    E._ignore),
+    "on_writable":    (E._ignore,   E._ignore,    E._go_on_due,  E._go_on,     E._go_on,      E._go_on,     E._ignore),
+    "on_reset":       (E._ignore,   E._ignore,    E._reset_due,  E._break_off, E._break_off,  E._break_off, E._ignore),
+    "on_lost":        (E._ignore,   E._ignore,    E._lose_due,   E._lose_open, E._lose_open,  E._lose_open, E._ignore),
 }
 # fmt: on

@@ -34,12 +34,13 @@ IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"
 class State(enum.IntEnum):
     """How far the reply is (exchange.py has the drawing)."""
 
-    WAITING = 0
-    DUE = 1
-    OPEN = 2
-    TUNNEL = 3
-    HALF = 4
-    DONE = 5
+    COLLECTING = 0
+    WAITING = 1
+    DUE = 2
+    OPEN = 3
+    TUNNEL = 4
+    HALF = 5
+    DONE = 6
 
 
 class Passage(StreamHandler, Waiting):
@@ -78,6 +79,8 @@ class Passage(StreamHandler, Waiting):
         self.arrived = time.monotonic()
         if head.has_body or head.upgrade:
             self._body = RequestBody(desk.settings.retry_bytes)
+            if head.has_body and not head.expects_continue:
+                self.state = State.COLLECTING
 
     def __repr__(self) -> str:
         body = "" if self._body is None else f" {self._body!r}"

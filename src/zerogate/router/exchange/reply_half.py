@@ -3,6 +3,7 @@
 from zerogate.errors import ReplyError
 from zerogate.router.exchange.passage import State
 from zerogate.router.exchange.request_half import CONTINUE, RequestHalf
+from zerogate.router.faces import TAKING_WINDOW_S
 from zerogate.wire.fields import Fields
 from zerogate.wire.http.reply import ReplyBody, check_trailers, interim_status, reply_head
 
@@ -14,12 +15,16 @@ class ReplyHalf(RequestHalf):
 
     _reply_body: ReplyBody | None = None
     _owed_bytes = 0
+    # While the client does not keep up: when it is looked at, and what was unsent and taken when it was last.
+    _watch_ends = 0.0
+    _watched_unsent_bytes = 0
+    _watched_taken_bytes = 0
 
     def _interim(self, fields: Fields, fin: bool) -> None:
         if interim_status(fields) == CONTINUE:
             self._ask_for_body()
 
-    def _begin_reply(self, fields: Fields, fin: bool) -> None:
+    def _reply(self, fields: Fields, fin: bool) -> None:
         head = reply_head(fields)
         if head.status == SWITCHING_PROTOCOLS:
             self._open_tunnel(fields, fin)
@@ -40,12 +45,12 @@ class ReplyHalf(RequestHalf):
             self._body.forget()
         self._client.expect(self._desk.settings.idle_timeout)
 
-    def _whole_reply(self, fields: Fields, data: bytes) -> None:
+    def _whole(self, fields: Fields, data: bytes) -> None:
         head = reply_head(fields)
         if head.length != len(data):
             if head.status == SWITCHING_PROTOCOLS:
                 self._open_tunnel(fields, False)
-                self._send_octets(data, True)
+                self._octets(data, True)
                 return
             body = ReplyBody(head, self.head.method)
             body.receive(len(data))
@@ -78,9 +83,9 @@ class ReplyHalf(RequestHalf):
             self._finish()
             return
         self._account(data)
-        self._client.expect(self._desk.settings.idle_timeout)
+        self._expect_more()
 
-    def _send_octets(self, data: bytes, fin: bool) -> None:
+    def _octets(self, data: bytes, fin: bool) -> None:
         if data:
             self._client.send_body(data)
         if fin:
@@ -115,6 +120,8 @@ class ReplyHalf(RequestHalf):
             link.consumed(stream, len(data))
         else:
             self._owed_bytes += len(data)
+            if not self._watch_ends and self._desk.settings.min_body_rate:
+                self._watch(self._client.unsent_bytes())
 
     def _resume(self) -> None:
         if self._owed_bytes:
@@ -122,9 +129,43 @@ class ReplyHalf(RequestHalf):
             link, stream = self._way()
             link.consumed(stream, owed)
 
-    def _resume_timed(self) -> None:
+    def _resume_on(self) -> None:
         self._resume()
-        self._client.expect(self._desk.settings.idle_timeout)
+        self._expect_more()
+
+    # A client that does not keep up. It holds a slot of its worker as a slow upload does, and the same rate is asked of
+    # it (`--min-body-rate`): only while there is something that it does not take.
+
+    def _expect_more(self) -> None:
+        if self._watch_ends:
+            self._client.expect(min(self._desk.settings.idle_timeout, self._watch_ends - self._desk.deadlines.now))
+        else:
+            self._client.expect(self._desk.settings.idle_timeout)
+
+    def _watch(self, unsent_bytes: int) -> None:
+        """Begin a window."""
+        self._watched_unsent_bytes = unsent_bytes
+        self._watched_taken_bytes = self._client.bytes_out - unsent_bytes
+        self._watch_ends = self._desk.deadlines.now + self._window_s
+
+    def _look(self) -> None:
+        """A window has ended."""
+        unsent_bytes = self._client.unsent_bytes()
+        taken_bytes = self._client.bytes_out - unsent_bytes - self._watched_taken_bytes
+        asked_bytes = self._desk.settings.min_body_rate * self._window_s
+        # Who has taken all that was there has taken enough: what is unsent now came later.
+        if taken_bytes < min(asked_bytes, self._watched_unsent_bytes):
+            self._cut()
+            return
+        if unsent_bytes:
+            self._watch(unsent_bytes)
+        else:
+            self._watch_ends = 0.0
+        self._expect_more()
+
+    @property
+    def _window_s(self) -> float:
+        return min(TAKING_WINDOW_S, self._desk.settings.idle_timeout)
 
     def _too_early(self, *_: object) -> None:
         raise ReplyError("DATA before the reply")

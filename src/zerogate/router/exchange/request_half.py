@@ -1,6 +1,7 @@
 """The request's half of an exchange: from the client to the worker, at the worker's pace."""
 
-from zerogate.router.exchange.passage import Passage, State
+from zerogate.router.exchange.collecting import Collecting
+from zerogate.router.exchange.passage import State
 from zerogate.router.faces import Pairs
 from zerogate.router.request_block import request_block, stripped_block
 from zerogate.router.workers import Worker
@@ -11,7 +12,7 @@ CONTINUE = 100
 CONTINUE_S = 1.0
 
 
-class RequestHalf(Passage):
+class RequestHalf(Collecting):
     """What the events of the request's half do. Of a request without a body there is only `_send`."""
 
     _is_continue_sent = False
@@ -32,6 +33,9 @@ class RequestHalf(Passage):
             self._credit(body.send_kept(link, stream))
             if self.head.expects_continue:
                 self._desk.loop.call_later(CONTINUE_S, self._ask_for_body)
+            elif self.head.has_body and not body.has_ended:
+                self._expect_body()
+                return
         self._client.expect(self._desk.settings.timeout)
 
     def _wait(self, seconds: float) -> None:
@@ -40,8 +44,8 @@ class RequestHalf(Passage):
     def _keep_body(self, data: bytes) -> None:
         assert self._body is not None
         self._body.keep(data)
-        if self.queue is not None:
-            self.queue.grow(self, len(data))
+        if self.queue is not None and not self.queue.grow(self, len(data)):
+            self._hold_body()
 
     def _keep_end(self, trailers: Pairs) -> None:
         assert self._body is not None
@@ -53,7 +57,18 @@ class RequestHalf(Passage):
 
     def _pass_timed(self, data: bytes) -> None:
         self._pass_body(data)
-        self._client.expect(self._desk.settings.body_timeout)
+        if self._way()[1].pending_bytes:
+            # It is the worker that is slow.
+            self._client.expect(self._desk.settings.body_timeout)
+        else:
+            self._client.expect(self._keep_pace(len(data)))
+
+    def _expect_body(self) -> None:
+        """It is the client's turn from now on; unless the worker is slow."""
+        if self._way()[1].pending_bytes:
+            self._client.expect(self._desk.settings.timeout)
+        else:
+            self._client.expect(self._restart_pace())
 
     def _pass_end(self, trailers: Pairs) -> None:
         assert self._body is not None
@@ -64,7 +79,7 @@ class RequestHalf(Passage):
         self._pass_end(trailers)
         self._client.expect(self._desk.settings.timeout)
 
-    def _pass_last_end(self, trailers: Pairs) -> None:
+    def _last_end(self, trailers: Pairs) -> None:
         """Of a tunnel whose other half has ended."""
         self._pass_end(trailers)
         self._finish()
@@ -74,10 +89,10 @@ class RequestHalf(Passage):
         assert self._body is not None
         self._credit(self._body.settle(self._way()[1]))
 
-    def _go_on_timed(self) -> None:
+    def _go_on_due(self) -> None:
         self._go_on()
         if not self._has_request_ended:
-            self._client.expect(self._desk.settings.body_timeout)
+            self._expect_body()
 
     def _credit(self, n_bytes: int) -> None:
         if n_bytes:
@@ -89,6 +104,8 @@ class RequestHalf(Passage):
         if is_held_back and self.state <= State.DUE:
             self._is_continue_sent = True
             self._client.send_interim(CONTINUE, ())
+            if self.state is State.DUE:
+                self._expect_body()
 
     @property
     def _has_body_begun(self) -> bool:

@@ -42,6 +42,9 @@ class Answered:
     def receive_body(self, data: bytes) -> None:
         self.told.append(f"body {len(data)}")
 
+    def receive_pause(self) -> None:
+        """A body that did not come with its head is nothing new to it."""
+
     def receive_end(self, trailers: Any) -> None:
         self.told.append("end")
 

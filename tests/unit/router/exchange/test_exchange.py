@@ -47,7 +47,7 @@ async def begin(
     """A worker, and a request that it has."""
     worker = await b.worker("w", window_bytes=window)
     ask = b.ask(kind, method, **options)
-    await b.quiet()
+    await b.until(lambda: worker.requests)  # at once, or after a lull if there is a body that does not come yet
     return worker, ask, worker.requests[-1]
 
 
@@ -375,7 +375,7 @@ def test_what_is_safe_to_repeat_is_sent_elsewhere(kind: str, method: bytes) -> N
             ask = b.ask(kind, method, has_body=method == b"PUT")
             if method == b"PUT":
                 ask.send(b"x" * 1000)
-            await b.quiet()
+            await b.until(lambda: first.requests)
             first.die()
             await b.quiet()
             (request,) = second.requests
@@ -412,7 +412,7 @@ async def test_nor_is_a_body_that_is_not_kept(b: Bench, kind: str) -> None:
     ask = b.ask(kind, b"PUT", has_body=True)
     ask.send(b"x" * 1000)
     ask.send(b"x")
-    await b.quiet()
+    await b.until(lambda: first.requests)
     first.die()
     await b.quiet()
     assert failed(ask, 502, "worker_lost")
@@ -425,6 +425,7 @@ async def test_nor_is_one_that_was_too_large_before_it_went(b: Bench, kind: str)
     ask.send(b"x" * 1001)
     first = await b.worker("a")
     await b.worker("b")
+    await b.until(lambda: first.requests)
     assert len(first.requests[0].body) == 1001
     first.die()
     await b.quiet()
@@ -621,6 +622,7 @@ async def test_no_worker_has_room_in_time(b: Bench, kind: str) -> None:
     worker = await b.worker("w", capacity=0)
     ask = b.ask(kind, b"POST", has_body=True)
     ask.send(b"x")
+    ask.finish()
     took = await b.until(lambda: ask.is_complete)
     assert 8.0 <= took <= 8.0 + SLACK_S
     assert failed(ask, 503, "queue_timeout")
@@ -637,7 +639,7 @@ async def test_no_reply_in_time(b: Bench, kind: str) -> None:
     assert request.reset == RstStatus.CANCEL
 
 
-@bench(timeout=20.0, body_timeout=8.0)
+@bench(timeout=20.0, body_timeout=8.0, min_body_rate=0)
 async def test_the_body_stalls(b: Bench, kind: str) -> None:
     """The client's fault, and the worker hears of no more than that it is over."""
     _, ask, request = await begin(b, kind, b"POST", has_body=True)
@@ -691,10 +693,10 @@ async def test_a_worker_that_falls_silent_amid_its_reply(b: Bench, kind: str) ->
     assert 7.9 <= took <= 8.0 + SLACK_S
     assert ask.body == b"xxx"
     assert request.reset == RstStatus.CANCEL
-    assert [worker.failures for worker in b.links.workers.values() if worker] == [1]
+    assert [worker.failures for worker in b.links.workers.values() if worker] == [0]
 
 
-@bench(idle_timeout=8.0)
+@bench(idle_timeout=8.0, min_body_rate=0)
 async def test_a_client_that_takes_slowly_is_waited_for_and_one_that_stops_is_not(b: Bench, kind: str) -> None:
     _, ask, request = await begin(b, kind, window_bytes=16 * KIB)
     request.reply()
@@ -904,7 +906,7 @@ async def test_a_body_against_the_rules(b: Bench, kind: str) -> None:
     assert failed(due, 400, "bad_request")
     assert request.reset == RstStatus.CANCEL
     late = b.ask(kind, b"POST", has_body=True)
-    await b.quiet()
+    await b.until(lambda: len(worker.requests) == 2)
     worker.requests[-1].reply()
     await b.quiet()
     break_rules(late)
@@ -920,7 +922,9 @@ async def test_a_body_against_the_rules(b: Bench, kind: str) -> None:
 @bench()
 async def test_shut_down_in_each_state(b: Bench, kind: str) -> None:
     worker = await b.worker("w", capacity=4)
-    due, streaming = b.ask(kind, b"POST", has_body=True), b.ask(kind)
+    due = b.ask(kind, b"POST", has_body=True)
+    await b.until(lambda: worker.requests)
+    streaming = b.ask(kind)
     tunnel, half = (b.ask(kind, upgrade=b"websocket") for _ in range(2))
     waiting = b.ask(kind)
     await b.quiet()
@@ -957,12 +961,12 @@ def test_ten_at_once_answered_backwards() -> None:
         streams = [connection.request(b"POST", b"/%d" % number, has_body=True) for number in range(10)]
         for stream in streams:
             stream.send(b"%b " % stream.head.target)
-        await b.quiet()
+        await b.until(lambda: len(worker.requests) == 10)
         for stream in reversed(streams):
             stream.send(b"end")
             stream.finish()
         await b.quiet()
-        assert [request.body for request in worker.requests] == [b"/%d end" % number for number in range(10)]
+        assert sorted(request.body for request in worker.requests) == [b"/%d end" % number for number in range(10)]
         for request in reversed(worker.requests):
             request.reply()
             request.data(request.body)

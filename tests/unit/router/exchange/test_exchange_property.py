@@ -5,7 +5,6 @@ is the real one; the links are fakes, whose workers read, answer, fail and leave
 """
 
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given, settings
@@ -61,7 +60,6 @@ class Desk(FakeDesk):
 
     def __init__(self) -> None:
         super().__init__([], retry_bytes=1000, queue_size=3, max_failures=2)
-        self.deadlines = SimpleNamespace(now=self.loop.time())
         self.dispatcher = Dispatcher(self.settings, self.counters, self.loop)
         self.exchanges: list[Exchange] = []
         self._n_over: dict[Any, int] = {}
@@ -241,7 +239,7 @@ class World:
         for stream in self.streams:
             exchange: Any = stream.exchange
             assert stream.is_over is (exchange.state is State.DONE)
-            if stream.is_over or exchange.state is State.WAITING:
+            if stream.is_over or exchange.state <= State.WAITING:
                 assert exchange._stream is None
                 continue
             held = exchange._stream
@@ -260,6 +258,7 @@ class World:
         assert len(self.desk.entries) == len(self.streams)
         assert all(worker.in_flight == 0 for worker in self.all_workers)
         assert not len(self.desk.dispatcher.lobby)
+        assert not len(self.desk.dispatcher.anteroom)
         # Whatever still comes, comes to nothing.
         for stream in self.streams:
             for event, arguments in (("receive_body", (b"x",)), ("receive_end", ((),)), ("on_data", (b"x", True))):

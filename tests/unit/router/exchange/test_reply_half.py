@@ -21,11 +21,11 @@ def test_a_reply_in_pieces() -> None:
     scene = Scene(OPEN)
     assert scene.happens("on_data", b"ab", False) == "client.body ab, link.consumed 2, client.expect 60"
     scene.client.is_writable = False
-    assert scene.happens("on_data", b"cd", False) == "client.body cd, client.expect 60"
-    assert scene.happens("on_data", b"e", False) == "client.body e, client.expect 60"
+    assert scene.happens("on_data", b"cd", False) == "client.body cd, client.expect 30"
+    assert scene.happens("on_data", b"e", False) == "client.body e, client.expect 30"
     scene.client.is_writable = True
-    assert scene.happens("resume_reply") == "link.consumed 3, client.expect 60"
-    assert scene.happens("resume_reply") == "client.expect 60"
+    assert scene.happens("resume_reply") == "link.consumed 3, client.expect 30"
+    assert scene.happens("resume_reply") == "client.expect 30"
     assert scene.happens("on_headers", {b"x-t": b"1"}, False) == ""
     assert scene.happens("on_data", b"", True) == f"client.fin, link.reset 5, dispatcher.release, {END}, > DONE"
 

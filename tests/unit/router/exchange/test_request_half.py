@@ -49,7 +49,7 @@ def test_credit_waits_until_all_has_gone() -> None:
     assert scene.happens("receive_body", b"de") == "link.data de more, client.expect 60"
     assert scene.happens("on_writable") == "client.expect 60"
     scene.stream.pending_bytes = 0
-    assert scene.happens("on_writable") == "client.credit 5, client.expect 60"
+    assert scene.happens("on_writable") == "client.credit 5, client.expect 10"
     assert scene.happens("receive_end", ()) == "link.data - fin, client.expect 60"
     assert scene.happens("on_writable") == ""
 
@@ -61,7 +61,7 @@ def test_a_body_is_asked_for_once_while_it_is_held_back() -> None:
     scene.desk.loop.wind(0.9)
     assert not scene.notes
     scene.desk.loop.wind(0.2)
-    assert scene.notes == ["client.interim 100"]
+    assert scene.notes == ["client.interim 100", "client.expect 10"]
     scene.notes.clear()
     assert scene.happens("on_headers", {b":status": b"100"}, False) == ""
     changes = {"receive_body": (b"x",), "receive_end": ((),), "on_reply": (OK, False), "abandon": ()}

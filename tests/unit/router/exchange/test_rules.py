@@ -62,23 +62,30 @@ LEFT = "dispatcher.withdraw"
 CUT_ABORTED = f"{FREED}, client.cut, {END}, +aborted, +cut, > DONE"
 ABANDONED = f"{FREED}, {END}, +aborted, > DONE"
 FAILED = f"dispatcher.blame, dispatcher.release, client.cut, {END}, +cut, > DONE"
-TIMED_OUT = f"link.reset 5, dispatcher.blame, dispatcher.release, client.cut, {END}, +cut, > DONE"
 
 # fmt: off
 EXPECTED: dict[str, dict[State, str]] = {
     "begin": {
+        State.COLLECTING: IGNORED,
         State.WAITING: "dispatcher.submit",
         State.DUE: NEVER, State.OPEN: NEVER, State.TUNNEL: NEVER, State.HALF: NEVER, State.DONE: NEVER,
     },
     "receive_body": {
+        State.COLLECTING: IGNORED,  # kept: a worker is wanted when enough of it is there
         State.WAITING: IGNORED,  # kept: it goes on with the request
-        State.DUE: "link.data abc more, client.credit 3, client.expect 60",
+        State.DUE: "link.data abc more, client.credit 3, client.expect 10",
         State.OPEN: "link.data abc more, client.credit 3",
         State.TUNNEL: "link.data abc more, client.credit 3",
         State.HALF: "link.data abc more, client.credit 3",
         State.DONE: IGNORED,
     },
+    "receive_pause": {
+        State.COLLECTING: "dispatcher.collect, client.expect 10",
+        State.WAITING: IGNORED, State.DUE: IGNORED, State.OPEN: IGNORED, State.TUNNEL: IGNORED, State.HALF: IGNORED,
+        State.DONE: IGNORED,
+    },
     "receive_end": {
+        State.COLLECTING: "dispatcher.withdraw, dispatcher.submit, > WAITING",
         State.WAITING: IGNORED,  # kept
         State.DUE: "link.headers x-t fin, client.expect 60",
         State.OPEN: "link.headers x-t fin",
@@ -87,14 +94,16 @@ EXPECTED: dict[str, dict[State, str]] = {
         State.DONE: IGNORED,
     },
     "resume_reply": {
+        State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
         State.DUE: IGNORED,
-        State.OPEN: "link.consumed 5, client.expect 60",
+        State.OPEN: "link.consumed 5, client.expect 30",  # it is watched: it did not keep up
         State.TUNNEL: "link.consumed 5",
         State.HALF: IGNORED,
         State.DONE: IGNORED,
     },
     "reject_request": {
+        State.COLLECTING: f"{LEFT}, client.error 400, {END}, +aborted, +bad_request, > DONE",
         State.WAITING: f"{LEFT}, client.error 400, {END}, +aborted, +bad_request, > DONE",
         State.DUE: f"{FREED}, client.error 400, {END}, +aborted, +bad_request, > DONE",
         State.OPEN: CUT_ABORTED,
@@ -103,57 +112,67 @@ EXPECTED: dict[str, dict[State, str]] = {
         State.DONE: IGNORED,
     },
     "abandon": {
+        State.COLLECTING: f"{LEFT}, {END}, +aborted, > DONE",
         State.WAITING: f"{LEFT}, {END}, +aborted, > DONE",
         State.DUE: ABANDONED, State.OPEN: ABANDONED, State.TUNNEL: ABANDONED, State.HALF: ABANDONED,
         State.DONE: IGNORED,
     },
     "expire": {
+        State.COLLECTING: f"{LEFT}, client.error 408, {END}, +timeout, > DONE",
         State.WAITING: f"{LEFT}, client.error 503, {END}, +queue_timeout, > DONE",
         State.DUE: f"{FREED}, client.error 408, {END}, +timeout, > DONE",
-        State.OPEN: TIMED_OUT,
+        State.OPEN: CUT,  # nobody's failure: there may have been nothing to say
         State.TUNNEL: IGNORED,
         State.HALF: IGNORED,
         State.DONE: IGNORED,
     },
     "shut_down": {
+        State.COLLECTING: f"{LEFT}, client.error 503, {END}, +shutting_down, > DONE",
         State.WAITING: f"{LEFT}, client.error 503, {END}, +shutting_down, > DONE",
         State.DUE: f"{FREED}, client.error 503, {END}, +shutting_down, > DONE",
         State.OPEN: CUT, State.TUNNEL: CUT, State.HALF: CUT,
         State.DONE: IGNORED,
     },
     "send": {
+        State.COLLECTING: NEVER,
         State.WAITING: "client.expect 60, > DUE",  # to a link with notes of its own
         State.DUE: NEVER, State.OPEN: NEVER, State.TUNNEL: NEVER, State.HALF: NEVER, State.DONE: NEVER,
     },
     "wait": {
+        State.COLLECTING: NEVER,
         State.WAITING: "client.expect 3",
         State.DUE: NEVER, State.OPEN: NEVER, State.TUNNEL: NEVER, State.HALF: NEVER, State.DONE: NEVER,
     },
     "decline": {
+        State.COLLECTING: NEVER,
         State.WAITING: f"client.error 503, {END}, +queue_full, > DONE",
         State.DUE: NEVER, State.OPEN: NEVER, State.TUNNEL: NEVER, State.HALF: NEVER, State.DONE: NEVER,
     },
     "on_reply": {
+        State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
         State.DUE: "client.head 200 more, client.expect 60, > OPEN",
         State.OPEN: BAD, State.TUNNEL: BAD, State.HALF: BAD,
         State.DONE: IGNORED,
     },
     "on_whole_reply": {
+        State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
         State.DUE: f"client.whole 200 ab, {FREED}, {END}, > DONE",  # the rest of the body is no use
         State.OPEN: BAD, State.TUNNEL: BAD, State.HALF: BAD,
         State.DONE: IGNORED,
     },
     "on_headers": {
+        State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
-        State.DUE: "client.interim 100",
+        State.DUE: "client.interim 100, client.expect 10",
         State.OPEN: f"client.fin x-t, {FREED}, {END}, > DONE",
         State.TUNNEL: "client.fin, > HALF",
         State.HALF: IGNORED,
         State.DONE: IGNORED,
     },
     "on_data": {
+        State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
         State.DUE: "link.reset 1, dispatcher.blame, dispatcher.release, client.error 502, "
                    f"{END}, +bad_replies, +worker_failed, > DONE",
@@ -163,20 +182,23 @@ EXPECTED: dict[str, dict[State, str]] = {
         State.DONE: IGNORED,
     },
     "on_writable": {
+        State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
-        State.DUE: "client.credit 7, client.expect 60",
+        State.DUE: "client.credit 7, client.expect 10",
         State.OPEN: "client.credit 7",
         State.TUNNEL: "client.credit 7",
         State.HALF: "client.credit 7",
         State.DONE: IGNORED,
     },
     "on_reset": {
+        State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
         State.DUE: f"dispatcher.blame, dispatcher.release, client.error 502, {END}, +worker_failed, > DONE",
         State.OPEN: FAILED, State.TUNNEL: FAILED, State.HALF: FAILED,
         State.DONE: IGNORED,
     },
     "on_lost": {
+        State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
         State.DUE: f"dispatcher.release, client.error 502, {END}, +worker_lost, > DONE",
         State.OPEN: LOST, State.TUNNEL: LOST, State.HALF: LOST,
