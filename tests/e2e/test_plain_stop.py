@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tests.support.open_loop import OpenLoop
-from tests.support.processes import Site, wait_for
+from tests.support.processes import Site
 from tests.support.raw_http import HttpConnection
 
 # In the gap nobody listens; that a client sees, and nothing else.
@@ -40,8 +40,7 @@ def test_nothing_but_the_gap_is_seen(site: Site) -> None:
     site.hello("a")
     with OpenLoop(site.http_port, 100.0, keeps_alive=False) as load:
         for _ in range(3):
-            wanted = load.report.ok + 50
-            wait_for(lambda wanted=wanted: load.report.ok >= wanted, "good replies")
+            load.wait_ok(50)
             assert router.terminate() == 0
             router = site.router("--settle", "0s", "--access-log", "off")
     assert set(load.report.failed) <= REFUSED, load.report
