@@ -100,7 +100,10 @@ class Routers:
 
     def will_join(self, link: Link) -> None:
         """The link's router is about to take us: its share is told before it can send anything."""
-        self._tell(self.capacity.add(link))
+        grants = self.capacity.add(link)
+        if grants.get(link) == self.settings.concurrency:
+            del grants[link]  # So it says in the link's first SETTINGS.
+        self._tell(grants)
 
     def will_leave(self, link: Link) -> None:
         """The link's router will send nothing new: its share is for the others."""
@@ -127,7 +130,8 @@ class Routers:
     # Inside
 
     def _make_link(self, dialler: Dialler) -> Link:
-        return Link(RouterLink(self, dialler), self.settings, is_router=False)
+        settings = self.settings
+        return Link(RouterLink(self, dialler), settings, is_router=False, max_concurrent=settings.concurrency)
 
     def _tell(self, grants: Grants) -> None:
         """Routers hear of their grants; while there are several, capacity is shared out again and again."""
