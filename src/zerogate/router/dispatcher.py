@@ -4,6 +4,7 @@ Invariant: while a request waits in a pool's queue, no worker of that pool has r
 """
 
 import logging
+import math
 from collections.abc import Collection
 from typing import Protocol
 
@@ -137,10 +138,11 @@ class Dispatcher:
                 break
         worker.offer()
 
-    def _serve_waiting(self, worker: Worker) -> None:
+    def _serve_waiting(self, worker: Worker, before: float = math.inf) -> None:
+        """Those who came before then, the oldest first."""
         passed_over: list[tuple[Queue[Waiting], Waiting]] = []
         while worker.has_room:
-            waiting = [pool for pool in worker.pools if pool.queue]
+            waiting = [pool for pool in worker.pools if pool.queue and pool.queue.first_arrival() < before]
             if not waiting:
                 break
             pool = min(waiting, key=lambda p: p.queue.first_arrival())
@@ -176,7 +178,9 @@ class Dispatcher:
                 worker.pools.append(pool)
                 pool.add(worker)
         self.workers[worker.serial] = worker
-        self._submit_all(self.lobby)
+        for request in self.lobby.drain():
+            self._serve_waiting(worker, request.arrived)
+            self.submit(request)
         self.reconsider(worker)
 
     def leave(self, worker: Worker) -> None:

@@ -5,7 +5,9 @@ import logging
 import secrets
 import time
 from collections import deque
+from collections.abc import Container
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from zerogate.link.allowance import Allowance
 from zerogate.link.link import Link
@@ -51,6 +53,8 @@ class Links:
         self._join_timers: dict[Link, asyncio.TimerHandle] = {}
         self._joins_left: dict[Link, Allowance] = {}
         self._pulses = Pulses()
+        # The port by which each came.
+        self._keys: WeakKeyDictionary[Link, str] = WeakKeyDictionary()
         self._is_stopping = False
         self._n_joined = 0
         self._turned_away = SparseLog(logger, "links turned away")
@@ -60,14 +64,39 @@ class Links:
         self.workers: dict[Link, Worker | None] = {}
         self.refusals: deque[dict[str, Any]] = deque(maxlen=MAX_REFUSALS)
 
-    def make_link(self) -> asyncio.Protocol:
-        """For a connection to a link port."""
+    def make_link(self, key: str = "") -> asyncio.Protocol:
+        """For a connection to the link port of this key."""
         # Who has joined must get in with its pulse, too; who else takes its place may not join.
         if len(self.workers) >= self._settings.max_links + self._pulses.n_missing:
             self._counters.links_failed += 1
             self._turned_away.warning("a link was turned away: there are %d already (--max-links)", len(self.workers))
             return _TurnedAway()
-        return Link(self, self._settings, is_router=True)
+        link = Link(self, self._settings, is_router=True)
+        self._keys[link] = key
+        return link
+
+    def n_workers(self, keys: Container[str] | None = None) -> int:
+        """How many workers take requests, of those that came by these ports."""
+        return sum(
+            worker is not None and not worker.away and (keys is None or self._keys.get(link) in keys)
+            for link, worker in self.workers.items()
+        )
+
+    def send_away(self, keys: Container[str]) -> None:
+        """Have the workers of these ports dial anew. They still answer what they are sent."""
+        for link in self.workers:
+            if self._keys.get(link) in keys:
+                link.goaway()
+
+    def take_back(self) -> None:
+        """Who was sent away comes again, on a new link: the old ones finish what they have."""
+        for link, worker in list(self.workers.items()):
+            if not link.session.is_going_away:
+                continue
+            if worker is not None:
+                self._dispatcher.leave(worker)
+            if worker is None or not worker.in_flight:
+                link.close("dial anew")
 
     def stop(self) -> None:
         """Send the workers away: they finish what they have."""

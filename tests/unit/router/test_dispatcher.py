@@ -101,6 +101,19 @@ def test_the_oldest_of_all_pools_of_a_worker_goes_first() -> None:
     assert order == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("is_lobby_older", [False, True])
+def test_also_when_a_worker_has_just_joined(is_lobby_older: bool) -> None:
+    """The oldest goes first, whether it waits for a route that is known or for one that was not."""
+    office = Office(settle=5.0)
+    office.dispatcher.leave(office.worker("gone", "/known"))
+    paths = [b"/unknown", b"/known"] if is_lobby_older else [b"/known", b"/unknown"]
+    old, young = (office.ask(path) for path in paths)
+    worker = office.worker("new", "/known", "/unknown", capacity=1)
+    assert [worker_of(request) for request in (old, young)] == ["new", "waits"]
+    office.dispatcher.release(worker)
+    assert worker_of(young) == "new"
+
+
 def test_the_queue_is_bounded() -> None:
     office = Office(queue_size=2, queue_bytes=65536)
     office.worker("a", capacity=0)
