@@ -51,10 +51,10 @@ class Links:
         self._counters = counters
         self._loop = asyncio.get_running_loop()
         self._join_timers: dict[Link, asyncio.TimerHandle] = {}
-        # The port by which each came.
-        self._keys: WeakKeyDictionary[Link, str] = WeakKeyDictionary()
         self._joins_left: dict[Link, Allowance] = {}
         self._pulses = Pulses()
+        # The port by which each came.
+        self._keys: WeakKeyDictionary[Link, str] = WeakKeyDictionary()
         self._is_stopping = False
         self._n_joined = 0
         self._turned_away = SparseLog(logger, "links turned away")
@@ -66,8 +66,7 @@ class Links:
 
     def make_link(self, key: str = "") -> asyncio.Protocol:
         """For a connection to the link port of this key."""
-        # Who has joined must get in with its pulse, too; who else takes its place may not join.
-        if len(self.workers) >= self._settings.max_links + self._pulses.n_missing:
+        if len(self.workers) >= self._max_links:
             self._counters.links_failed += 1
             self._turned_away.warning("a link was turned away: there are %d already (--max-links)", len(self.workers))
             return _TurnedAway()
@@ -98,6 +97,11 @@ class Links:
             if worker is None or not worker.in_flight:
                 link.close("dial anew")
 
+    @property
+    def _max_links(self) -> int:
+        """Who has joined must get in with its pulse, too; who else takes its place may not join."""
+        return self._settings.max_links + self._pulses.n_missing
+
     def stop(self) -> None:
         """Send the workers away: they finish what they have."""
         self._is_stopping = True
@@ -121,6 +125,9 @@ class Links:
     def on_connected(self, link: Link) -> None:
         self._counters.links += 1
         self.workers[link] = None
+        if len(self.workers) > self._max_links:
+            # Many were accepted in one turn of the event loop, before any of them was counted.
+            link.close("there are too many links (--max-links)")
 
     def on_ready(self, link: Link) -> None:
         timeout = self._settings.handshake_timeout
