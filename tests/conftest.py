@@ -30,7 +30,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_short_loop(config: pytest.Config) -> bool:
-    return config.getoption("markexpr") == "fast"
+    return bool(config.getoption("markexpr") == "fast")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -27,7 +27,7 @@ class End:
     """A session at one end, and a peer to speak to it at the other."""
 
     def __init__(self, *, opens_odd: bool = False, **options: int) -> None:
-        self.session = Session(opens_odd=opens_odd, **options)  # type: ignore[arg-type]
+        self.session = Session(opens_odd=opens_odd, **options)
         self.session.take_output()
         self.peer = Peer()
 

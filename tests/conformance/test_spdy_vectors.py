@@ -20,6 +20,7 @@ from zerogate.wire.spdy.events import Data, Event, GoAway, Headers, Reply, Reset
 from zerogate.wire.spdy.frames import FrameReader, FrameType, GoAwayStatus, RstStatus
 from zerogate.wire.spdy.headers import BlockReader, decode_block, encode_block
 from zerogate.wire.spdy.session import Session
+from zerogate.wire.spdy.streams import Stream
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent.parent / "data" / "spdy31_vectors.json").read_text())
 CONTEXTS: dict[str, list[dict[str, Any]]] = VECTORS["contexts"]
@@ -105,7 +106,8 @@ class TestFramesAndBlocks:
 def event_names(events: list[Event]) -> list[tuple[Any, ...]]:
     """Events without their streams' identity: (type, stream id, ...)."""
     return [
-        (type(event).__name__, *((event[0].id, *event[1:]) if hasattr(event[0], "id") else event)) for event in events
+        (type(event).__name__, *((event[0].id, *event[1:]) if isinstance(event[0], Stream) else event))
+        for event in events
     ]
 
 

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -47,7 +48,7 @@ class Scene:
         status = chaos.worker_status("only")
         assert (status["state"], status["failures"], status["capacity"]) == ("up", 0, self.capacity)
         for process, before in self._fds.items():
-            wait_for(lambda process=process, before=before: process.n_fds() <= before, f"descriptors of {process}", 5)
+            wait_for(partial(lambda process, n: process.n_fds() <= n, process, before), f"descriptors of {process}", 5)
         for process in (self.router, self.worker):
             assert "Traceback" not in process.output(), process.output()
 

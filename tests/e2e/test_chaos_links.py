@@ -1,13 +1,14 @@
 """Links that are cut, delayed, throttled, corrupted or silent, seen from the clients."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from tests.support.chaos import ChaosSite, make_chaos_site
 from tests.support.load import Clients, Load, download, get, post, request_body, stream_body
 from tests.support.processes import wait_for
-from tests.support.raw_http import ReplyCutError
+from tests.support.raw_http import HttpConnection, ReplyCutError
 from tests.support.tcp_proxy import TcpProxy
 
 SIZE = 2_000_000
@@ -34,6 +35,10 @@ def far_worker(chaos: ChaosSite, proxy: TcpProxy, name: str = "far", *options: s
         chaos.link_port = direct
 
 
+def has_head(client: HttpConnection) -> bool:
+    return client.receive() and b"\r\n\r\n" in client.buffer
+
+
 @pytest.mark.parametrize("reset", [True, False], ids=["reset", "close"])
 def test_a_reply_that_is_cut_is_seen_to_be_cut(chaos: ChaosSite, proxy: TcpProxy, reset: bool) -> None:
     """Whatever frames it: chunks, a length, or the end of the connection."""
@@ -44,7 +49,7 @@ def test_a_reply_that_is_cut_is_seen_to_be_cut(chaos: ChaosSite, proxy: TcpProxy
         length.get("/stream/length?bytes=2000000&pause=0.05&length=1")
         old.get("/stream/old?bytes=2000000&pause=0.05", version="HTTP/1.0")
         for client in (chunked, length, old):
-            wait_for(lambda client=client: client.receive() and b"\r\n\r\n" in client.buffer, "the reply's head")
+            wait_for(partial(has_head, client), "the reply's head")
         proxy.cut(reset=reset)
         for client, token in ((chunked, "chunked"), (length, "length"), (old, "old")):
             with pytest.raises(ReplyCutError) as cut:

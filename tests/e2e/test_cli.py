@@ -179,7 +179,7 @@ def assert_one_line(result: Any, code: int, *words: str) -> None:
         assert word in lines[0]
 
 
-WRONG_USAGE = {
+WRONG_USAGE: dict[str, tuple[Any, ...]] = {
     "a typo in a command": (["ruoter"], "ruoter"),
     "a typo in an option": (["router", "--htttp", "x"], "--htttp", "--http"),
     "an option without its value": (["router", "--http"], "--http"),

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,7 @@ def test_silence_is_noticed_at_both_ends(net: Net, how: str) -> None:
     asked = []
     for number, method in enumerate(("POST", "POST", "GET", "GET")):
         asked.append(net.begin_asking(f"/echo/{number}?sleep=2.5", method))
-        wait_for(lambda n=number + 1: in_flight(net) == n, "it is under way")
+        wait_for(partial(lambda n: in_flight(net) == n, number + 1), "it is under way")
     (net.set_wire("down") if how == "wire" else drop(net))
     net.wait_output("router", "worker far is silent")
     net.wait_output("router", "worker far lost")

@@ -114,7 +114,7 @@ def site_workers(site: Site, n: int) -> None:
 
     def are_up() -> bool:
         with contextlib.suppress(OSError):
-            return sum(worker["state"] == "up" for worker in site.status()["workers"]) == n
+            return bool(sum(worker["state"] == "up" for worker in site.status()["workers"]) == n)
         return False
 
     wait_for(are_up, f"{n} workers up")

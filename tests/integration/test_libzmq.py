@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Client(threading.Thread):
 
     def __init__(self, site: Site, path: str, **keywords: Any) -> None:
         super().__init__(daemon=True)
-        self._call = lambda: site.get(path, **keywords)
+        self._call = partial(site.get, path, **keywords)
         self._result: Any = None
         self.start()
 

@@ -25,7 +25,7 @@ async def _serve_once_and_end() -> None:
             socket.create_connection(("127.0.0.1", http_port)) as client,
         ):
             client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-            link = weakref.ref(next(iter(router.links.workers)))
+            link: weakref.ref[object] = weakref.ref(next(iter(router.links.workers)))
             worker.reply(worker.next_request().stream, body=b"served")
             client.settimeout(5)
             assert client.recv(65536).endswith(b"served")

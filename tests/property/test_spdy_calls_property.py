@@ -2,7 +2,7 @@
 
 import struct
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -126,7 +126,7 @@ def test_what_is_given_to_send_is_the_callers_again(piece: bytes, held: bool, da
     if held:
         end.session.hold()
     buffer = bytearray(piece)
-    end.session.send_data(stream, memoryview(buffer) if kind is memoryview else kind(buffer), True)
+    end.session.send_data(stream, cast(bytes, memoryview(buffer) if kind is memoryview else kind(buffer)), True)
     buffer[:] = bytes(len(buffer))
     end.session.release()
     sent = [frame.body for frame in end.out() if frame.kind == "DATA"]

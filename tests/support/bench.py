@@ -36,11 +36,12 @@ STEP_S = 1.0
 class Notes:
     """An access log that remembers. `lines` are client, status and worker of each exchange that was noted."""
 
+    n_dropped = 0
+
     def __init__(self) -> None:
         self.entries: list[Any] = []
         self.lines: list[tuple[str, int, str]] = []
         self.n_reopened = 0
-        self.n_dropped = 0
         self.is_closed = False
 
     def write(self, client: str, entry: Any, n_bytes: int, now: float) -> None:

@@ -6,7 +6,7 @@ Notes are plain words in one list, in order, whoever was told: `link.reset 5`, `
 import heapq
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from zerogate.router.counters import Counters
 from zerogate.router.pool import Pool
@@ -242,6 +242,7 @@ class FakeWaiting(FakeExchange):
         super().__init__(size_bytes, arrived)
         self.head = RequestHead(b"GET", path, path, host)
         self.wait_until = 0.0
+        self.prefix = ""
         self.tried: frozenset[int] = frozenset()
         self.worker: Worker | None = None
         self.error = ""
@@ -271,8 +272,7 @@ class FakeWaiting(FakeExchange):
 
 def make_worker(name: str, *pools: Pool, capacity: int = 10, weight: int = 100, link: Any = None) -> Worker:
     """A worker that has joined these pools."""
-    fake: Any = link or FakeLink(name)
-    worker = Worker(fake, capacity, 0.0)
+    worker = Worker(cast(Any, link or FakeLink(name)), capacity, 0.0)
     worker.set_name(name)
     worker.set_weight(weight)
     for pool in pools:

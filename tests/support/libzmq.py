@@ -42,7 +42,7 @@ def cut_by(sizes: list[int]) -> Callable[[bytes], list[list[bytes]]]:
 class Peer:
     """A SPDY session over a libzmq socket. `cut` makes the parts of a message of what is to be sent."""
 
-    def __init__(self, session: Session, send: Callable[[list[bytes]], None], read: Callable[[float], None]) -> None:
+    def __init__(self, session: Session, send: Callable[[list[bytes]], object], read: Callable[[float], None]) -> None:
         self.read_some = read
         self.session = session
         self.events: list[events.Event] = []

@@ -46,7 +46,7 @@ class MemoryTransport(asyncio.Transport):
         self._waiting: list[Callable[[], Any]] = []
         self.octets = bytearray()
         self.is_taking = True
-        self.reads = True
+        self._is_reading = True
         self.is_eof_written = False
         self.is_lost = False
         self._is_closing = False
@@ -84,7 +84,7 @@ class MemoryTransport(asyncio.Transport):
         return octets
 
     def _deliver(self) -> None:
-        while self._waiting and self.reads and not self._is_closing:
+        while self._waiting and self._is_reading and not self._is_closing:
             self._waiting.pop(0)()
 
     def _end_input(self) -> None:
@@ -125,12 +125,12 @@ class MemoryTransport(asyncio.Transport):
         self._high_bytes = HIGH_WATER_BYTES if high is None else high
 
     def pause_reading(self) -> None:
-        assert self.reads
-        self.reads = False
+        assert self._is_reading
+        self._is_reading = False
 
     def resume_reading(self) -> None:
-        assert not self.reads
-        self.reads = True
+        assert not self._is_reading
+        self._is_reading = True
         self._loop.call_soon(self._deliver)
 
     def is_closing(self) -> bool:

@@ -41,7 +41,7 @@ def test_each_record_is_one_write() -> None:
     """Whatever its length: so that the lines of two processes do not mix."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        process = subprocess.Popen([sys.executable, "-c", SCRIPT], stderr=theirs, env=clean_environment())
+        process = subprocess.Popen([sys.executable, "-c", SCRIPT], stderr=theirs.fileno(), env=clean_environment())
         theirs.close()
         ours.settimeout(20)
         written = list(iter(lambda: ours.recv(1 << 20), b""))

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from zerogate import process
 from zerogate.process import MAX_FDS, raise_fd_limit
 
 LIMITS = "import resource; from zerogate.process import raise_fd_limit; "
@@ -42,8 +41,8 @@ def test_it_is_not_raised_beyond_measure(
     monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], wanted: int, raised: tuple[int, int] | None
 ) -> None:
     calls = []
-    monkeypatch.setattr(process.resource, "getrlimit", lambda kind: limits)
-    monkeypatch.setattr(process.resource, "setrlimit", lambda kind, limits: calls.append(limits))
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, limits: calls.append(limits))
     assert raise_fd_limit() == wanted
     assert calls == ([raised] if raised else [])
 
@@ -52,6 +51,6 @@ def test_a_system_that_refuses_leaves_it_as_it_is(monkeypatch: pytest.MonkeyPatc
     def refuse(kind: int, limits: tuple[int, int]) -> None:
         raise ValueError("current limit exceeds maximum limit")
 
-    monkeypatch.setattr(process.resource, "getrlimit", lambda kind: (256, resource.RLIM_INFINITY))
-    monkeypatch.setattr(process.resource, "setrlimit", refuse)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
     assert raise_fd_limit() == 256

@@ -30,9 +30,8 @@ class LogWriter:
         self._target = target
         self._fd = self._open()
         self._condition = threading.Condition()
-        self._waiting: list[bytes] = []
+        self._waiting: list[bytes | int] = []  # lines, and descriptors to go on with behind them
         self._waiting_bytes = 0
-        self._next_fd: int | None = None
         self._is_closing = False
         self.n_dropped = 0
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -55,9 +54,7 @@ class LogWriter:
             return
         fd = self._open()
         with self._condition:
-            if self._next_fd is not None:
-                os.close(self._next_fd)
-            self._next_fd = fd
+            self._waiting.append(fd)
             self._condition.notify()
 
     def close(self) -> None:
@@ -76,21 +73,24 @@ class LogWriter:
             raise StartError(f"--access-log: cannot write {self._target}: {error.strerror}") from error
 
     def _run(self) -> None:
-        while True:
+        is_closing = False
+        while not is_closing:
             with self._condition:
-                while not self._waiting and self._next_fd is None and not self._is_closing:
+                while not self._waiting and not self._is_closing:
                     self._condition.wait()
                 pieces, self._waiting = self._waiting, []
-                next_fd, self._next_fd = self._next_fd, None
                 is_closing = self._is_closing
-            self._write_out(b"".join(pieces))
-            if next_fd is not None:
-                os.close(self._fd)
-                self._fd = next_fd
-            if is_closing:
-                if self._fd != STDOUT_FD:
-                    os.close(self._fd)
-                return
+            for piece in pieces:
+                if isinstance(piece, bytes):
+                    self._write_out(piece)
+                else:
+                    self._go_on_with(piece)
+        self._go_on_with(STDOUT_FD)
+
+    def _go_on_with(self, fd: int) -> None:
+        if self._fd != STDOUT_FD:
+            os.close(self._fd)
+        self._fd = fd
 
     def _write_out(self, data: bytes) -> None:
         """Their bytes count as waiting until they are out: a write that hangs must not make room for more."""

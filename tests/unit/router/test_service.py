@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.link_peer import LinkPeer, quiet
+from tests.support.processes import wait_for
 from tests.support.router_end import until
 from zerogate.errors import StartError
 from zerogate.router.service import Router
@@ -63,7 +64,7 @@ def test_a_request_goes_through_and_the_admin_port_tells(tmp_path: Path) -> None
             writer.close()
             (tmp_path / "log").rename(tmp_path / "old")
             router.reopen_log()
-            await until(lambda: '"GET /" 200' in (tmp_path / "old").read_text(), "the line of the request")
+            wait_for(lambda: '"GET /" 200' in (tmp_path / "old").read_text(), "the line in the old file")
             assert (tmp_path / "log").exists()
 
     asyncio.run(main())

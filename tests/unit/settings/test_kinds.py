@@ -58,7 +58,7 @@ def test_what_cannot_be_read(kind: Kind, text: str, said: str) -> None:
         kind.parse(text)
 
 
-OF_ANOTHER_TYPE = [
+OF_ANOTHER_TYPE: list[tuple[Kind, list[Any]]] = [
     (DURATION, ["1", None, True, [1]]),
     (SIZE, ["1", None, True, 1.0]),
     (COUNT, ["1", None, True, 1.0]),

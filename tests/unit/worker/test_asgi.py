@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ def test_pieces_both_ways() -> None:
         asked = router.ask(method="POST", body=None)
         for piece in (b"a", b"b", b"c"):
             asked.send(piece)
-            await until(lambda piece=piece: asked.body.endswith(piece), "the echo")
+            await until(partial(lambda piece: asked.body.endswith(piece), piece), "the echo")
         asked.send(b"", fin=True)
         assert (await asked.over()).body == b"abc"
 
@@ -457,9 +458,9 @@ def test_an_endless_producer_ends_with_its_client() -> None:
     async def test(router: RouterEnd) -> None:
         for number in range(1, 4):
             asked = router.ask()
-            await until(lambda n=produced: produced > n + 1000, "it produces")
+            await until(partial(lambda n: produced > n + 1000, produced), "it produces")
             asked.cancel()
-            await until(lambda n=number: len(ends) == n, "it ends")
+            await until(partial(lambda n: len(ends) == n, number), "it ends")
 
     serving(application, test, run=asyncio.run)
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -69,7 +69,7 @@ class Setting:
         self.owner: Any = FakeOwner(loop)
         self.link: Any = FakeLink()
         self.stream = Stream(1, REPLY_DUE, OPEN, 1 << 16)
-        self.call = Call(self.owner, self.link, self.stream, fields, fin)
+        self.call = Call(self.owner, cast(Any, self.link), self.stream, fields, fin)
 
     def said(self) -> list[Said]:
         found: list[Said] = self.link.take()

@@ -1,6 +1,7 @@
 """A kind of application that has nothing to do with ASGI, served through a real link."""
 
 import asyncio
+from functools import partial
 
 from tests.support.router_end import RouterEnd, routers, until, working
 from tests.support.virtual_time import run_virtually
@@ -11,6 +12,10 @@ from zerogate.worker.reply_block import reply_block
 
 class EchoHost(Host):
     """Sends back what it is sent, as it comes."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
     def begin(self, call: Call) -> None:
         call.work = asyncio.ensure_future(self.echo(call))
@@ -34,7 +39,7 @@ async def echoes(router: RouterEnd) -> None:
     asked = router.ask("/pieces", method="POST", body=None)
     for number in range(3):
         asked.send(b"%d" % number)
-        await until(lambda number=number: asked.body.endswith(b"%d" % number), "the echo")
+        await until(partial(lambda n: asked.body.endswith(b"%d" % n), number), "the echo")
     asked.send(b"", fin=True)
     assert (await asked.over()).body == b"012"
     # More than all windows together.
@@ -58,6 +63,10 @@ def test_a_second_kind_of_application() -> None:
 
 
 class BrokenHost(Host):
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
     def begin(self, call: Call) -> None:
         raise RuntimeError("cannot begin")
 

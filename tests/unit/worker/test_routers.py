@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -303,7 +304,7 @@ def test_a_router_that_is_replaced_while_the_new_link_joins() -> None:
         await join(found, router)
         for number in range(2, 5):
             router.link.goaway()
-            await until(lambda n=number: len(router.joins) == n, "the next link")
+            await until(partial(lambda n: len(router.joins) == n, number), "the next link")
             await is_granted(router, 10)
         await router.close()
 
@@ -358,9 +359,9 @@ def test_routers_that_come_at_the_same_time() -> None:
             await router.joined()
         await asyncio.sleep(0.01)
         assert sum(router.grant for router in ends) == 10
-        for number, router in enumerate(ends[1:], 1):
+        for router in ends[1:]:
             await router.close()
-            await until(lambda n=number: sum(end.grant for end in ends) == 10, "all of it is granted")
+            await until(lambda: sum(end.grant for end in ends) == 10, "all of it is granted")
         assert ends[0].grant == 10
         for router in ends[1:]:
             await router.open()

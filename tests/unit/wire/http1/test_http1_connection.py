@@ -35,7 +35,8 @@ def octets(data: bytes) -> Move:
 
 
 def eof(connection: Connection) -> object:
-    return connection.receive_eof()
+    connection.receive_eof()
+    return []
 
 
 def begin(connection: Connection) -> object:
@@ -127,9 +128,9 @@ def walk() -> dict[tuple[object, ...], tuple[str, ...]]:
     """Every state that moves lead to, and the shortest way there."""
     start = Connection(HttpLimits())
     found: dict[tuple[object, ...], tuple[str, ...]] = {state_of(start): ()}
-    waiting = deque([()])
+    waiting: deque[tuple[str, ...]] = deque([()])
     while waiting:
-        way: tuple[str, ...] = waiting.popleft()
+        way = waiting.popleft()
         for move in MOVES:
             connection = made(way)
             before = state_of(connection)

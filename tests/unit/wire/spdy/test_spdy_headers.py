@@ -1,6 +1,7 @@
 import struct
 import tracemalloc
 import zlib
+from typing import Any
 
 import pytest
 from tests.spdy_peer import Peer, parse_block, raw_block
@@ -67,6 +68,11 @@ class TestBlockWriter:
             assert wrapped.endswith(b"\0\0\xff\xff")
         assert not inflater.eof
         assert not inflater.unused_data
+
+    @pytest.mark.parametrize("kind", [bytearray, memoryview])
+    def test_a_block_in_another_kind_of_buffer(self, kind: Any) -> None:
+        block = block_of(300)
+        assert BlockWriter().wrap(kind(block)) == BlockWriter().wrap(block)
 
     def test_too_large_a_block_leaves_no_trace(self) -> None:
         writer = BlockWriter()

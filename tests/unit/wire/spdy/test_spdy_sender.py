@@ -63,7 +63,7 @@ class TestTheBeginning:
     )
     def test_what_cannot_be_said(self, options: dict[str, int]) -> None:
         with pytest.raises(ValueError, match=r"windows of|last stream id"):
-            Session(opens_odd=True, **options)  # type: ignore[arg-type]
+            Session(opens_odd=True, **options)
 
 
 class TestOpening:

@@ -1,0 +1,47 @@
+"""Where nothing may be left out: what stands between strangers and applications, the short loop covers wholly."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMEOUT_S = 600
+
+# To the last line and branch. What of the short loop covers them is enough of it.
+WHOLE = ("wire/", "router/exchange/", "router/dispatcher.py", "worker/call.py")
+TESTS = ("unit/wire", "unit/router", "unit/worker", "property", "conformance")
+
+
+@pytest.mark.skipif(not os.environ.get("CI"), reason="it takes a minute: run with CI=1")
+@pytest.mark.timeout(TIMEOUT_S + 20)
+def test_nothing_is_left_out(tmp_path: Path) -> None:
+    def run(*arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "COVERAGE_FILE": str(tmp_path / "coverage")},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    tests = [f"tests/{name}" for name in TESTS]
+    run("coverage", "run", "-m", "pytest", "-m", "fast", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *tests)
+    run("coverage", "json", "-o", str(tmp_path / "coverage.json"))
+    files = json.loads((tmp_path / "coverage.json").read_text())["files"]
+    seen = {path.partition("zerogate/")[2]: found for path, found in files.items()}
+    for part in WHOLE:
+        mine = {name: found for name, found in seen.items() if name.startswith(part)}
+        assert mine, part
+        left_out = {
+            name: (found["missing_lines"], found["missing_branches"])
+            for name, found in mine.items()
+            if found["missing_lines"] or found["missing_branches"]
+        }
+        assert left_out == {}
