@@ -164,17 +164,17 @@ def roll(rounds: int, say: Say) -> Outcome:
 
 
 def replace_router(rounds: int, say: Say) -> Outcome:
-    """A new router on the same ports, then SIGTERM for the old one."""
-    outcome = Outcome("router replacements", f"{rounds} times a new router on the same ports, SIGTERM for the old one")
+    """A new router that takes over from the old one."""
+    outcome = Outcome("router replacements", f"{rounds} times a new router with --replace")
     with make_site() as site:
         router = site.chaos_router()
         start_workers(site)
         with Load(site.http_port, MIX) as load:
             for number in range(1, rounds + 1):
                 load.wait_ok(200)
-                successor = site.chaos_router()
+                successor = site.chaos_router("--replace")
                 load.wait_ok(100)
-                code = router.terminate(60)
+                code = router.popen.wait(60)
                 if code:
                     outcome.problems.append(f"a router ended with exit code {code}")
                 site.processes.remove(router)

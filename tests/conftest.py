@@ -12,7 +12,7 @@ from tests.support.processes import Site, make_site
 
 HERE = Path(__file__).parent
 
-# The folders whose tests start no process of ours. All of them are the short loop, which is to stay under 20 s.
+# The folders whose tests start no process of ours. All of them are the short loop, which is to become 20 s.
 FAST_FOLDERS = ("unit", "property", "conformance")
 FAST_TIMEOUT_S = 60
 

@@ -21,11 +21,7 @@ UNTESTED = set(
     child.py console.py demo.py errors.py runner.py status.py supervisor.py
     cli/commands.py cli/entry.py cli/greetings.py cli/options.py cli/services.py
     link/listen.py
-    router/access_log.py router/counters.py router/crossing.py router/date.py router/desk.py router/forwarding.py
-    router/links.py router/listeners.py router/service.py router/sockets.py router/status.py router/workers.py
-    router/clients/http1.py
-    router/exchange/body.py router/exchange/passage.py router/exchange/reply_half.py
-    router/exchange/request_half.py
+    router/crossing.py
     settings/link.py settings/router.py settings/worker.py
     wire/http1/blocks.py
     wire/zmtp/commands.py wire/zmtp/connection.py wire/zmtp/frames.py wire/zmtp/mechanism.py wire/zmtp/states.py

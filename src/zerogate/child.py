@@ -6,7 +6,6 @@ however it went. The second carries STARTED, or why the child could not start.
 """
 
 import contextlib
-import ctypes
 import functools
 import os
 import select
@@ -21,6 +20,8 @@ REPORT_FD_VARIABLE = f"{PREFIX}REPORT_FD"
 
 STARTED = b"started\n"
 STOPPING = b"s"
+# Said by a router that a successor has taken over from: it will end, and is not to be started again.
+REPLACED = b"replaced\n"
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -79,6 +80,8 @@ def _die_with_parent(parent_fd: int) -> None:
 
     Elsewhere than on Linux the pipe has to do.
     """
+    import ctypes  # dear, and not for everybody
+
     with contextlib.suppress(AttributeError, OSError):  # a libc without it, or none
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # It may have gone before that: then nobody tells us any more.

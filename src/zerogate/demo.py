@@ -203,7 +203,7 @@ class Demo:
         raise DemoError(f"demo: {reason}")
 
     def _check_ports(self) -> None:
-        """A router shares its ports with its successor, so it would not notice another one that is running already."""
+        """Find out before anything is started, and say it in the demo's own words."""
         for option, text in (("--http", self._http), ("--admin", self._admin)):
             if _is_taken(*parse_address(text)):
                 raise StartError(f"{option} {text} is taken by another program: stop it, or give {option} another port")

@@ -7,7 +7,6 @@ logged a second time by us.
 import importlib
 import json
 import logging
-import logging.config
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +47,15 @@ def set_up_logging(level: str, config: str = "") -> None:
 
 def _configure(path: Path) -> None:
     """Hand a file to logging.config: .json and .yaml to dictConfig, .ini to fileConfig. Raises UsageError."""
+    import logging.config  # dear, and not for everybody
+
     try:
         text = path.read_text("utf-8")
         match path.suffix.lower():
             case ".json":
-                _configure_from(json.loads(text))
+                logging.config.dictConfig(_checked(json.loads(text)))
             case ".yaml" | ".yml":
-                _configure_from(_yaml().safe_load(text))
+                logging.config.dictConfig(_checked(_yaml().safe_load(text)))
             case ".ini" | ".conf" | ".cfg":
                 logging.config.fileConfig(path, disable_existing_loggers=False, encoding="utf-8")
             case suffix:
@@ -69,11 +70,11 @@ def _configure(path: Path) -> None:
         raise UsageError(f"--log-config {path}: {reason}{cause}") from error
 
 
-def _configure_from(config: Any) -> None:
+def _checked(config: Any) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ValueError("not a dictionary of logging.config")
     # Ours exist by now: without this, whoever does not name them would not hear of them.
-    logging.config.dictConfig({"disable_existing_loggers": False, **config})
+    return {"disable_existing_loggers": False, **config}
 
 
 def _yaml() -> Any:

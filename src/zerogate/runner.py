@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import NoReturn, Protocol
 
-from zerogate.child import STARTED, STOPPING, parent_pipe, report, report_pipe
+from zerogate.child import REPLACED, STARTED, STOPPING, parent_pipe, report, report_pipe
 from zerogate.errors import UsageError
 from zerogate.logs import set_up_logging
 from zerogate.process import has_terminal, raise_fd_limit
@@ -51,15 +51,17 @@ def run_service(
     *,
     on_started: Callable[[Service], None] = lambda service: None,
     on_hangup: Callable[[Service], None] = lambda service: None,
+    replaced: Callable[[Service], asyncio.Event] | None = None,
 ) -> None:
     """Run until SIGTERM, SIGINT or the terminal's end; a second signal ends the process at once, with exit code 1.
 
-    `on_hangup` is called for a SIGHUP of other origin.
+    `on_hangup` is called for a SIGHUP of other origin. A service that can be replaced has an event for it: then it
+    stops as well, and a parent hears of it.
     """
     set_up_logging(settings.log_level, settings.log_config)
     raise_fd_limit()
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-        runner.run(_serve(make_service, settings.grace, on_started, on_hangup))
+        runner.run(_serve(make_service, settings.grace, on_started, on_hangup, replaced))
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -151,6 +153,7 @@ async def _serve(
     grace_s: float,
     on_started: Callable[[Service], None],
     on_hangup: Callable[[Service], None],
+    replaced: Callable[[Service], asyncio.Event] | None,
 ) -> None:
     stopping = asyncio.Event()
     # Until it is made, which may mean importing an application, Ctrl-C interrupts: nobody could stop an import that
@@ -171,7 +174,10 @@ async def _serve(
             report(STARTED)
         else:
             on_started(service)
-        await stopping.wait()
+        if replaced is None:
+            await stopping.wait()
+        elif await _either(stopping, replaced(service)):
+            report(REPLACED)
     begin_stop()
     # A supervisor says it once for all.
     logger.log(logging.DEBUG if is_supervised else logging.INFO, STOPPING_WORDS)
@@ -211,6 +217,15 @@ def _tune_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 20)
+
+
+async def _either(stopping: asyncio.Event, replaced: asyncio.Event) -> bool:
+    """Wait for one of them. Returns whether the service was replaced."""
+    waiters = [asyncio.ensure_future(event.wait()) for event in (stopping, replaced)]
+    await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+    for waiter in waiters:
+        waiter.cancel()
+    return replaced.is_set()
 
 
 async def _until(stopping: asyncio.Event, start: Awaitable[None]) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from zerogate.child import PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, STARTED, STOPPING, child_command
+from zerogate.child import PARENT_FD_VARIABLE, REPLACED, REPORT_FD_VARIABLE, STARTED, STOPPING, child_command
 from zerogate.errors import StartError, UsageError
 from zerogate.logs import set_up_logging
 from zerogate.runner import (
@@ -18,6 +18,7 @@ from zerogate.runner import (
     KILL_AFTER_S,
     STOPPING_WORDS,
     heed_hangups,
+    heed_parent,
     loop_factory,
     stop_on_signals,
 )
@@ -49,6 +50,8 @@ class Child:
     environment: dict[str, str]
     stage: int = 0
     takes_hangup: bool = False
+    # Comes up with those of earlier stages, not after them.
+    is_early: bool = False
     started: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     failures: int = 0
     report: bytes = b""
@@ -99,6 +102,7 @@ class _Supervisor:
         for number in ABRUPT_SIGNALS:
             loop.add_signal_handler(number, self._stop_at_once)
         heed_hangups(self._stopping.set, self._pass_hangup_on)
+        heed_parent(self._stopping.set)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._stop_in_order())
@@ -151,7 +155,7 @@ class _Supervisor:
     async def _keep(self, child: Child) -> None:
         loop = asyncio.get_running_loop()
         for earlier in self._children:
-            if earlier.stage < child.stage:
+            if earlier.stage < child.stage and not child.is_early:
                 await earlier.started.wait()
         try:
             while not self._stopping.is_set():
@@ -161,6 +165,10 @@ class _Supervisor:
                     break
                 if not child.started.is_set():
                     raise _explain(child, code)
+                if child.report.startswith(REPLACED):
+                    logger.info("%s was replaced, and has ended: the others follow", child.label)
+                    self._stopping.set()
+                    break
                 child.failures = 0 if loop.time() - began_at >= STEADY_S else child.failures + 1
                 delay = min(RESTART_MAX_S, RESTART_MIN_S * 2.0 ** min(child.failures, 30))
                 reason = child.report.decode("utf-8", "replace") or f"exit code {code}"

@@ -236,7 +236,7 @@ def test_a_port_that_is_taken(kind: str, command: list[str], folder: Path) -> No
             *("--admin", f"127.0.0.1:{ports['admin']}"),
             cwd=folder,
         )
-    assert_one_line(result, 1, f"--{kind}", f"127.0.0.1:{taken}", "taken by another program")
+    assert_one_line(result, 1, f"--{kind}", f"127.0.0.1:{taken}", f"(process {os.getpid()})")
 
 
 CANNOT_START = {

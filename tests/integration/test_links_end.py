@@ -17,7 +17,8 @@ def test_a_link_that_has_served_is_gone_when_it_is_closed() -> None:
 async def _serve_once_and_end() -> None:
     router = Router(RouterSettings(http=("127.0.0.1:0",), bind=("tcp://127.0.0.1:0",), admin="off", access_log="off"))
     await router.start()
-    http_port, link_port = router.listeners.http[0].port, router.listeners.links[0].port
+    addresses = router.listeners.addresses
+    http_port, link_port = (int(where.rpartition(":")[2]) for where in (addresses.http[0], addresses.bind[0]))
 
     def serve_once() -> "weakref.ref[object]":
         with (

@@ -124,6 +124,9 @@ class MemoryTransport(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self._high_bytes = HIGH_WATER_BYTES if high is None else high
 
+    def is_reading(self) -> bool:
+        return self._is_reading
+
     def pause_reading(self) -> None:
         assert self._is_reading
         self._is_reading = False

@@ -26,11 +26,10 @@ def free_port() -> int:
     """A port that nobody gets but who asks for it.
 
     It stays bound, though nobody listens: else the system could give it to the next connection that goes out. Sockets
-    with SO_REUSEADDR or SO_REUSEPORT may bind it as well, and listen.
+    with SO_REUSEADDR may bind it as well, and listen.
     """
     sock = socket.socket()
-    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
-        sock.setsockopt(socket.SOL_SOCKET, option, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", 0))
     _reserved.append(sock)
     if len(_reserved) > MAX_RESERVED:

@@ -33,7 +33,8 @@ async def until(condition: Callable[[], Any], what: str, seconds: float = DEADLI
 class Asked(StreamHandler):
     """A request, and what has come of its reply. `gives_credit` may be turned off: then nothing is ever consumed."""
 
-    def __init__(self, link: Link, gives_credit: bool) -> None:
+    def __init__(self, router: "RouterEnd", link: Link, gives_credit: bool) -> None:
+        self._router = router
         self.link = link
         self.gives_credit = gives_credit
         self.stream: Stream
@@ -68,25 +69,31 @@ class Asked(StreamHandler):
 
     def on_reply(self, fields: Fields, fin: bool) -> None:
         self.fields = fields
-        self.is_complete = fin
+        self._note(fin)
 
     def on_headers(self, fields: Fields, fin: bool) -> None:
         if self.fields:
             self.trailers = fields
         else:
             self.interim.append(fields[b":status"])
-        self.is_complete = fin
+        self._note(fin)
 
     def on_data(self, data: bytes, fin: bool) -> None:
         self.body += data
-        self.is_complete = fin
         if self.gives_credit:
             self.link.consumed(self.stream, len(data))
+        self._note(fin)
 
     def on_writable(self) -> None: ...
 
     def on_reset(self, status: int) -> None:
         self.reset = status
+        self._note(False)
+
+    def _note(self, fin: bool) -> None:
+        self.is_complete = fin
+        if self.is_over:
+            self._router.look_whether_drained(self.link)
 
     def on_lost(self, reason: str) -> None:
         self.lost = reason
@@ -105,6 +112,7 @@ class RouterEnd:
         self.grants: dict[Link, int] = {}
         self.told: list[int] = []
         self.goaways = 0
+        self.leaving: set[Link] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -148,7 +156,7 @@ class RouterEnd:
     ) -> Asked:
         """Send a request. A body of None comes later, by `Asked.send`."""
         link = link or self.link
-        asked = Asked(link, gives_credit)
+        asked = Asked(self, link, gives_credit)
         fields = {b":method": method.encode("latin-1"), b":path": path.encode("latin-1"), b":version": b"HTTP/1.1"}
         fields.update({b":host": b"a.example", b":scheme": b"http", **dict(pairs)})
         asked.stream = link.open_stream(encode_block(fields), body == b"", asked)
@@ -159,6 +167,11 @@ class RouterEnd:
     async def get(self, path: str = "/", *pairs: tuple[bytes, bytes], **more: Any) -> Asked:
         """Send a request, and wait for its end."""
         return await self.ask(path, *pairs, **more).over()
+
+    def look_whether_drained(self, link: Link) -> None:
+        """The router closes the link of a worker that leaves, when it has heard everything."""
+        if link in self.leaving and not link.session.streams:
+            link.close("drained")
 
     # LinkOwner
 
@@ -179,13 +192,14 @@ class RouterEnd:
 
     def on_goaway(self, link: Link, last_stream_id: int) -> None:
         self.goaways += 1
-        if not link.session.streams:
-            link.close("drained")
+        self.leaving.add(link)
+        self.look_whether_drained(link)
 
     def on_suspect(self, link: Link, is_suspect: bool) -> None: ...
 
     def on_closed(self, link: Link, reason: str) -> None:
         del self.grants[link]
+        self.leaving.discard(link)
         if link in self.links:
             self.links.remove(link)
 

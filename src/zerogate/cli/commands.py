@@ -11,7 +11,15 @@ import zerogate
 from zerogate.child import report_pipe
 from zerogate.cli.greetings import addresses, greet, served, worker_names
 from zerogate.cli.options import format_sections, make_settings, settings_options
-from zerogate.cli.services import check_join, fleet, make_router, make_worker, reopen_log, worker_children
+from zerogate.cli.services import (
+    check_join,
+    fleet,
+    has_been_replaced,
+    make_router,
+    make_worker,
+    reopen_log,
+    worker_children,
+)
 from zerogate.cli.suggestions import explain_no_such_option, unknown_variables
 from zerogate.console import say
 from zerogate.folders import temporary_folder
@@ -77,6 +85,7 @@ def router(**options: Any) -> None:
             "Workers may come and go: `zerogate hello worker-1` is one. Ctrl-C stops.",
         ),
         on_hangup=reopen_log,
+        replaced=has_been_replaced,
     )
 
 

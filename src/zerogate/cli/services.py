@@ -1,5 +1,6 @@
 """The services that commands run, and those that they supervise. What a service needs is imported when it is made."""
 
+import asyncio
 import re
 import sys
 from typing import Any
@@ -39,29 +40,40 @@ def reopen_log(router: Service) -> None:
     router.reopen_log()
 
 
-def worker_children(arguments: list[str], settings: WorkerSettings, stage: int = 0) -> list[Child]:
+def has_been_replaced(router: Service) -> asyncio.Event:
+    """Set when a successor has taken over from the router."""
+    from zerogate.router.service import Router
+
+    assert isinstance(router, Router)
+    return router.replaced
+
+
+def worker_children(
+    arguments: list[str], settings: WorkerSettings, stage: int = 0, *, is_early: bool = False
+) -> list[Child]:
     """A worker process for each of `processes`, named NAME-1, NAME-2, …"""
     children = []
     for number in range(1, settings.processes + 1):
         name = f"{settings.name}-{number}" if settings.processes > 1 else settings.name
-        own = settings.replace(name=name, processes=1)
+        own = settings.changed(name=name, processes=1)
         # `hello` takes its name as an argument.
         named = [*arguments, name] if arguments == ["hello"] else arguments
-        children.append(Child(f"worker {name}", named, to_environment(own), stage))
+        children.append(Child(f"worker {name}", named, to_environment(own), stage, is_early=is_early))
     return children
 
 
 def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
     """A router and workers for it, which meet at `endpoint`. Raises UsageError."""
-    router = settings.part(RouterSettings, bind=(endpoint, *settings.bind))
+    own_workers = settings.processes if settings.replace else 0
+    router = settings.part(RouterSettings, bind=(endpoint, *settings.bind), own_workers=own_workers)
     module = app.partition(":")[0].rpartition(".")[2]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", module)[:MAX_NAME_CHARS] or "worker"
     worker = settings.part(WorkerSettings, connect=(endpoint,), name=name)
     check_join(worker)
     return [
         Child("the router", ["router"], to_environment(router), takes_hangup=True),
-        # After the router, which needs them for what is in flight.
-        *worker_children(["worker", app], worker, stage=1),
+        # They stop after the router, which needs them for what is in flight. One that takes over waits for them, too.
+        *worker_children(["worker", app], worker, stage=1, is_early=settings.replace),
     ]
 
 

@@ -1,9 +1,13 @@
 """Where a router binds and a worker dials: `tcp://host:port` or `ipc://path`."""
 
 import ipaddress
+import os
 from typing import NamedTuple
 
 from zerogate.errors import UsageError
+
+# The kernel's room for the path of a Unix socket, without the NUL at its end (unix(7), sun_path).
+MAX_PATH_BYTES = 107
 
 
 class Endpoint(NamedTuple):
@@ -24,6 +28,8 @@ def parse_endpoint(text: str) -> Endpoint:
     """Read `tcp://host:port`, `tcp://[::1]:port`, `tcp://*:port` or `ipc://path`. Raises UsageError."""
     scheme, separator, rest = text.partition("://")
     if scheme == "ipc" and rest:
+        if "\0" in rest or len(os.fsencode(rest)) > MAX_PATH_BYTES:
+            raise UsageError(f"{text!r}: a socket's path has at most {MAX_PATH_BYTES} bytes, and no NUL among them")
         return Endpoint(text, path=rest)
     if scheme != "tcp" or not separator:
         raise UsageError(f"{text!r} is not an endpoint: write tcp://HOST:PORT or ipc://PATH")
@@ -40,13 +46,26 @@ def parse_address(text: str) -> tuple[str, int]:
         host = host[1:-1]
     elif ":" in host:
         raise UsageError(f"{text!r} is not an address: write an IPv6 host in brackets, [{host}]:{port}")
+    _check_host(host, text)
     return ("" if host == "*" else host), int(port)
+
+
+def _check_host(host: str, text: str) -> None:
+    """A name that nobody could have is found out here: the resolver's own error is no OSError (it is a codec's)."""
+    try:
+        is_possible = b"\0" not in host.encode("idna")
+    except UnicodeError:
+        is_possible = False
+    if not is_possible:
+        raise UsageError(f"{text!r} is not an address: no host can be called {host!r}")
 
 
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

@@ -4,7 +4,9 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Container
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from zerogate.link.link import Link
 from zerogate.router.counters import Counters
@@ -31,16 +33,43 @@ class Links:
         self._counters = counters
         self._loop = asyncio.get_running_loop()
         self._join_timers: dict[Link, asyncio.TimerHandle] = {}
+        # The port by which each came.
+        self._keys: WeakKeyDictionary[Link, str] = WeakKeyDictionary()
         self._is_stopping = False
         self.workers: dict[Link, Worker | None] = {}
         self.refusals: deque[dict[str, Any]] = deque(maxlen=MAX_REFUSALS)
 
-    def make_link(self) -> asyncio.Protocol:
-        """For a connection to a link port."""
+    def make_link(self, key: str = "") -> asyncio.Protocol:
+        """For a connection to the link port of this key."""
         if len(self.workers) >= self._settings.max_links:
             logger.warning("a link was turned away: there are %d already (--max-links)", len(self.workers))
             return _TurnedAway()
-        return Link(self, self._settings, is_router=True)
+        link = Link(self, self._settings, is_router=True)
+        self._keys[link] = key
+        return link
+
+    def n_workers(self, keys: Container[str] | None = None) -> int:
+        """How many workers take requests, of those that came by these ports."""
+        return sum(
+            worker is not None and not worker.away and (keys is None or self._keys.get(link) in keys)
+            for link, worker in self.workers.items()
+        )
+
+    def send_away(self, keys: Container[str]) -> None:
+        """Have the workers of these ports dial anew. They still answer what they are sent."""
+        for link in self.workers:
+            if self._keys.get(link) in keys:
+                link.goaway()
+
+    def take_back(self) -> None:
+        """Who was sent away comes again, on a new link: the old ones finish what they have."""
+        for link, worker in list(self.workers.items()):
+            if not link.session.is_going_away:
+                continue
+            if worker is not None:
+                self._dispatcher.leave(worker)
+            if worker is None or not worker.in_flight:
+                link.close("dial anew")
 
     def stop(self) -> None:
         """Send the workers away: they finish what they have."""

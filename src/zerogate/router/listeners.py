@@ -1,35 +1,84 @@
-"""Where the router listens: which sockets it has, from its settings or from systemd, and what each is for."""
+"""Where the router listens: sockets of its own, from systemd, or from its predecessor; and who connects to each."""
 
 import asyncio
-from collections.abc import Callable
+import enum
+import socket
+from collections.abc import Callable, Container, Mapping, MutableMapping
+from typing import NamedTuple
 
-from zerogate.errors import UsageError
+from zerogate.errors import StartError, UsageError
+from zerogate.link.bind import Place, TakenError, bind, endpoint_places, tcp_places
 from zerogate.link.endpoint import parse_address, parse_endpoint
-from zerogate.link.listen import Listener, bind_endpoint, bind_tcp, inherited_listeners
-from zerogate.settings import RouterSettings
+from zerogate.link.listen import Listener, MakeProtocol
+from zerogate.link.systemd import inherited_listeners
+from zerogate.router.owner import owner_of
+from zerogate.router.takeover import who_has
+from zerogate.settings import ListenSettings
 
-MakeProtocol = Callable[[], asyncio.Protocol]
+
+class Kind(enum.Enum):
+    """Who connects to a listening socket."""
+
+    CLIENTS = enum.auto()
+    LINKS = enum.auto()
+    ADMIN = enum.auto()
+
+
+class Addresses(NamedTuple):
+    """Where a router can be reached, as one would write it: `127.0.0.1:9000`, `tcp://127.0.0.1:8000`, `ipc:///path`."""
+
+    http: list[str]
+    bind: list[str]
+    admin: list[str]
+
+
+# What makes the protocols of a listener's connections, by its key.
+Makers = Mapping[Kind, Callable[[str], MakeProtocol]]
 
 
 class Listeners:
-    """The listening sockets for clients, for links and for the admin port."""
+    """Every listening socket. `find`, then `bind`, then `accept`.
 
-    def __init__(self, settings: RouterSettings) -> None:
+    `has_room` is asked before a client is accepted, and told how many have no protocol yet.
+    """
+
+    def __init__(self, settings: ListenSettings, makers: Makers, has_room: Callable[[int], bool]) -> None:
         self._settings = settings
-        self.http: list[Listener] = []
-        self.links: list[Listener] = []
-        self.admin: list[Listener] = []
+        self._makers = makers
+        self._has_room = has_room
+        self._places: list[tuple[Kind, Place]] = []
+        self._listeners: dict[Listener, Kind] = {}
+        self._handed_over: set[Listener] = set()
+        self._started: set[Listener] = set()
 
-    def bind(self) -> None:
-        """Bind every port, or take it over. Raises UsageError or StartError."""
+    @property
+    def addresses(self) -> Addresses:
+        """Where it listens, whatever the settings said: what systemd opened, and which port 0 has become."""
+        where: dict[Kind, list[str]] = {kind: [] for kind in Kind}
+        for listener, kind in self._listeners.items():
+            scheme = "" if kind is not Kind.LINKS else "ipc://" if listener.place.family == socket.AF_UNIX else "tcp://"
+            where[kind].append(scheme + listener.place.where)
+        return Addresses(where[Kind.CLIENTS], where[Kind.LINKS], where[Kind.ADMIN])
+
+    @property
+    def n_pauses(self) -> int:
+        """How often connections had to wait because there was no room for them."""
+        return sum(listener.n_pauses for listener in self._listeners)
+
+    def descriptors(self) -> dict[str, int]:
+        """The sockets by the keys of their places."""
+        return {listener.key: listener.fileno() for listener in self._listeners}
+
+    def find(self) -> list[str]:
+        """Find out where to listen. Returns the keys of what is to be bound. Raises UsageError or StartError."""
         settings = self._settings
-        inherited = inherited_listeners()
-        self.http = inherited.http
-        self.links = inherited.bind
-        if not self.http:
+        inherited = inherited_listeners(insecure=settings.insecure)
+        for kind, listeners in ((Kind.CLIENTS, inherited.http), (Kind.LINKS, inherited.bind)):
+            self._listeners.update(dict.fromkeys(listeners, kind))
+        if not inherited.http:
             for address in settings.http:
-                self.http += bind_tcp(*parse_address(address), f"--http {address}")
-        if not self.links:
+                self._want(Kind.CLIENTS, tcp_places(*parse_address(address), f"--http {address}"))
+        if not inherited.bind:
             for text in settings.bind:
                 endpoint = parse_endpoint(text)
                 if not endpoint.is_local and not settings.insecure:
@@ -37,23 +86,104 @@ class Listeners:
                         f"--bind {text}: anybody who reaches this address could become a worker. Bind a loopback "
                         "address or ipc://, or say --insecure if the network is yours alone"
                     )
-                self.links += bind_endpoint(endpoint, f"--bind {text}")
+                mode = int(settings.ipc_mode, 8)
+                self._want(Kind.LINKS, endpoint_places(endpoint, f"--bind {text}", mode))
         if settings.admin != "off":
-            self.admin = bind_tcp(*parse_address(settings.admin), f"--admin {settings.admin}")
+            self._want(Kind.ADMIN, tcp_places(*parse_address(settings.admin), f"--admin {settings.admin}"))
+        return [place.key for _, place in self._places]
 
-    async def start(self, make_client: MakeProtocol, make_link: MakeProtocol, make_admin: MakeProtocol) -> None:
-        """Take connections, and hand each to a protocol of its kind."""
-        for listeners, make_protocol in ((self.http, make_client), (self.links, make_link), (self.admin, make_admin)):
-            for listener in listeners:
-                await listener.start(make_protocol)
+    def bind(self, given: MutableMapping[str, socket.socket]) -> None:
+        """Bind every place, or take the socket that was given for it. Raises StartError."""
+        port = 0
+        label = ""
+        for kind, place in self._places:
+            # All addresses of one option have one port, also if the kernel chooses it.
+            if place.label == label and place.family != socket.AF_UNIX and not place.address[1]:
+                place = place._replace(address=(place.address[0], port, *place.address[2:]))
+            sock = given.pop(place.key, None)
+            if sock is not None:
+                listener = Listener(sock, place, is_inherited=True)
+                self._handed_over.add(listener)
+            else:
+                listener = Listener(self._bind(place), place)
+            self._listeners[listener] = kind
+            label, port = place.label, listener.port
 
-    async def stop_http(self) -> None:
-        """Take no new clients, but those that have connected already."""
-        for listener in self.http:
-            await listener.stop()
+    def accept_links(self) -> None:
+        """Take workers where nobody else does: not from the sockets that were given."""
+        for listener, kind in self._listeners.items():
+            if kind is Kind.LINKS and listener not in self._handed_over:
+                self._start(listener)
+
+    def accept_all_links(self) -> None:
+        """Take workers."""
+        for listener, kind in self._listeners.items():
+            if kind is Kind.LINKS:
+                self._start(listener)
+
+    def accept(self) -> None:
+        """Take connections from everywhere."""
+        for listener in self._listeners:
+            self._start(listener)
+
+    def adopt(self) -> None:
+        """The sockets that were given are ours alone."""
+        for listener in self._handed_over:
+            listener.adopt()
+        self._handed_over.clear()
+
+    def pause(self, keys: Container[str]) -> None:
+        """Take no connections at these places for now."""
+        for listener in self._listeners:
+            if listener.key in keys:
+                listener.pause()
+
+    def resume(self) -> None:
+        """Take them again."""
+        for listener in self._started:
+            listener.resume()
+
+    async def stop(self, handed_over: Container[str] = ()) -> None:
+        """Close every socket, but take those first who have connected already; not where a successor takes them.
+
+        Returns when all that were accepted have their protocols.
+        """
+        listeners = list(self._listeners)
+        self._listeners.clear()
+        self._started.clear()
+        for listener in listeners:
+            if listener.key in handed_over:
+                listener.leave()
+        await asyncio.gather(*(listener.stop() for listener in listeners))
 
     def close(self) -> None:
         """Close every socket."""
-        for listener in (*self.http, *self.links, *self.admin):
+        for listener in self._listeners:
             listener.close()
-        self.http, self.links, self.admin = [], [], []
+        self._listeners.clear()
+        self._started.clear()
+
+    def _want(self, kind: Kind, places: list[Place]) -> None:
+        self._places += [(kind, place) for place in places]
+
+    def _start(self, listener: Listener) -> None:
+        if listener in self._started:
+            return
+        self._started.add(listener)
+        kind = self._listeners[listener]
+        make_protocol = self._makers[kind](listener.key)
+        if kind is Kind.CLIENTS:
+            listener.start(make_protocol, self._has_room)
+        else:
+            listener.start(make_protocol)
+
+    def _bind(self, place: Place) -> socket.socket:
+        try:
+            return bind(place)
+        except TakenError as error:
+            router = who_has(place.key)
+            advice = "stop it, or choose another " + ("path" if place.family == socket.AF_UNIX else "port")
+            if router and not self._settings.replace:
+                advice = f"--replace takes over from it; or {advice}"
+            owner = router or owner_of(place)
+            raise StartError(f"{place.label}: {place.where} is taken by {owner}: {advice}") from error

@@ -1,10 +1,13 @@
 """The router: wires its parts together, starts them, and stops without losing anything."""
 
 import asyncio
+import logging
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from zerogate.errors import StartError
 from zerogate.router.access_log import AccessLog
 from zerogate.router.admin import Admin
 from zerogate.router.clients.http1 import Http1Clients
@@ -13,21 +16,26 @@ from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.exchange import Exchange
 from zerogate.router.links import Links
-from zerogate.router.listeners import Listeners
+from zerogate.router.listeners import Addresses, Kind, Listeners, Makers
+from zerogate.router.room import client_room
 from zerogate.router.status import status_of
+from zerogate.router.takeover import Predecessor, Successor
 from zerogate.settings import RouterSettings
 
-# How often a stopping router looks whether it is done.
-STOP_POLL_S = 0.02
+logger = logging.getLogger("zerogate.router")
+
+# How often a router that waits for something looks whether it is there. Clients wait for a takeover.
+POLL_S = 0.005
 # When the grace is over: to get the last error replies out, and then the last frames.
 LAST_WORDS_S = 1.0
 
 
 class Router:
-    """`start`, then `stop`. Runs in the running event loop."""
+    """`start`, then `stop`. Runs in the running event loop. `replaced` is set when a successor has taken over."""
 
     def __init__(self, settings: RouterSettings) -> None:
-        self.settings = settings
+        room = client_room(settings)
+        self.settings = settings = settings.changed(max_clients=room.max_clients)
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
         counters = Counters()
@@ -36,22 +44,91 @@ class Router:
         self.links = Links(settings, self._dispatcher, counters)
         self._desk = Desk(settings, counters, partial(Exchange, self._dispatcher), access_log)
         self._admin_desk = Desk(settings, Counters(), Admin(self.status, settings.admin))
-        self.listeners = Listeners(settings)
+        clients, admin = Http1Clients(self._desk), Http1Clients(self._admin_desk)
+        makers: Makers = {
+            Kind.CLIENTS: lambda key: clients,
+            Kind.LINKS: lambda key: partial(self.links.make_link, key),
+            Kind.ADMIN: lambda key: admin,
+        }
+        self.listeners = Listeners(settings, makers, lambda n: len(self._desk.clients) + n < room.max_connections)
+        self._predecessor = Predecessor(settings.name, self)
+        self._moving: frozenset[str] = frozenset()
+        self.replaced = asyncio.Event()
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where it can be reached, once it has started."""
+        return self.listeners.addresses
 
     async def start(self) -> None:
-        """Bind every port. Raises UsageError or StartError, with nothing left open."""
+        """Listen at every address, or take it over. Raises UsageError or StartError, with nothing left open."""
+        successor = None
         try:
-            self.listeners.bind()
-            await self.listeners.start(Http1Clients(self._desk), self.links.make_link, Http1Clients(self._admin_desk))
+            keys = self.listeners.find()
+            if self.settings.replace:
+                successor = await Successor.find(keys)
+            if successor is None:
+                self.listeners.bind({})
+                self.listeners.accept()
+            else:
+                await self._take_over(successor)
+            self._predecessor.open(self.listeners.descriptors())
         except BaseException:
+            if successor is not None:
+                successor.close()
             self.listeners.close()
             self._close()
             raise
 
+    async def _take_over(self, successor: Successor) -> None:
+        """Have the predecessor's workers first, and then its clients."""
+        moving = frozenset(successor.sockets)
+        wait_s = self.settings.takeover_wait
+        self.listeners.bind(successor.sockets)
+        self.listeners.accept_links()
+        # Our own have to come up. Until they have, the predecessor goes on as ever.
+        await self._wait(lambda: self.links.n_workers() >= self.settings.own_workers)
+        n_workers = await successor.go(wait_s)
+        self.listeners.accept_all_links()
+        await self._wait(lambda: self.links.n_workers(moving) >= n_workers, wait_s)
+        self.listeners.accept()
+        try:
+            await successor.done()
+        except StartError:
+            await self.stop()  # Whom we have accepted is ours.
+            raise
+        self.listeners.adopt()
+        logger.info(
+            "took over from %s, with %d of its %d workers", successor.label, self.links.n_workers(moving), n_workers
+        )
+
+    # What a successor asks (takeover.py, Replaceable)
+
+    def descriptors(self) -> dict[str, int]:
+        return self.listeners.descriptors()
+
+    def stand_by(self, keys: frozenset[str]) -> int:
+        self._moving = keys
+        self.listeners.pause(keys)
+        n_workers = self.links.n_workers(keys)
+        self.links.send_away(keys)
+        return n_workers
+
+    def carry_on(self) -> None:
+        self._moving = frozenset()
+        self.links.take_back()
+        self.listeners.resume()
+
+    async def hand_over(self) -> None:
+        await self.listeners.stop(self._moving)
+        self.replaced.set()
+
+    # The end
+
     async def stop(self) -> None:
         """Take nothing new, finish what is in flight within `grace`, send the workers away."""
-        await self.listeners.stop_http()
-        self.listeners.close()
+        await self._predecessor.stop()
+        await self.listeners.stop(self._moving)
         self._desk.stop()
         self.links.stop()
         self._dispatcher.stop()
@@ -69,12 +146,14 @@ class Router:
     def status(self) -> dict[str, Any]:
         """What `/status` says."""
         now = self._loop.time()
-        return status_of(self.settings.name, self._started_at, now, self._desk, self._dispatcher, self.links)
+        found = status_of(self.settings.name, self._started_at, now, self._desk, self._dispatcher, self.links)
+        found["counters"]["connections_waited"] = self.listeners.n_pauses
+        return found
 
-    async def _wait(self, is_done: Callable[[], bool], seconds: float) -> None:
+    async def _wait(self, is_done: Callable[[], bool], seconds: float = math.inf) -> None:
         give_up = self._loop.time() + seconds
         while not is_done() and self._loop.time() < give_up:
-            await asyncio.sleep(STOP_POLL_S)
+            await asyncio.sleep(POLL_S)
 
     def _close(self) -> None:
         self._desk.close()

@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from zerogate.errors import UsageError
 from zerogate.settings.kinds import GIB, HOUR_S, Choice, Count, Duration, Flag, Kind, Number, Size, Text, Texts
@@ -130,7 +130,7 @@ class Settings:
         """An option as one would give it: `--lost-after 15s`."""
         value = getattr(self, name)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        kind = next(found.kind for each, found in options_of(type(self)) if each.name == name)
+        kind = _declared(type(self))[name].option.kind
         return f"{flag_name(name)} {kind.show(value) if is_number else value}"
 
     def part(self, kind: type[S], **changes: Any) -> S:
@@ -139,17 +139,30 @@ class Settings:
         shared = {each.name: getattr(self, each.name) for each in dataclasses.fields(kind) if each.name in names}
         return kind(**{**shared, **changes})
 
-    def replace(self, **changes: Any) -> Self:
+    def changed(self, **changes: Any) -> Self:
         return dataclasses.replace(self, **changes)
+
+
+class _Declared(NamedTuple):
+    """An option as a settings class has it, and under which heading."""
+
+    field: "dataclasses.Field[Any]"
+    option: Option
+    noun: type[Settings]
+
+
+# Kept, because the command line asks for each option of each command.
+_known: dict[type[Settings], dict[str, _Declared]] = {}
 
 
 def options_of(kind: type[Settings]) -> Iterator[tuple["dataclasses.Field[Any]", Option]]:
     """The options of a settings class, noun by noun as its bases are written."""
-    fields = {each.name: each for each in dataclasses.fields(kind)}
-    for noun in nouns_of(kind):
-        for name in inspect.get_annotations(noun):
-            if noun is noun_of(kind, name):
-                yield fields[name], fields[name].metadata[_METADATA]
+    return ((each.field, each.option) for each in _declared(kind).values())
+
+
+def noun_of(kind: type[Settings], name: str) -> type[Settings]:
+    """Under which heading an option is: where it was declared first, whoever has changed it since."""
+    return _declared(kind)[name].noun
 
 
 def nouns_of(kind: type[Settings]) -> list[type[Settings]]:
@@ -157,9 +170,19 @@ def nouns_of(kind: type[Settings]) -> list[type[Settings]]:
     return [noun for noun in kind.__mro__ if issubclass(noun, Settings) and inspect.get_annotations(noun)]
 
 
-def noun_of(kind: type[Settings], name: str) -> type[Settings]:
-    """Under which heading an option is: where it was declared first, whoever has changed it since."""
-    return next(noun for noun in reversed(nouns_of(kind)) if name in inspect.get_annotations(noun))
+def _declared(kind: type[Settings]) -> dict[str, _Declared]:
+    if kind not in _known:
+        nouns = nouns_of(kind)
+        # Of several, the deepest base: it comes last.
+        owners = {name: noun for noun in nouns for name in inspect.get_annotations(noun)}
+        fields = {each.name: each for each in dataclasses.fields(kind)}
+        _known[kind] = {
+            name: _Declared(fields[name], fields[name].metadata[_METADATA], noun)
+            for noun in nouns
+            for name in inspect.get_annotations(noun)
+            if owners[name] is noun
+        }
+    return _known[kind]
 
 
 def heading(noun: type[Settings]) -> str:

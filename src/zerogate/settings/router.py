@@ -1,9 +1,11 @@
 """What a router can set, noun by noun."""
 
 import os
+import re
 import socket
 from dataclasses import dataclass
 
+from zerogate.errors import UsageError
 from zerogate.settings.kinds import KIB, MIB
 from zerogate.settings.link import LinkSettings, ProcessSettings
 from zerogate.settings.option import Settings, count, duration, flag, size, text, texts
@@ -19,6 +21,9 @@ MIN_HEAD_BYTES = KIB
 MIN_TARGET_BYTES = 64
 # A head has no room for more.
 MAX_FIELDS = 16 * KIB
+# Clients wait meanwhile, and the kernel's queue has room for BACKLOG of them (link/bind.py).
+MAX_TAKEOVER_WAIT_S = 60.0
+_MODE = re.compile(r"0?[0-7]{3}", re.ASCII)
 # Each retry is a worker lost: past so many it is the request that kills them.
 MAX_RETRIES = 100
 
@@ -39,6 +44,20 @@ class ListenSettings(Settings):
     insecure: bool = flag("Take workers without keys on any address.")
     admin: str = text(DEFAULT_ADMIN, "Address of status and metrics, or off.", metavar="HOST:PORT")
     access_log: str = text("-", "Where requests are logged: - (standard output), a PATH, or off.", metavar="PATH")
+    ipc_mode: str = text("600", "Who may dial an ipc:// socket: its file's mode, in octal.", metavar="MODE")
+    replace: bool = flag("Take over from the router that has these addresses, if there is one.")
+    takeover_wait: float = duration(
+        2.0,
+        "Time for workers to come over from a router that is replaced; clients wait that long.",
+        zero="none",
+        high=MAX_TAKEOVER_WAIT_S,
+    )
+    own_workers: int = count(0, "Workers to wait for before a router is replaced.", zero="none", is_hidden=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _MODE.fullmatch(self.ipc_mode):
+            raise UsageError(f"{self.written('ipc_mode')}: not a mode: write it in octal, as 600 or 660")
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ async def send(call: Call, message: Message) -> None:
             await call.drain()
     elif kind == "http.response.start":
         block = reply_block(message["status"], message.get("headers", ()))
-        call.begin_reply(block, bool(message.get("trailers", False)))
+        call.begin_reply(block, message.get("trailers", False))
     elif kind == "http.response.trailers":
         call.send_trailers(trailers_block(message.get("headers", ())), message.get("more_trailers", False))
     else:

@@ -7,6 +7,8 @@ from zerogate.link.handlers import Fields
 from zerogate.wire.fields import KnownFields
 from zerogate.worker.asgi_types import ASGI_VERSION, EXTENSIONS, Scope
 
+MAX_PORT_DIGITS = 5
+
 
 def http_scope(fields: Fields, root_path: str) -> Scope:
     """The HTTP connection scope of a request. `fields` are the name/value block's. Raises KeyError if one is missing.
@@ -56,7 +58,7 @@ def _make_scope(fields: Fields, root_path: str) -> dict[str, Any]:
 
 
 def _server(host: bytes) -> tuple[str, int | None]:
-    name, _, port = host.decode("latin-1").rpartition(":")
-    if name and (not port or port.isdigit()):
-        return name, int(port or 80)
+    name, _, port = host.rpartition(b":")
+    if name and len(port) <= MAX_PORT_DIGITS and (not port or port.isdigit()):
+        return name.decode("latin-1"), int(port or 80)
     return host.decode("latin-1"), 80

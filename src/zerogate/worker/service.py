@@ -62,7 +62,7 @@ class Worker:
         await self._wait(lambda: not self.calls, self.loop.time() + CANCEL_TIMEOUT_S)
         # A close with something unread is a reset, and that takes away what the router has not received yet. So the
         # routers close, when they have got everything.
-        await self._wait(lambda: routers.are_gone, min(give_up, self.loop.time() + CLOSE_TIMEOUT_S))
+        await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
         routers.close("the worker stops")
         await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
         await self._stop_host(max(0.0, give_up - self.loop.time()) + SHUTDOWN_TIMEOUT_S)

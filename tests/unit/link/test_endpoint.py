@@ -35,6 +35,21 @@ def test_what_is_no_address(text: str) -> None:
         parse_endpoint(f"tcp://{text}")
 
 
+@pytest.mark.parametrize("host", ["a..b", ".a", "a\0b", f"{'x' * 64}.example", "\u00e4..b", "\ud800"])
+def test_what_no_host_can_be_called(host: str) -> None:
+    """The resolver raises for these what is no OSError, and whoever dials on would never notice."""
+    with pytest.raises(UsageError, match="no host can be called"):
+        parse_address(f"{host}:1")
+    with pytest.raises(UsageError):
+        parse_endpoint(f"tcp://{host}:1")
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 108, "\u00e4" * 54])
+def test_where_no_socket_can_be(path: str) -> None:
+    with pytest.raises(UsageError):
+        parse_endpoint(f"ipc://{path}")
+
+
 def test_an_ipv6_address_belongs_in_brackets() -> None:
     with pytest.raises(UsageError, match=r"\[::1\]:80"):
         parse_address("::1:80")

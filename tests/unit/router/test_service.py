@@ -36,6 +36,10 @@ async def routing(tmp_path: Path, **options: Any) -> AsyncIterator[tuple[Router,
         await router.stop()
 
 
+def port_of(addresses: list[str]) -> int:
+    return int(addresses[0].rpartition(":")[2])
+
+
 async def get(port: int, target: str = "/") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {target} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode())
@@ -49,14 +53,14 @@ async def asked(peer: LinkPeer) -> None:
 def test_a_request_goes_through_and_the_admin_port_tells(tmp_path: Path) -> None:
     async def main() -> None:
         async with routing(tmp_path, access_log=str(tmp_path / "log")) as (router, peer):
-            reader, writer = await get(router.listeners.http[0].port)
+            reader, writer = await get(port_of(router.listeners.addresses.http))
             await asked(peer)
             peer.requests[0].whole(b"hello")
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
             assert head.startswith(b"HTTP/1.1 200 OK\r\n")
             assert await reader.readexactly(5) == b"hello"
             writer.close()
-            reader, writer = await get(router.listeners.admin[0].port, "/status")
+            reader, writer = await get(port_of(router.listeners.addresses.admin), "/status")
             await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
             status = json.loads(await asyncio.wait_for(reader.readuntil(b"\n}\n"), 10))
             assert status == json.loads(json.dumps(router.status()))
@@ -73,7 +77,7 @@ def test_a_request_goes_through_and_the_admin_port_tells(tmp_path: Path) -> None
 def test_a_stop_finishes_what_is_in_flight(tmp_path: Path) -> None:
     async def main() -> None:
         async with routing(tmp_path) as (router, peer):
-            port = router.listeners.http[0].port
+            port = port_of(router.listeners.addresses.http)
             reader, writer = await get(port)
             await asked(peer)
             stopping = asyncio.create_task(router.stop())
@@ -96,7 +100,7 @@ def test_a_stop_finishes_what_is_in_flight(tmp_path: Path) -> None:
 def test_what_is_not_done_within_the_grace_is_told_so(tmp_path: Path) -> None:
     async def main() -> None:
         async with routing(tmp_path, grace=0.1) as (router, peer):
-            reader, writer = await get(router.listeners.http[0].port)
+            reader, writer = await get(port_of(router.listeners.addresses.http))
             await asked(peer)
             stopping = asyncio.create_task(router.stop())
             reply = await asyncio.wait_for(reader.read(), 10)
@@ -118,7 +122,7 @@ def test_a_router_that_cannot_start_leaves_nothing_open(tmp_path: Path) -> None:
             )
             with pytest.raises(StartError, match=r"^--admin 127\.0\.0\.1:\d+: "):
                 await router.start()
-            assert not router.listeners.http
+            assert not router.addresses.http
             assert not path.exists()
 
     asyncio.run(main())

@@ -66,7 +66,7 @@ def test_values_are_checked_when_settings_are_made() -> None:
     with pytest.raises(UsageError, match=r"^--corners 2: not a whole number$"):
         Thing(corners="2")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"^--corners 13: at most 12$"):
-        Thing().replace(corners=13)
+        Thing().changed(corners=13)
     with pytest.raises(UsageError, match=r"^--holes left: not a tuple of texts$"):
         Thing(holes="left")  # type: ignore[arg-type]
 
@@ -77,7 +77,7 @@ def test_values_are_put_as_they_are_to_be_used() -> None:
     assert thing.holes == ("left", "right")
     assert isinstance(Thing(fades_after=3).fades_after, float)
     # Once more through the check, and the same.
-    assert thing.replace() == thing
+    assert thing.changed() == thing
 
 
 def test_a_default_is_checked_where_it_is_declared() -> None:

@@ -21,7 +21,7 @@ APP = "app:app"
 
 # What 0 means: a limit that is no more, a time that is none, or nothing at all.
 OFF = "timeout idle_timeout head_timeout body_timeout keepalive_timeout queue_timeout max_body max_failures".split()
-ZERO = "queue_size hold settle retries retry_bytes grace cancel_after".split()
+ZERO = "queue_size hold settle retries retry_bytes grace cancel_after takeover_wait own_workers".split()
 
 # What can only be together with another option.
 COMPANIONS = {

@@ -82,6 +82,7 @@ def test_trailers() -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await send({**START, "trailers": True})
         await send(body(b"x"))
+        await send(body(b"after its end"))
         await send({"type": "http.response.trailers", "headers": [(b"x-a", b"1")], "more_trailers": True})
         await send({"type": "http.response.trailers", "headers": [(b"X-Sum", b"1")]})
 

@@ -20,6 +20,7 @@ from zerogate.worker.call import (
     HEAD,
     MAX_PENDING_BYTES,
     NEW,
+    TRAILERS,
     Call,
 )
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
@@ -94,6 +95,12 @@ STAGES: dict[str, list[Callable[[Call], Any]]] = {
     "head with trailers": [lambda call: call.begin_reply(BLOCK, True)],
     "body": [lambda call: call.begin_reply(BLOCK), lambda call: call.send_body(b"x", True)],
     "body with trailers": [lambda call: call.begin_reply(BLOCK, True), lambda call: call.send_body(b"x", True)],
+    "trailers": [lambda call: call.begin_reply(BLOCK, True), lambda call: call.send_body(b"x", False)],
+    "some trailers": [
+        lambda call: call.begin_reply(BLOCK, True),
+        lambda call: call.send_body(b"x", False),
+        lambda call: call.send_trailers(TRAILERS_BLOCK, True),
+    ],
     "complete": [lambda call: call.begin_reply(BLOCK), lambda call: call.send_body(b"x", False)],
     "failed": [lambda call: call.fail()],
     "gone": [lambda call: call.begin_reply(BLOCK), lambda call: call.on_reset(5)],
@@ -152,8 +159,8 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "begin": (ERROR, HEAD),
         "piece": ([("send_reply", BLOCK, False), ("send_data", b"p", False)], BODY),
         "nothing": ([("send_reply", BLOCK, False)], BODY),
-        "last": ([("send_reply", BLOCK, False), ("send_data", b"l", False)], BODY),
-        "end": ([("send_reply", BLOCK, False)], BODY),
+        "last": ([("send_reply", BLOCK, False), ("send_data", b"l", False)], TRAILERS),
+        "end": ([("send_reply", BLOCK, False)], TRAILERS),
         "some trailers": (ERROR, HEAD),
         "trailers": (ERROR, HEAD),
         "fail": (FAILURE, COMPLETE),
@@ -176,9 +183,21 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "begin": (ERROR, BODY),
         "piece": ([("send_data", b"p", False)], BODY),
         "nothing": ([], BODY),
-        "last": ([("send_data", b"l", False)], BODY),
-        "end": ([], BODY),
-        "some trailers": ([("send_headers", TRAILERS_BLOCK, False)], BODY),
+        "last": ([("send_data", b"l", False)], TRAILERS),
+        "end": ([], TRAILERS),
+        "some trailers": (ERROR, BODY),
+        "trailers": (ERROR, BODY),
+        "fail": (BROKEN, COMPLETE),
+        "reset": ([], GONE),
+        "loss": ([], GONE),
+    },
+    "trailers": {
+        "begin": (ERROR, TRAILERS),
+        "piece": ([], TRAILERS),
+        "nothing": ([], TRAILERS),
+        "last": ([], TRAILERS),
+        "end": ([], TRAILERS),
+        "some trailers": ([("send_headers", TRAILERS_BLOCK, False)], TRAILERS),
         "trailers": ([("send_headers", TRAILERS_BLOCK, True)], COMPLETE),
         "fail": (BROKEN, COMPLETE),
         "reset": ([], GONE),
@@ -209,6 +228,7 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "loss": ([], GONE),
     },
 }
+TABLE["some trailers"] = TABLE["trailers"]
 TABLE["failed"] = TABLE["complete, then gone"] = TABLE["complete"]
 
 
@@ -409,6 +429,36 @@ async def test_reading_waits_for_the_next_piece() -> None:
     assert not reading.done()
     call.on_data(b"b", True)
     assert await reading == b"b"
+
+
+@virtually
+async def test_who_gives_up_reading_leaves_nothing_behind() -> None:
+    """As whoever asks every now and then whether the client has left."""
+    setting = Setting(POST, fin=False, loop=asyncio.get_running_loop())
+    patient = asyncio.ensure_future(setting.call.read_body())
+    for _ in range(100):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(setting.call.read_body(), 0.1)
+    assert len(setting.call._waiters) == 1
+    setting.call.on_data(b"a", False)
+    assert await patient == b"a"
+    assert not setting.call._waiters
+
+
+@virtually
+async def test_who_is_woken_and_cancelled_at_once_takes_nothing() -> None:
+    setting = Setting(POST, fin=False, loop=asyncio.get_running_loop())
+    hasty, patient = (asyncio.ensure_future(setting.call.read_body()) for _ in range(2))
+    await asyncio.sleep(0)
+    setting.call.on_data(b"a", False)
+    hasty.cancel()
+    assert await patient == b"a"
+    assert hasty.cancelled()
+    hasty = asyncio.ensure_future(setting.call.read_body())
+    await asyncio.sleep(0)
+    hasty.cancel()
+    setting.call.on_data(b"b", False)
+    assert await setting.call.read_body() == b"b"
 
 
 @virtually

@@ -1,5 +1,6 @@
 """The scope that an application sees."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -87,6 +88,10 @@ def test_paths(target: bytes, path: str, raw_path: bytes, query: bytes) -> None:
         (b"[::1]:81", ("[::1]", 81)),
         (b"a:", ("a", 80)),
         (b"[::1]:", ("[::1]", 80)),
+        (b"a:65535", ("a", 65535)),
+        # None that a router lets pass; but no reason to fail.
+        (b"a:\xb2", ("a:\xb2", 80)),
+        (b"a:" + b"9" * 5000, ("a:" + "9" * 5000, 80)),
     ],
 )
 def test_servers(host: bytes, server: tuple[str, int]) -> None:
@@ -138,7 +143,7 @@ def test_known_requests_have_the_same_scope(base: KnownFields) -> None:
 
 
 def test_applications_that_change_their_scope_change_no_other(base: KnownFields) -> None:
-    expected = http_scope(dict(known(base, b"2")), "")
+    expected = copy.deepcopy(http_scope(dict(known(base, b"2")), ""))
     first: Any = http_scope(known(base, b"1"), "")
     first["path"] = "/changed"
     first["headers"].clear()

@@ -143,10 +143,10 @@ async def test_requests_go_one_after_the_other(v: Visit) -> None:
         await asyncio.sleep(0)
         assert [exchange.told for exchange in v.exchanges] == [["begin"]] * n_begun
         # What is behind it is not read on meanwhile.
-        assert v.transport.is_reading is (n_begun == 3)
+        assert v.transport.is_reading() is (n_begun == 3)
         v.reply()
         assert v.said() == [b"HTTP/1.1 200 OK", b"ok"]
-    assert v.transport.is_reading
+    assert v.transport.is_reading()
 
 
 @visit(is_quick=True)
@@ -217,15 +217,15 @@ async def test_it_reads_on_as_credit_allows(v: Visit) -> None:
     size = BODY_CREDIT_BYTES // 2
     chunk = b"%x\r\n%b\r\n" % (size, b"x" * size)
     v.transport.say(chunk)
-    assert v.transport.is_reading
+    assert v.transport.is_reading()
     v.transport.say(chunk)
-    assert not v.transport.is_reading
+    assert not v.transport.is_reading()
     v.transport.say(chunk)
     assert v.exchange.told == ["begin", f"body {size}", f"body {size}"]
     v.client.credit_body(size)
     await asyncio.sleep(0)
     assert v.exchange.told[3:] == [f"body {size}"]
-    assert not v.transport.is_reading
+    assert not v.transport.is_reading()
     v.client.credit_body(2 * size)
     v.transport.say(b"0\r\n\r\n")
     await asyncio.sleep(0)

@@ -303,6 +303,51 @@ class TestBatches:
         assert [frame.stream_id for frame in out(session) if frame.kind == "DATA"] == [5]
 
 
+class TestWholeReplies:
+    """`send_whole_reply` is `send_reply` and `send_data`, whatever the windows, the transport and the peer allow."""
+
+    @pytest.mark.parametrize("fin", [True, False])
+    @pytest.mark.parametrize("size", [0, 1, 1000, 65536, 65537])
+    @pytest.mark.parametrize("stream_window", [0, 1000, 262144])
+    @pytest.mark.parametrize("is_held", [False, True])
+    def test_they_are_the_sum_of_their_parts(self, fin: bool, size: int, stream_window: int, is_held: bool) -> None:
+        outputs, windows = [], []
+        for is_whole in (True, False):
+            session, peer = quiet_session(opens_odd=False), Peer()
+            session.receive(spdy_peer.settings((7, stream_window)))
+            stream = admitted(session, peer, fin=fin)
+            if is_held:
+                session.hold()
+            if is_whole:
+                session.send_whole_reply(stream, REPLY_BLOCK, b"x" * size)
+            else:
+                session.send_reply(stream, REPLY_BLOCK, False)
+                session.send_data(stream, b"x" * size, True)
+            sent = out(session)
+            session.release()
+            outputs.append([*sent, *out(session)])
+            windows.append(
+                (stream.send_window, stream.pending_bytes, stream.local, stream.is_gone, session.streams == {})
+            )
+        assert outputs[0] == outputs[1]
+        assert windows[0] == windows[1]
+
+    def test_on_a_stream_that_is_gone_they_are_dropped(self) -> None:
+        session, peer = quiet_session(opens_odd=False), Peer()
+        stream = admitted(session, peer)
+        session.reset(stream, RstStatus.CANCEL)
+        out(session)
+        session.send_whole_reply(stream, REPLY_BLOCK, b"x")
+        assert out(session) == []
+
+    def test_a_second_one_is_a_fault_of_ours(self) -> None:
+        session, peer = quiet_session(opens_odd=False), Peer()
+        stream = admitted(session, peer)
+        session.send_whole_reply(stream, REPLY_BLOCK, b"x")
+        with pytest.raises(StreamStateError):
+            session.send_whole_reply(stream, REPLY_BLOCK, b"x")
+
+
 class TestWhatCannotBeSent:
     TOO_LARGE = encode_block({b"x": b"y" * MAX_BLOCK_BYTES})
 
@@ -348,6 +393,29 @@ class TestWhatCannotBeSent:
             ("DATA", 3, True),
         ]
         assert [peer.fields(frame) for frame in frames if frame.kind == "SYN_REPLY"] == [spdy_peer.REPLY] * 2
+
+    @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+    @pytest.mark.parametrize("size", [100, 65535, MAX_BLOCK_BYTES])
+    def test_a_block_of_up_to_the_limit_may_be_a_buffer(self, kind: Any, size: int) -> None:
+        fields = {b"x": b"y" * (size - 13)}
+        block = encode_block(fields)
+        assert len(block) == size
+        session, peer = quiet_session(), Peer()
+        session.open_stream(kind(block), fin=True)
+        (frame,) = out(session)
+        assert peer.fields(frame) == fields
+
+    @pytest.mark.parametrize("data", ["text", None, 5])
+    def test_what_is_no_octets_is_not_heard(self, data: Any) -> None:
+        session = quiet_session()
+        with pytest.raises(TypeError):
+            session.receive(data)
+        assert session.error is None
+
+    @pytest.mark.parametrize("kind", [bytearray, memoryview])
+    def test_what_comes_may_be_a_buffer(self, kind: Any) -> None:
+        session, peer = quiet_session(opens_odd=False), Peer()
+        assert len(session.receive(kind(peer.syn_stream(1, fin=True)))) == 1
 
     @pytest.mark.parametrize("kind", [bytearray, memoryview])
     def test_buffers_are_copied(self, kind: Any) -> None:

@@ -1,0 +1,144 @@
+"""Binding: a listening socket for each address, whose owner nobody else can be at the same time."""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from typing import Any, NamedTuple
+
+from zerogate.errors import StartError
+from zerogate.link.endpoint import Endpoint
+
+# As many may have connected and not been accepted yet. The kernel has its own limit (net.core.somaxconn, 4096).
+BACKLOG = 2048
+# Who may dial an ipc:// socket: its owner.
+IPC_MODE = 0o600
+
+
+class TakenError(StartError):
+    """Somebody else listens at this place."""
+
+    def __init__(self, place: "Place") -> None:
+        super().__init__(f"{place.label}: {place.where} is taken by another program")
+        self.place = place
+
+
+class Place(NamedTuple):
+    """Where one socket listens. `label` is the option that says so; `address` is a path for AF_UNIX."""
+
+    label: str
+    family: int
+    address: Any
+    mode: int = IPC_MODE
+
+    @property
+    def where(self) -> str:
+        """For people."""
+        if self.family == socket.AF_UNIX:
+            return str(self.address)
+        host, port = self.address[:2]
+        return f"[{host}]:{port}" if self.family == socket.AF_INET6 else f"{host}:{port}"
+
+    @property
+    def key(self) -> str:
+        """The same for the same place, whoever wrote it and how."""
+        return f"ipc {os.path.abspath(self.address)}" if self.family == socket.AF_UNIX else f"tcp {self.where}"
+
+
+def tcp_places(host: str, port: int, label: str) -> list[Place]:
+    """Each address of `host`; "" is every address. Raises StartError if it has none."""
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG
+        )
+    except OSError as error:
+        raise StartError(f"{label}: cannot resolve {host!r}: {error.strerror or error}") from error
+    return [Place(label, family, address) for family, _, _, _, address in sorted(set(found), key=lambda item: item[0])]
+
+
+def endpoint_places(endpoint: Endpoint, label: str, ipc_mode: int = IPC_MODE) -> list[Place]:
+    """Raises StartError."""
+    if endpoint.path:
+        return [Place(label, socket.AF_UNIX, endpoint.path, ipc_mode)]
+    return tcp_places(endpoint.host, endpoint.port, label)
+
+
+def place_of(sock: socket.socket, label: str) -> Place:
+    """Where an inherited socket listens. Raises StartError if it does not."""
+    try:
+        is_listening = sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError:
+        is_listening = False
+    if not is_listening:
+        raise StartError(f"{label}: descriptor {sock.fileno()} is not a listening stream socket")
+    return Place(label, sock.family, sock.getsockname())
+
+
+def bind(place: Place) -> socket.socket:
+    """A socket that listens at the place. Raises TakenError if somebody does already, StartError."""
+    sock = socket.socket(place.family, socket.SOCK_STREAM)
+    try:
+        if place.family == socket.AF_UNIX:
+            _bind_unix(sock, place)
+        else:
+            # For those of our connections that the kernel still remembers; who listens is not passed over.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if place.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(place.address)
+            sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise TakenError(place) from error
+        raise StartError(f"{place.label}: {_explain(error, place.where)}") from error
+    return sock
+
+
+def _bind_unix(sock: socket.socket, place: Place) -> None:
+    """A path that nobody listens at any more is replaced; one that somebody listens at, or a file, is not."""
+    path: str = place.address
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise OSError(errno.EEXIST, "there is a file of that name")
+        if is_answered(path):
+            raise OSError(errno.EADDRINUSE, "in use")
+    # Elsewhere first: nobody shall see it before its mode is set, nor before it listens.
+    temporary = os.path.join(os.path.dirname(path), f".{os.getpid()}.zg")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    try:
+        sock.bind(temporary)
+        os.chmod(temporary, place.mode)
+        sock.listen(BACKLOG)
+        os.rename(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def is_answered(path: str) -> bool:
+    """Whether somebody listens at the path of a Unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True  # Its queue is full, or it is somebody else's.
+    return True
+
+
+def _explain(error: OSError, where: str) -> str:
+    match error.errno:
+        case errno.EACCES:
+            return f"no permission to listen on {where}"
+        case errno.EADDRNOTAVAIL:
+            return f"{where} is not an address of this machine"
+        case errno.ENOENT:
+            return f"no such directory for {where}"
+        case _:
+            return f"cannot listen on {where}: {error.strerror or error}"

@@ -1,0 +1,83 @@
+"""More clients than descriptors: they wait, and workers and the admin port are not among those who do."""
+
+import os
+import resource
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import Script
+from tests.support.processes import Site, wait_for
+from tests.support.raw_http import HttpConnection
+
+N_FDS = 200
+N_CLIENTS = 150
+
+LIMITED = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+os.execv(sys.executable, [sys.executable, "-m", "zerogate", *sys.argv[2:]])
+"""
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def site_options(site: Site) -> tuple[str, ...]:
+    return (
+        *("--http", f"127.0.0.1:{site.http_port}", "--bind", site.endpoint),
+        *("--admin", f"127.0.0.1:{site.admin_port}", "--settle", "0s", "--access-log", "off"),
+    )
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_workers_and_people_have_descriptors_left(site: Site, loop: str, tmp_path: Path) -> None:
+    script = tmp_path / "limited.py"
+    script.write_text(LIMITED)
+    router = Script(script, str(N_FDS), "router", *site_options(site), "--loop", loop)
+    site.processes.append(router)
+    router.wait_output("Ctrl-C stops")
+    assert "--max-clients 10000: " in router.output()
+    first = HttpConnection(site.http_port)
+    crowd = [socket.create_connection(("127.0.0.1", site.http_port)) for _ in range(N_CLIENTS)]
+    router.wait_output("connections have to wait")
+    site.hello("a")
+    status = site.status()
+    assert status["clients"] < N_FDS - 64
+    assert status["counters"]["connections_waited"] > 0
+    first.get("/")
+    assert first.read_reply().status == 200
+    before, lines = cpu_s(router.pid), len(router.output())
+    time.sleep(1.0)
+    assert cpu_s(router.pid) - before < 0.3
+    assert len(router.output()) == lines
+    last = crowd.pop()
+    for sock in crowd:
+        sock.close()
+    last.settimeout(10)
+    last.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert last.recv(100).startswith(b"HTTP/1.1 200 OK")
+    last.close()
+    first.close()
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_without_any_descriptor_left_it_waits(site: Site, loop: str) -> None:
+    router = site.router("--loop", loop)
+    site.hello("a")
+    # Lowered behind its back: what it has reckoned with does not hold.
+    resource.prlimit(router.pid, resource.RLIMIT_NOFILE, (router.n_fds() + 5,) * 2)
+    crowd = [socket.create_connection(("127.0.0.1", site.http_port)) for _ in range(20)]
+    router.wait_output("connections have to wait: Too many open files")
+    before = cpu_s(router.pid)
+    time.sleep(1.0)
+    assert cpu_s(router.pid) - before < 0.3
+    assert router.output().count("connections have to wait") == 1
+    for sock in crowd:
+        sock.close()
+    wait_for(lambda: site.get()[0] == 200, "it goes on")
+    assert "Traceback" not in router.output()
