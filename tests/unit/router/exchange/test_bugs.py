@@ -99,7 +99,8 @@ def test_a_bug_costs_one_exchange(act: str, where: Any, name: str, bug: Bug, cap
     async def main() -> None:
         bench = Bench()
         worker = await bench.worker("w", capacity=2)
-        chunked = {"has_body": True} if act == "body" else {}
+        # It holds its body back, so that a worker has the request before the body comes.
+        chunked = {"has_body": True, "expects_continue": True} if act == "body" else {}
         victim = bench.ask("http1", b"POST" if chunked else b"GET", b"/victim", **chunked)
         other = bench.ask("http1", b"GET", b"/other")
         await bench.quiet()
