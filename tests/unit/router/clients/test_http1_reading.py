@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.virtual_time import run_virtually
-from tests.unit.router.clients.test_http1 import Visit
+from tests.unit.router.clients.test_http1 import Answered, Visit
 from zerogate.router.clients.client import BODY_CREDIT_BYTES
 from zerogate.router.desk import LINGER_S
+from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.reply import ReplyHead
+from zerogate.wire.http1 import Writing
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -48,6 +50,24 @@ MOVES = (
     "take",
     "eof",
 )
+
+
+class CuttingVisit(Visit):
+    """Its exchanges cut a reply that has begun, as they must."""
+
+    def _answer(self, *args: Any) -> Answered:
+        exchange = super()._answer(*args)
+        reject = exchange.reject_request
+
+        def reject_request(error: HttpError) -> None:
+            if exchange.client._connection.writing is Writing.DUE:
+                reject(error)
+            else:
+                exchange.client.cut()
+                exchange.client.end()
+
+        exchange.reject_request = reject_request  # type: ignore[method-assign]
+        return exchange
 
 
 class Reader:
@@ -125,11 +145,11 @@ class Reader:
         assert transport.reads == (has_credit and not client._connection.has_unread), client
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 99)), min_size=5, max_size=40))
 def test_it_is_read_exactly_while_there_is_room(moves: list[tuple[str, int]]) -> None:
     async def main() -> None:
-        visit = Visit()
+        visit = CuttingVisit()
         reader = Reader(visit)
         for name, n in moves:
             reader.move(name, n)
