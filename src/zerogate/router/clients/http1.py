@@ -62,6 +62,7 @@ class Http1Client(asyncio.Protocol):
         self._is_paused = False
         self._is_body_held = False
         self._is_timing_head = False
+        self._is_timing_rest = False
         self._is_lingering = False
         self.is_writable = True
         self.address = ""
@@ -187,7 +188,7 @@ class Http1Client(asyncio.Protocol):
         self._pause_or_resume()
 
     def _begin(self, head: RequestHead) -> None:
-        self._is_timing_head = False
+        self._is_timing_head = self._is_timing_rest = False
         self._credit_bytes = BODY_CREDIT_BYTES
         self._is_body_held = False
         self.bytes_out = 0
@@ -204,7 +205,10 @@ class Http1Client(asyncio.Protocol):
             self.expect(self._desk.settings.head_timeout)
 
     def _await_rest(self) -> None:
-        self.expect(LINGER_S)
+        # From the reply's end on; a client that goes on sending buys no more.
+        if not self._is_timing_rest:
+            self._is_timing_rest = True
+            self.expect(LINGER_S)
 
     def _await_reply(self) -> None:
         """The exchange sees to its own time."""
