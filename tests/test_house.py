@@ -20,11 +20,7 @@ UNTESTED = set(
     """
     child.py console.py demo.py errors.py runner.py status.py supervisor.py
     cli/commands.py cli/entry.py cli/greetings.py cli/options.py cli/services.py
-    link/listen.py
-    router/crossing.py
     settings/link.py settings/router.py settings/worker.py
-    wire/http1/blocks.py
-    wire/zmtp/commands.py wire/zmtp/connection.py wire/zmtp/frames.py wire/zmtp/mechanism.py wire/zmtp/states.py
     """.split()
 )
 

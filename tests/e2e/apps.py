@@ -9,6 +9,7 @@ import collections
 import hashlib
 import json
 import os
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,23 @@ async def wait(scope: Scope, receive: Receive, send: Send) -> None:
     _log.append(f"{key} began")
     await _signals[key].wait()
     await reply(send, b"waited")
+
+
+@handler
+async def pid(scope: Scope, receive: Receive, send: Send) -> None:
+    await reply(send, str(os.getpid()).encode())
+
+
+_blocked = 0
+
+
+@handler
+async def block(scope: Scope, receive: Receive, send: Send) -> None:
+    """/block?seconds=N: holds the event loop up for so long, and tells the how manieth time it was."""
+    global _blocked
+    _blocked += 1
+    time.sleep(float(query(scope)["seconds"]))  # noqa: ASYNC251 - that is what it is for
+    await reply(send, b"blocked for once" if _blocked == 1 else b"blocked again")
 
 
 @handler

@@ -1,13 +1,15 @@
 """Workers that join badly, or too often, or open what they should not: nobody else notices."""
 
 import contextlib
+import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.canary import check_canary, make_canary_site, peer_of, unnoticed, wait_until_closed
+from tests.support.canary import check_canary, make_canary_site, refusal_of, unnoticed, wait_until_closed
 from tests.support.processes import wait_for
-from tests.support.raw_worker import RawLink, RawWorker, join_block, wrapped
+from tests.support.raw_worker import LinkEndedError, RawLink, RawWorker, join_block, wrapped
 from tests.support.sites import ServedSite
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.frames import RstStatus
@@ -51,7 +53,7 @@ def test_a_bad_join_is_told_what_is_wrong(shared: ServedSite, name: str) -> None
         reply = worker.join(fields.pop("worker", "bad-join"), **fields)
         assert reply[b":status"].startswith(status.encode())
         assert word in reply[b"reason"].decode()
-        wait_for(lambda: f"{peer_of(worker)} cannot join" in shared.router_process.output(), "the reason in the log", 5)
+        assert word in refusal_of(shared, worker)
         # It may mend its ways.
         assert worker.join("mended", ["/mended"])[b":status"].startswith(b"200")
         with shared.open() as client:
@@ -60,20 +62,47 @@ def test_a_bad_join_is_told_what_is_wrong(shared: ServedSite, name: str) -> None
             assert client.read_reply().body == b"mended"
 
 
-def test_streams_that_are_no_join_hold_nothing(shared: ServedSite) -> None:
-    """Thousands of streams left open, each with data in it."""
+def test_a_flood_of_streams_ends_its_link(shared: ServedSite) -> None:
+    """Thousands of streams that are no JOIN, each with data in it."""
     with RawWorker(shared.endpoint, "opener", routes=["/opener"]) as worker:
-        for number in range(2, 4002, 2):
-            raw = wrapped(join_block("x", _method="GET"))
-            worker.send_message(
-                frames.syn_stream(2 + number, raw, False) + frames.data_header(2 + number, 100, False) + bytes(100)
-            )
-        worker.pump(0.5)
+        with contextlib.suppress(ConnectionError):
+            for number in range(2, 4002, 2):
+                raw = wrapped(join_block("x", _method="GET"))
+                worker.send_message(
+                    frames.syn_stream(2 + number, raw, False) + frames.data_header(2 + number, 100, False) + bytes(100)
+                )
         check_canary(shared)
-        with shared.open() as client:
-            client.get("/opener")
-            worker.reply(worker.next_request().stream, body=b"still here")
-            assert client.read_reply().body == b"still here"
+        wait_until_closed(worker.sock)
+        shared.router_process.wait_output("worker opener lost: a flood of JOINs")
+    assert shared.router_process.output().count("cannot join") < 100
+
+
+def test_ever_new_routes_do_not_pile_up(shared: ServedSite) -> None:
+    with RawWorker(shared.endpoint, "mover", routes=["/start"]) as worker:
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError, LinkEndedError):
+            for number in range(80):
+                worker.join("mover", [f"/{number}/{n}" for n in range(128)])
+        assert number < 50
+        check_canary(shared)
+        assert time.monotonic() - began < 2
+        assert len(shared.status()["routes"]) < 300
+
+
+def test_links_turned_away_are_counted_in_one_line(shared: ServedSite) -> None:
+    before = shared.router_process.output().count("turned away")
+    with contextlib.ExitStack() as stack:
+        for _ in range(400):
+            stack.enter_context(contextlib.closing(socket.create_connection(("127.0.0.1", shared.link_port))))
+        check_canary(shared)
+    assert shared.router_process.output().count("turned away") - before <= 2
+
+
+def test_http_on_the_link_port_is_told_as_such(shared: ServedSite) -> None:
+    with RawLink(shared.endpoint) as link:
+        link.send_octets(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        wait_until_closed(link.sock)
+        assert refusal_of(shared, link) == "the peer speaks HTTP, not ZMTP: one of us has the wrong port"
 
 
 def test_more_links_than_there_may_be(shared: ServedSite) -> None:

@@ -57,8 +57,7 @@ def test_whatever_the_event_loops(site: Site, loops: tuple[str, str]) -> None:
         wait_for(lambda: load.report.ok >= 20, "good replies")
         router(site, "--replace", "--loop", loops[1])
         assert old.popen.wait(20) == 0
-        wanted = load.report.ok + 20
-        wait_for(lambda: load.report.ok >= wanted, "good replies")
+        load.wait_ok(20)
     assert not load.report.failed, load.report
 
 

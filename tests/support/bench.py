@@ -42,7 +42,6 @@ class Notes:
         self.entries: list[Any] = []
         self.lines: list[tuple[str, int, str]] = []
         self.n_reopened = 0
-        self.n_dropped = 0
         self.is_closed = False
 
     def write(self, client: str, entry: Any, n_bytes: int, now: float) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
+from tests.support.processes import wait_for
 from tests.support.raw_worker import RawLink
 from tests.support.sites import ServedSite
 
@@ -18,6 +19,17 @@ def check_canary(site: ServedSite) -> None:
 def peer_of(link: RawLink) -> str:
     host, port = link.sock.getsockname()
     return f"{host}:{port}"
+
+
+def refusal_of(site: ServedSite, link: RawLink) -> str:
+    """Why the router ended this link or refused its JOIN, by its status: the log only counts what comes often."""
+    peer = peer_of(link)
+
+    def find() -> str:
+        return next((each["reason"] for each in reversed(site.status()["refusals"]) if each["peer"] == peer), "")
+
+    found: str = wait_for(find, "the reason", 5)
+    return found
 
 
 def wait_until_closed(sock: socket.socket, seconds: float = 10.0) -> None:

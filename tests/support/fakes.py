@@ -102,6 +102,7 @@ class FakeLink:
         self.bytes_in = self.bytes_out = 0
         self.closed_for = ""
         self.is_going_away = False
+        self.was_silent = False
 
     def __repr__(self) -> str:
         return f"<FakeLink {self.name}>"
@@ -267,7 +268,9 @@ class FakeWaiting(FakeExchange):
         self.head = RequestHead(b"GET", path, path, host)
         self.wait_until = 0.0
         self.prefix = ""
-        self.tried: frozenset[int] = frozenset()
+        self.tried: frozenset[str] = frozenset()
+        self.shunned: frozenset[str] = frozenset()
+        self.is_broken_off = False
         self.worker: Worker | None = None
         self.error = ""
         self.waits_s: list[float] = []
@@ -289,14 +292,22 @@ class FakeWaiting(FakeExchange):
         assert self.queue is None
         self.error = error.code
 
+    def break_off(self) -> None:
+        assert not self.is_broken_off
+        self.is_broken_off = True
+        if self.queue is not None:
+            self.queue.remove(self)
+
     def wait(self, seconds: float) -> None:
         assert self.queue is not None
         self.waits_s.append(seconds)
 
 
-def make_worker(name: str, *pools: Pool, capacity: int = 10, weight: int = 100, link: Any = None) -> Worker:
+def make_worker(
+    name: str, *pools: Pool, capacity: int = 10, weight: int = 100, link: Any = None, process_id: str = ""
+) -> Worker:
     """A worker that has joined these pools."""
-    worker = Worker(cast(Any, link or FakeLink(name)), capacity, 0.0)
+    worker = Worker(cast(Any, link or FakeLink(name)), capacity, 0.0, process_id)
     worker.set_name(name)
     worker.set_weight(weight)
     for pool in pools:

@@ -14,6 +14,8 @@ from typing import cast
 
 import uvloop
 
+from tests.support.processes import wait_for
+
 TIMEOUT_S = 10.0
 # A tick of the loop that starts what is due.
 TICK_S = 0.002
@@ -70,6 +72,11 @@ class OpenLoop:
         assert not self._thread.is_alive(), "the open loop hangs"
         if self._crash is not None:
             raise self._crash
+
+    def wait_ok(self, n: int, seconds: float = 30.0) -> None:
+        """Wait for `n` more good replies. Raises AssertionError."""
+        wanted = self.report.ok + n
+        wait_for(lambda: self.report.ok >= wanted, f"{n} more good replies: {self.report}", seconds)
 
     def _run(self) -> None:
         try:

@@ -1,14 +1,20 @@
 """Who hears what happens on a stream: its handler."""
 
-from typing import Protocol
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from zerogate.wire.fields import Fields
+from zerogate.wire.spdy import events
+from zerogate.wire.spdy.frames import RstStatus
 
-__all__ = ["Fields", "StreamHandler"]
+__all__ = ["HEARS", "Fields", "StreamHandler", "end_failed"]
+
+logger = logging.getLogger("zerogate.link")
 
 
 class StreamHandler(Protocol):
-    """Who uses a stream; set as `stream.handler`."""
+    """Who uses a stream; set as `stream.handler`. Its `repr` is what logs call it."""
 
     def on_reply(self, fields: Fields, fin: bool) -> None:
         """SYN_REPLY came."""
@@ -32,3 +38,32 @@ class StreamHandler(Protocol):
 
     def on_lost(self, reason: str) -> None:
         """The link is gone, and the stream with it."""
+
+    def on_failed(self) -> None:
+        """One of the above raised, which the link has logged: end whatever stands half done. The stream is gone."""
+        self.on_reset(RstStatus.INTERNAL_ERROR)
+
+
+def _hear_reset(handler: StreamHandler, event: events.Reset) -> None:
+    event.stream.handler = None
+    handler.on_reset(event.status)
+
+
+# How a stream's handler hears of each event.
+HEARS: dict[type[Any], Callable[[StreamHandler, Any], None]] = {
+    events.WholeReply: lambda handler, event: handler.on_whole_reply(event.fields, event.data),
+    events.Reply: lambda handler, event: handler.on_reply(event.fields, event.fin),
+    events.Headers: lambda handler, event: handler.on_headers(event.fields, event.fin),
+    events.Data: lambda handler, event: handler.on_data(event.data, event.fin),
+    events.Writable: lambda handler, event: handler.on_writable(),
+    events.Reset: _hear_reset,
+}
+
+
+def end_failed(handler: StreamHandler, link: object, error: Exception) -> None:
+    """A handler has raised: that costs it what it stands for, and nobody else anything. `link` is for the log."""
+    logger.error("%r failed on %r", handler, link, exc_info=error)
+    try:
+        handler.on_failed()
+    except Exception:
+        logger.exception("%r could not be ended", handler)

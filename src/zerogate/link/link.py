@@ -10,13 +10,15 @@ import asyncio
 import logging
 from typing import Any, Protocol, cast
 
-from zerogate.errors import WireError
-from zerogate.link.handlers import StreamHandler
+from zerogate.link.allowance import SETTINGS_BURST, SETTINGS_PER_S, Allowance
+from zerogate.link.handlers import HEARS, StreamHandler, end_failed
+from zerogate.link.liveness import Liveness
+from zerogate.link.strangers import stranger
 from zerogate.settings import LinkSettings
 from zerogate.wire import zmtp
 from zerogate.wire.fields import Fields
 from zerogate.wire.spdy import events
-from zerogate.wire.spdy.frames import GoAwayStatus
+from zerogate.wire.spdy.frames import GoAwayStatus, RstStatus
 from zerogate.wire.spdy.session import Session
 from zerogate.wire.spdy.streams import Stream
 
@@ -61,11 +63,16 @@ class LinkOwner(Protocol):
         """The link has been silent for long, or has spoken again."""
 
     def on_closed(self, link: "Link", reason: str) -> None:
-        """The link is gone; its streams' handlers will be told."""
+        """The link is gone; its streams' handlers will be told. What there is to log of it is the owner's to say."""
 
 
 class Link(asyncio.Protocol):
-    """One link. `is_router` says which end this is; `max_concurrent` is what we take, if we say it."""
+    """One link. `is_router` says which end this is; `max_concurrent` is what we take, if we say it.
+
+    A bug costs as little as can be: a handler's its stream (`StreamHandler.on_failed`), the link's own the link.
+
+    has_failed: it ended, or is about to, because the peer broke the rules or was silent (`was_silent`)
+    """
 
     def __init__(
         self, owner: LinkOwner, settings: LinkSettings, *, is_router: bool, max_concurrent: int | None = None
@@ -88,13 +95,15 @@ class Link(asyncio.Protocol):
         self._has_opened = False
         self._n_batched = 0
         self._is_paused = False
-        self._late: list[Any] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._heard = self._check_due = self._loop.time()
+        self.liveness = Liveness(settings.suspect_after, self._loop.time())
         self._reason = ""
+        self._settings_left = Allowance(SETTINGS_BURST, SETTINGS_PER_S, self._loop.time())
         self.is_ready = False
         self.is_suspect = False
         self.is_closed = False
+        self.has_failed = False
+        self.was_silent = False
         self.peer = "?"
         self.peer_max_concurrent: int | None = None
         self.bytes_in = 0
@@ -184,19 +193,22 @@ class Link(asyncio.Protocol):
             self._transport.abort()
 
     def fail(self, reason: str) -> None:
-        """The peer has broken the rules, or is not there: say so in the log, and end the link."""
+        """The peer has broken the rules, or is not there: end the link."""
         if not self._reason:
             self._reason = reason
-            logger.warning("link to %s ended: %s", self.peer, reason)
+            self.has_failed = True
         if self._transport is not None and not self.is_closed:
             if self._transport.get_write_buffer_size():
                 self._transport.abort()
             else:
                 self._transport.close()
 
-    def after_batch(self, call: Any) -> None:
-        """Call when every event of the bytes now being read has been handed on."""
-        self._late.append(call)
+    def refuse(self, reason: str) -> None:
+        """The peer does what no peer may: tell it so (GOAWAY), and end the link."""
+        if not self.is_closed and not self._reason:
+            self.session.goaway(GoAwayStatus.PROTOCOL_ERROR)
+            self._flush()
+            self.fail(reason)
 
     # Transport
 
@@ -205,32 +217,36 @@ class Link(asyncio.Protocol):
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         peername = transport.get_extra_info("peername")
         self.peer = f"{peername[0]}:{peername[1]}" if isinstance(peername, tuple) else "ipc"
-        self._heard = self._loop.time()
+        self.liveness.heard = self._loop.time()
         self._owner.on_connected(self)
         self._write_zmtp()
         self._timer = self._loop.call_later(self._settings.handshake_timeout, self._check_handshake)
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self._loop.time()
+        try:
+            self._receive(data)
+        except Exception as error:
+            self._break_off(error)
+
+    def _receive(self, data: bytes) -> None:
+        self.liveness.heard = self._loop.time()
         self.bytes_in += len(data)
         if self.is_suspect:
-            self.is_suspect = False
-            self._owner.on_suspect(self, False)
+            self._set_suspect(False)
         connection = self._zmtp
         pieces = connection.receive(data)
-        if not self.is_ready and connection.is_ready:
+        if connection.error is not None:
+            self.is_ready = False  # Nothing more can be said.
+        elif not self.is_ready and connection.is_ready:
             self._write_zmtp()  # Our READY: the owner's first message must not overtake it.
             self._become_ready()
         for piece in pieces:
             self._dispatch(self.session.receive(piece))
-        if self._late:
-            late, self._late = self._late, []
-            for call in late:
-                call()
         self._write_zmtp()
         error = connection.error or self.session.error
         if error is not None:
-            self._fail(error)
+            self._flush()
+            self.fail((stranger(data) if self.bytes_in == len(data) else "") or error.reason)
         elif len(self.session.output) > MAX_PIECES:
             # The event loop may read many times in a turn: what a flood makes us say must not pile up meanwhile.
             self._flush()
@@ -249,8 +265,7 @@ class Link(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_paused = False
-        self._dispatch(self.session.release())
-        self._flush_soon()
+        self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_closed = True
@@ -258,57 +273,72 @@ class Link(asyncio.Protocol):
             self._timer.cancel()
         reason = self._reason or (str(exc) if exc else "closed by the peer")
         # The owner first: what the handlers send elsewhere must not come back to this link.
-        self._owner.on_closed(self, reason)
+        try:
+            self._owner.on_closed(self, reason)
+        except Exception:
+            logger.exception("the owner of %r failed", self)
         for stream in list(self.session.streams.values()):
             handler, stream.handler = stream.handler, None
             if handler is not None:
-                handler.on_lost(reason)
+                try:
+                    handler.on_lost(reason)
+                except Exception as error:
+                    end_failed(handler, self, error)
 
     # Inside
 
     def _dispatch(self, batch: list[Any]) -> None:
+        """Each event to whom it concerns."""
         for event in batch:
-            kind = type(event)
-            if kind is events.WholeReply:
-                handler = event.stream.handler
-                if handler is not None:
-                    handler.on_whole_reply(event.fields, event.data)
-            elif kind is events.Data:
-                handler = event.stream.handler
-                if handler is not None:
-                    handler.on_data(event.data, event.fin)
-            elif kind is events.Reply:
-                handler = event.stream.handler
-                if handler is not None:
-                    handler.on_reply(event.fields, event.fin)
-            elif kind is events.StreamOpened:
+            hear = HEARS.get(type(event))
+            if hear is None:
+                self._tell_owner(event)
+                continue
+            handler = event.stream.handler
+            if handler is not None:
+                try:
+                    hear(handler, event)
+                except Exception as error:
+                    end_failed(handler, self, error)
+                    self.reset(event.stream, RstStatus.INTERNAL_ERROR)
+
+    def _tell_owner(self, event: Any) -> None:
+        kind = type(event)
+        try:
+            if kind is events.StreamOpened:
                 self._has_opened = True
                 self._owner.on_stream(self, event.stream, event.fields, event.fin)
-            elif kind is events.Writable:
-                handler = event.stream.handler
-                if handler is not None:
-                    handler.on_writable()
-            elif kind is events.Headers:
-                handler = event.stream.handler
-                if handler is not None:
-                    handler.on_headers(event.fields, event.fin)
-            elif kind is events.Reset:
-                handler, event.stream.handler = event.stream.handler, None
-                if handler is not None:
-                    handler.on_reset(event.status)
-            elif kind is events.Settings:
-                if event.max_concurrent is not None:
-                    self.peer_max_concurrent = event.max_concurrent
-                    self._owner.on_settings(self, event.max_concurrent)
             elif kind is events.GoAway:
                 self._owner.on_goaway(self, event.last_stream_id)
+            elif not self._settings_left.take(self._loop.time()):
+                self.refuse("a flood of SETTINGS")
+            elif event.max_concurrent is not None:
+                self.peer_max_concurrent = event.max_concurrent
+                self._owner.on_settings(self, event.max_concurrent)
+        except Exception as error:
+            logger.exception("the owner of %r failed", self)
+            if kind is events.StreamOpened:
+                if event.stream.handler is not None:
+                    end_failed(event.stream.handler, self, error)
+                self.reset(event.stream, RstStatus.INTERNAL_ERROR)
+
+    def _break_off(self, error: Exception) -> None:
+        """A bug of ours in the link itself: nobody knows any more what its bytes mean."""
+        logger.error("%r failed", self, exc_info=error)
+        self.fail("an internal error")
+
+    def _set_suspect(self, is_suspect: bool) -> None:
+        self.is_suspect = is_suspect
+        try:
+            self._owner.on_suspect(self, is_suspect)
+        except Exception:
+            logger.exception("the owner of %r failed", self)
 
     def _become_ready(self) -> None:
         self.is_ready = True
         if self._timer is not None:
             self._timer.cancel()
-        self._check_due = self._loop.time() + self._settings.suspect_after / 3
-        self._timer = self._loop.call_at(self._check_due, self._check_liveness)
+        self._timer = self._loop.call_at(self.liveness.expect(self._loop.time()), self._check_liveness)
         self._owner.on_ready(self)
         self._flush_soon()
 
@@ -317,25 +347,17 @@ class Link(asyncio.Protocol):
 
     def _check_liveness(self) -> None:
         settings = self._settings
-        interval = settings.suspect_after / 3
         now = self._loop.time()
-        # A check that comes late says that this process was stopped or busy: that time was ours, not the peer's.
-        self._heard += max(0.0, now - self._check_due - interval)
-        silent = now - self._heard
-        if silent >= settings.lost_after:
-            self.fail(f"silent for {silent:.1f} s")
+        self.liveness.check(now)
+        if now - self.liveness.alive >= settings.lost_after:
+            self.was_silent = True
+            self.fail(f"silent for {now - self.liveness.heard:.1f} s")
             return
-        if silent >= settings.suspect_after and not self.is_suspect:
-            self.is_suspect = True
-            self._owner.on_suspect(self, True)
-        if silent >= interval * 0.9:
+        if now - self.liveness.heard >= settings.suspect_after and not self.is_suspect:
+            self._set_suspect(True)
+        if self.liveness.wants_ping(now) and self.is_ready:
             self._write(self._zmtp.ping(min(settings.lost_after, MAX_PING_TTL_S)))
-        self._check_due = now + interval
-        self._timer = self._loop.call_at(self._check_due, self._check_liveness)
-
-    def _fail(self, error: WireError) -> None:
-        self._flush()
-        self.fail(error.reason)
+        self._timer = self._loop.call_at(self.liveness.expect(now), self._check_liveness)
 
     def _flush_soon(self) -> None:
         if not self._is_flush_due:
@@ -343,16 +365,23 @@ class Link(asyncio.Protocol):
             self._loop.call_soon(self._flush)
 
     def _flush_batch(self) -> None:
+        """Write what there is. Never raises: who calls it may be anybody, and has done nothing wrong."""
         self._n_batched = 0
         if self.is_ready and self.session.output:
-            self._write(self._zmtp.encode(self.session.take_output()))
+            try:
+                self._write(self._zmtp.encode(self.session.take_output()))
+            except Exception as error:
+                self._break_off(error)
 
     def _flush(self) -> None:
         self._is_flush_due = False
         self._flush_batch()
         if self.session.is_held and not self._is_paused:
             # The batch was full, and the transport is not: go on in the next turn, when others have had theirs.
-            self._dispatch(self.session.release())
+            try:
+                self._dispatch(self.session.release())
+            except Exception as error:
+                self._break_off(error)
             self._flush_soon()
 
     def _write_zmtp(self) -> None:

@@ -25,6 +25,7 @@ class Entry(Protocol):
 
     worker_name: the last worker that had it, or empty
     error_code: of the router's own reply (`zerogate-error`), or empty
+    retries: how often it was sent again after its worker was lost
     """
 
     head: RequestHead
@@ -32,6 +33,7 @@ class Entry(Protocol):
     arrived: float
     status: int
     error_code: str
+    retries: int
 
     @property
     def worker_name(self) -> str: ...
@@ -59,7 +61,7 @@ class AccessLog:
         self._lines.append(
             f'{stamp} {client} "{_text(head.method)} {_text(head.target)}" {entry.status or "-"} {n_bytes} '
             f"{(now - entry.arrived) * 1000:.1f}ms {_text(head.host)} {entry.worker_name or '-'} "
-            f"{_text(entry.request_id)} {entry.error_code or '-'}\n"
+            f"{_text(entry.request_id)} {entry.error_code or '-'} {entry.retries}\n"
         )
         if len(self._lines) >= FLUSH_AT_LINES:
             self.flush()

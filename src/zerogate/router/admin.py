@@ -115,3 +115,7 @@ class AdminExchange:
 
     def shut_down(self) -> None:
         """The reply is out."""
+
+    def break_off(self) -> None:
+        self._client.cut()
+        self._client.end()

@@ -48,6 +48,7 @@ class _Refusal:
     """A request that came to no exchange, as the access log sees it."""
 
     worker_name = ""
+    retries = 0
 
     def __init__(self, error: HttpError, request_id: bytes) -> None:
         self.head = RequestHead()

@@ -1,6 +1,6 @@
 """Where each request goes: route, pool, worker, or queue. Decides and hands over; never waits, and owns no clock.
 
-Invariant: while a request waits in a pool's queue, no worker of that pool has room.
+Invariant: while a request waits in a pool's queue, no worker of that pool has room but such as it shuns.
 """
 
 import logging
@@ -35,12 +35,18 @@ REST_HALF_LIFE_S = 600.0
 MIN_STREAM_IDS = 16
 
 
+# Routes that are held for workers to come back, of all workers together: beyond it the oldest is forgotten. Each costs
+# about a KiB, and a worker that comes and goes with ever new routes leaves all of them behind.
+MAX_HELD_ROUTES = 16_384
+
+
 class Waiting(Protocol):
     """A request that wants a worker, as far as the dispatcher knows it: an exchange is one.
 
     arrived: when it came, in the timers' time
     wait_until: when it has waited long enough; 0 before it first waits
-    tried: the serials of the workers that lost or refused it
+    tried: the processes that lost or refused it (`Worker.process_id`)
+    shunned: those of them that must not have it again
     size_bytes: what it holds in memory
     queue: where it waits, or None
     prefix: the path prefix of the route by which it was last sent
@@ -49,7 +55,8 @@ class Waiting(Protocol):
     head: RequestHead
     arrived: float
     wait_until: float
-    tried: frozenset[int]
+    tried: frozenset[str]
+    shunned: frozenset[str]
     queue: "Queue[Waiting] | None"
     prefix: str
 
@@ -64,6 +71,9 @@ class Waiting(Protocol):
 
     def wait(self, seconds: float) -> None:
         """No worker has room: wait, but not longer than this."""
+
+    def break_off(self) -> None:
+        """One of the above has raised: give back what it has, and end it. Never raises."""
 
 
 class Dispatcher:
@@ -107,7 +117,7 @@ class Dispatcher:
         if pool is None:
             self._await_route(request)
             return
-        worker = pool.pick(request.tried)
+        worker = pool.pick(request.tried, request.shunned)
         if worker is None:
             self._enqueue(request, pool.queue, pool.workers)
             if len(pool.queue) == 1:
@@ -150,23 +160,36 @@ class Dispatcher:
 
     def _serve_waiting(self, worker: Worker, before: float = math.inf) -> None:
         """Those who came before then, the oldest first."""
+        passed_over: list[tuple[Queue[Waiting], Waiting]] = []
         while worker.has_room:
             waiting = [pool for pool in worker.pools if pool.queue and pool.queue.first_arrival() < before]
             if not waiting:
                 break
             pool = min(waiting, key=lambda p: p.queue.first_arrival())
             request: Waiting = pool.queue.pop()
-            pool.count(worker)
-            self._assign(request, worker, pool.route.prefix)
+            if worker.process_id in request.shunned:
+                passed_over.append((pool.queue, request))
+            else:
+                pool.count(worker)
+                self._assign(request, worker, pool.route.prefix)
+        # They had tried before, so the first places are theirs.
+        for queue, request in reversed(passed_over):
+            queue.put_back(request)
 
     # Workers
 
     def join(self, worker: Worker, routes: list[Route]) -> None:
-        """The worker serves these routes from now on, and no others."""
+        """The worker serves these routes from now on, and no others.
+
+        Those that it served before are held for others as if it had left, but count as its own for as long.
+        """
         self._has_been_joined = True
         wanted = dict.fromkeys(routes)
         for pool in [pool for pool in worker.pools if pool.route not in wanted]:
             self._remove_from(pool.route, worker)
+            if not pool.workers:
+                worker.left_behind[pool.route] = self._holds[pool.route]
+        self._forget_left_behind(worker, self._settings.max_routes - len(wanted))
         for route in wanted:
             pool = self.routes.get(route) or self._make_pool(route)
             if worker.serial not in pool.workers:
@@ -233,8 +256,15 @@ class Dispatcher:
     # Inside
 
     def _assign(self, request: Waiting, worker: Worker, prefix: str) -> None:
-        """Send it to the worker whose slot it has."""
+        """Send it to the worker whose slot it has. A bug costs it alone: we may be here for somebody else's sake."""
         request.prefix = prefix
+        try:
+            self._send(request, worker)
+        except Exception:
+            logger.exception("%r failed", request)
+            request.break_off()
+
+    def _send(self, request: Waiting, worker: Worker) -> None:
         try:
             request.send(worker)
         except BlockTooLargeError:
@@ -247,6 +277,9 @@ class Dispatcher:
             self.release(worker)
             self.submit(request)
             return
+        except Exception:
+            self.release(worker)
+            raise
         worker.served += 1
         if worker.ids_left < MIN_STREAM_IDS and not worker.away:
             logger.info("link to worker %s has run out of stream ids: asking for a new one", worker.name)
@@ -288,7 +321,12 @@ class Dispatcher:
 
     def _submit_all(self, queue: "Queue[Waiting]") -> None:
         for request in queue.drain():
-            self.submit(request)
+            try:
+                self.submit(request)
+            except Exception:
+                # The others are in no queue any more: they must not be forgotten.
+                logger.exception("%r failed", request)
+                request.break_off()
 
     def _make_queue(self) -> "Queue[Waiting]":
         return Queue(self._settings.queue_size, self._settings.queue_bytes)
@@ -309,6 +347,23 @@ class Dispatcher:
             self._holds[route] = self._timers.call_later(self._settings.hold, self._drop, pool)
             if self._is_stopping:
                 self._submit_all(pool.queue)
+            if len(self._holds) > MAX_HELD_ROUTES:
+                self._end_hold(next(iter(self._holds)))
+
+    def _forget_left_behind(self, worker: Worker, n_kept: int) -> None:
+        """The worker has left many routes behind: the oldest are held no longer."""
+        left = worker.left_behind
+        while len(left) > n_kept:
+            route = next(iter(left))
+            # Not if somebody has come back to it meanwhile, even if he has left again.
+            if left.pop(route) is self._holds.get(route):
+                self._end_hold(route)
+
+    def _end_hold(self, route: Route) -> None:
+        self._holds[route].cancel()
+        pool = self.routes.get(route)
+        assert pool is not None, route
+        self._drop(pool)
 
     def _drop(self, pool: Pool) -> None:
         """Nobody has come back to the route in time."""

@@ -121,6 +121,9 @@ class ClientExchange(Protocol):
     def shut_down(self) -> None:
         """The router stops, and the time to finish is over."""
 
+    def break_off(self) -> None:
+        """A bug of ours has stopped it midway: end, saying what can still be said. Never raises."""
+
 
 class Connection(Protocol):
     """What the router asks of a client's connection, which carries one exchange or many."""

@@ -2,19 +2,23 @@
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import deque
 from collections.abc import Container
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from zerogate.link.allowance import Allowance
 from zerogate.link.link import Link
+from zerogate.link.sparse_log import SparseLog
 from zerogate.router.counters import Counters
 from zerogate.router.dispatcher import Dispatcher
+from zerogate.router.pulses import Pulses
 from zerogate.router.workers import DEFAULT_CAPACITY, Away, Worker
 from zerogate.settings import RouterSettings
 from zerogate.wire.fields import Fields
-from zerogate.wire.http.join import JoinError, JoinReply, parse_join
+from zerogate.wire.http.join import ID, PULSE, PULSE_METHOD, Join, JoinError, JoinReply, parse_join, parse_pulse
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 
@@ -23,9 +27,23 @@ logger = logging.getLogger("zerogate.router")
 # Refused joins and failed links that `status` shows.
 MAX_REFUSALS = 16
 
+# Streams that one worker may open at once, and each second: one JOIN is enough, and each replaces the one before.
+JOINS_BURST = 32
+JOINS_PER_S = 1.0
+
+# Routes that are logged when a worker joins: it may serve a hundred and more.
+MAX_LOGGED_ROUTES = 10
+
+# Reasons of a kind that are logged one by one before they are counted: each is somebody else's.
+LOG_BURST = 20
+
 
 class Links:
-    """The owner of all links (link/link.py, LinkOwner). `workers` has each link, and its worker once it has joined."""
+    """The owner of all links (link/link.py, LinkOwner).
+
+    id: this router process's own, random
+    workers: each link that is no pulse, and its worker once it has joined
+    """
 
     def __init__(self, settings: RouterSettings, dispatcher: Dispatcher, counters: Counters) -> None:
         self._settings = settings
@@ -33,16 +51,24 @@ class Links:
         self._counters = counters
         self._loop = asyncio.get_running_loop()
         self._join_timers: dict[Link, asyncio.TimerHandle] = {}
+        self._joins_left: dict[Link, Allowance] = {}
+        self._pulses = Pulses()
         # The port by which each came.
         self._keys: WeakKeyDictionary[Link, str] = WeakKeyDictionary()
         self._is_stopping = False
+        self._n_joined = 0
+        self._turned_away = SparseLog(logger, "links turned away")
+        self._cannot_join = SparseLog(logger, "joins refused", burst=LOG_BURST)
+        self._ended = SparseLog(logger, "links ended before they had joined", burst=LOG_BURST)
+        self.id = secrets.token_hex(8)
         self.workers: dict[Link, Worker | None] = {}
         self.refusals: deque[dict[str, Any]] = deque(maxlen=MAX_REFUSALS)
 
     def make_link(self, key: str = "") -> asyncio.Protocol:
         """For a connection to the link port of this key."""
-        if len(self.workers) >= self._settings.max_links:
-            logger.warning("a link was turned away: there are %d already (--max-links)", len(self.workers))
+        if len(self.workers) >= self._max_links:
+            self._counters.links_failed += 1
+            self._turned_away.warning("a link was turned away: there are %d already (--max-links)", len(self.workers))
             return _TurnedAway()
         link = Link(self, self._settings, is_router=True)
         self._keys[link] = key
@@ -71,6 +97,11 @@ class Links:
             if worker is None or not worker.in_flight:
                 link.close("dial anew")
 
+    @property
+    def _max_links(self) -> int:
+        """Who has joined must get in with its pulse, too; who else takes its place may not join."""
+        return self._settings.max_links + self._pulses.n_missing
+
     def stop(self) -> None:
         """Send the workers away: they finish what they have."""
         self._is_stopping = True
@@ -80,42 +111,83 @@ class Links:
     def close(self) -> None:
         for link in list(self.workers):
             link.close("the router stops")
+        self._pulses.close()
+        for log in (self._turned_away, self._cannot_join, self._ended):
+            log.close()
+
+    @property
+    def are_gone(self) -> bool:
+        """Whether no link is left, and no pulse."""
+        return not self.workers and not self._pulses
 
     # LinkOwner
 
     def on_connected(self, link: Link) -> None:
         self._counters.links += 1
         self.workers[link] = None
+        if len(self.workers) > self._max_links:
+            # Many were accepted in one turn of the event loop, before any of them was counted.
+            link.close("there are too many links (--max-links)")
 
     def on_ready(self, link: Link) -> None:
         timeout = self._settings.handshake_timeout
         self._join_timers[link] = self._loop.call_later(timeout, link.fail, "no JOIN in time")
 
     def on_stream(self, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
-        settings = self._settings
+        now = self._loop.time()
+        if link.has_failed:
+            return
+        if not self._joins_left.setdefault(link, Allowance(JOINS_BURST, JOINS_PER_S, now)).take(now):
+            link.refuse("a flood of JOINs")
+            return
         try:
-            join = parse_join(fields, settings.max_routes)
+            if fields.get(b":method") == PULSE_METHOD:
+                self._take_pulse(link, stream, parse_pulse(fields))
+            else:
+                self._join(link, stream, parse_join(fields, self._settings.max_routes))
         except JoinError as error:
             self._note_refusal(link, error.reason)
-            logger.warning("%s cannot join: %s", link.peer, error.reason)
-            link.send_reply(stream, encode_block(JoinReply(error.status, reason=error.reason).fields()), True)
-            return
+            self._cannot_join.warning("%s cannot join: %s", link.peer, error.reason)
+            _answer(link, stream, JoinReply(error.status, reason=error.reason))
+
+    def _join(self, link: Link, stream: Stream, join: Join) -> None:
+        settings = self._settings
+        if link in self._pulses:
+            raise JoinError(400, "a pulse cannot join")
         worker = self.workers.get(link)
         if worker is None:
+            if self._n_joined >= settings.max_links:
+                raise JoinError(503, f"there are {self._n_joined} workers already (--max-links)")
+            self._n_joined += 1
             capacity = link.peer_max_concurrent
-            worker = Worker(link, DEFAULT_CAPACITY if capacity is None else capacity, self._loop.time())
+            worker = Worker(link, DEFAULT_CAPACITY if capacity is None else capacity, self._loop.time(), join.id)
             self.workers[link] = worker
             self._join_timers.pop(link).cancel()
             self._counters.joined += 1
+            if join.id:
+                self._pulses.add_worker(join.id, link)
         worker.set_name(join.name)
         worker.software = join.software
         worker.strips_prefix = join.strips_prefix
         worker.set_weight(join.weight)
-        routes = ", ".join(str(route) for route in join.routes)
+        routes = ", ".join(str(route) for route in join.routes[:MAX_LOGGED_ROUTES])
+        more = len(join.routes) - MAX_LOGGED_ROUTES
+        if more > 0:
+            routes += f" and {more} more"
         logger.info("worker %s joined from %s: serves %s, capacity %d", join.name, link.peer, routes, worker.capacity)
-        reply = JoinReply(200, router=settings.name, routers=settings.advertise)
-        link.send_reply(stream, encode_block(reply.fields()), True)
+        _answer(link, stream, JoinReply(200, settings.name, settings.advertise, id=self.id, accepts=(ID, PULSE)))
         self._dispatcher.join(worker, join.routes)
+
+    def _take_pulse(self, link: Link, stream: Stream, process_id: str) -> None:
+        if self.workers.get(link) is not None:
+            raise JoinError(400, "a worker's link is no pulse")
+        if link not in self._pulses:
+            if not self._pulses.add(process_id, link):
+                raise JoinError(404, "no worker of this process has joined here")
+            # Not among the links that may still become workers, nor counted as one.
+            del self.workers[link]
+            self._join_timers.pop(link).cancel()
+        _answer(link, stream, JoinReply(200, self._settings.name, id=self.id))
 
     def on_settings(self, link: Link, max_concurrent: int) -> None:
         worker = self.workers.get(link)
@@ -136,27 +208,46 @@ class Links:
     def on_suspect(self, link: Link, is_suspect: bool) -> None:
         worker = self.workers.get(link)
         if worker is not None:
-            logger.warning("worker %s %s", worker.name, "is silent" if is_suspect else "has spoken again")
+            is_alive = self._loop.time() - link.liveness.alive < self._settings.suspect_after
+            what = "is silent, but its process lives" if is_alive else "is silent"
+            logger.warning("worker %s %s", worker.name, what if is_suspect else "has spoken again")
             worker.set_away(Away.SUSPECT, is_suspect)
             self._dispatcher.reconsider(worker)
 
     def on_closed(self, link: Link, reason: str) -> None:
-        worker = self.workers.pop(link)
+        self._joins_left.pop(link, None)
         if (timer := self._join_timers.pop(link, None)) is not None:
             timer.cancel()
+        if link in self._pulses:
+            self._pulses.remove(link)
+            return
+        worker = self.workers.pop(link)
         if worker is not None:
-            if Away.DRAINING in worker.away or self._is_stopping:
-                logger.info("worker %s has left", worker.name)
-            else:
-                self._counters.lost += 1
-                logger.warning("worker %s lost: %s (%d in flight)", worker.name, reason, worker.in_flight)
-            self._dispatcher.leave(worker)
+            self._lose(worker, reason)
         elif not self._is_stopping:
             self._note_refusal(link, reason)
+            if link.has_failed:
+                self._ended.warning("link to %s ended: %s", link.peer, reason)
+
+    def _lose(self, worker: Worker, reason: str) -> None:
+        self._n_joined -= 1
+        self._pulses.remove_worker(worker.process_id, worker.link)
+        if worker.link.has_failed and not worker.link.was_silent:
+            self._note_refusal(worker.link, reason)
+        if Away.DRAINING in worker.away or self._is_stopping:
+            logger.info("worker %s has left", worker.name)
+        else:
+            self._counters.lost += 1
+            logger.warning("worker %s lost: %s (%d in flight)", worker.name, reason, worker.in_flight)
+        self._dispatcher.leave(worker)
 
     def _note_refusal(self, link: Link, reason: str) -> None:
         self._counters.links_failed += 1
         self.refusals.append({"peer": link.peer, "reason": reason, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+
+
+def _answer(link: Link, stream: Stream, reply: JoinReply) -> None:
+    link.send_reply(stream, encode_block(reply.fields()), True)
 
 
 class _TurnedAway(asyncio.Protocol):

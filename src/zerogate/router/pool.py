@@ -81,14 +81,15 @@ class Pool:
         if len(heap) > self._max_entries:
             self._sweep()
 
-    def pick(self, avoid: Collection[int] = ()) -> Worker | None:
-        """Whose turn it is, or None if nobody has room. Workers whose serial is in `avoid` only if nobody else has.
+    def pick(self, avoid: Collection[str] = (), never: Collection[str] = ()) -> Worker | None:
+        """Whose turn it is, or None if nobody has room. The exchange is counted as the worker's.
 
-        The exchange is counted as the worker's.
+        avoid: processes whose workers are picked only if nobody else has room
+        never: those of them whose workers are not picked at all
         """
         only = self._only
         if only is not None:
-            if not only.has_room:
+            if not only.has_room or only.process_id in never:
                 return None
             only.take_slot()
             self._had_turn = True
@@ -101,8 +102,8 @@ class Pool:
             load, turn, _, worker = heap[0]
             if load != worker.load or turn != turns.get(worker.serial) or not worker.has_room:
                 heappop(heap)
-            elif avoid and worker.serial in avoid:
-                return self._pick_other(avoid)
+            elif avoid and worker.process_id in avoid:
+                return self._pick_other(avoid, never)
             elif len(worker.pools) == 1:
                 self._move_turn_on(worker)
                 if worker.has_room:
@@ -138,21 +139,28 @@ class Pool:
         turns[worker.serial] = self._clock + worker.share
         worker.take_slot()
 
-    def _pick_other(self, avoid: Collection[int]) -> Worker | None:
+    def _pick_other(self, avoid: Collection[str], never: Collection[str]) -> Worker | None:
         heap = self._heap
         turns = self._turns
         avoided: list[Entry] = []
         while heap:
             load, turn, _, worker = heap[0]
             if load == worker.load and turn == turns.get(worker.serial) and worker.has_room:
-                if worker.serial not in avoid:
+                if worker.process_id not in avoid:
                     break
                 avoided.append(heap[0])
             heappop(heap)
         picked = self.pick()
+        shunned: list[Entry] = []
         for entry in avoided:
+            if entry[-1].process_id in never:
+                shunned.append(entry)
+            else:
+                heappush(heap, entry)
+        picked = picked or self.pick()
+        for entry in shunned:
             heappush(heap, entry)
-        return picked or self.pick()
+        return picked
 
     def _sweep(self) -> None:
         turns = self._turns

@@ -54,6 +54,13 @@ class Queue(Generic[T]):
             self._waiting.move_to_end(item, last=False)
         return True
 
+    def put_back(self, item: T) -> None:
+        """Who was popped just now is the next again, though the queue be full."""
+        self._waiting[item] = size = item.size_bytes
+        self.n_bytes += size
+        item.queue = self
+        self._waiting.move_to_end(item, last=False)
+
     def grow(self, item: T, n_bytes: int) -> bool:
         """Who waits keeps `n_bytes` more of its body. It keeps its place, though the queue be full: False then."""
         self._waiting[item] += n_bytes

@@ -137,7 +137,7 @@ class Router:
         await self._wait(lambda: not self._desk.clients, LAST_WORDS_S)
         self._close()
         self.links.close()
-        await self._wait(lambda: not self.links.workers, LAST_WORDS_S)
+        await self._wait(lambda: self.links.are_gone, LAST_WORDS_S)
 
     def reopen_log(self) -> None:
         """After the access log was moved away."""

@@ -6,8 +6,26 @@ import fcntl
 import socket
 import struct
 import termios
+from typing import NamedTuple
 
 KEEPALIVE_IDLE_S = 60
+
+
+class Ends(NamedTuple):
+    """Who is at the other end (empty and 0 for a Unix socket), and which address of ours it has connected to."""
+
+    address: str
+    port: int
+    local_host: bytes
+
+
+def ends_of(transport: asyncio.Transport) -> Ends:
+    peer = transport.get_extra_info("peername")
+    if not isinstance(peer, tuple):
+        return Ends("", 0, b"")
+    host, port = transport.get_extra_info("sockname")[:2]
+    local_host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return Ends(peer[0], peer[1], local_host.encode())
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -38,6 +38,7 @@ def _worker(worker: Worker, now: float) -> dict[str, Any]:
         "software": worker.software,
         "state": worker.state,
         "routes": [str(pool.route) for pool in worker.pools],
+        "has_pulse": worker.link.liveness.pulse is not None,
         "weight": worker.weight,
         "capacity": worker.capacity,
         "in_flight": worker.in_flight,

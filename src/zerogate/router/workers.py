@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from zerogate.link.link import Link
 from zerogate.router.outage import Outage
 from zerogate.router.queue import Queue
+from zerogate.router.timers import Timer
 from zerogate.wire.http.join import DEFAULT_WEIGHT
 from zerogate.wire.http.routes import Route
 
@@ -46,6 +47,8 @@ class ServedPool(Protocol):
 class Worker:
     """One joined worker, on one link.
 
+    process_id: of the process that it is in, as far as is known: random, so that no two have the same
+    left_behind: routes that it served before its last JOIN, and what holds them; the dispatcher's to write
     Pools order workers by `load`, in-flight exchanges over weight, among equals by whose turn it is, then by `rank`.
     """
 
@@ -57,10 +60,12 @@ class Worker:
         "ids_left",
         "in_flight",
         "joined_at",
+        "left_behind",
         "link",
         "load",
         "name",
         "pools",
+        "process_id",
         "rank",
         "rested_at",
         "rests",
@@ -72,15 +77,18 @@ class Worker:
         "weight",
     )
 
-    def __init__(self, link: Link, capacity: int, now: float) -> None:
+    def __init__(self, link: Link, capacity: int, now: float, process_id: str = "") -> None:
         self.link = link
         self.serial = next(_serials)
+        # A worker that does not say is taken for another process each time it dials.
+        self.process_id = process_id or f"#{self.serial}"
         self.set_name("?")
         self.software = ""
         self.strips_prefix = False
         self.weight = DEFAULT_WEIGHT
         self.share = 1.0
         self.pools: list[ServedPool] = []
+        self.left_behind: dict[Route, Timer] = {}
         self.capacity = capacity
         self.in_flight = 0
         self.served = 0

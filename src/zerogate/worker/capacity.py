@@ -45,6 +45,7 @@ class CapacityShare:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.in_flight = 0
+        self._least = min(1, capacity)
         self._routers: dict[Link, _Router] = {}
         self._turns: list[Link] = []
 
@@ -141,7 +142,7 @@ class CapacityShare:
         left = self.capacity
         by_need = sorted(routers.items(), key=lambda item: item[1].need)
         for index, (link, state) in enumerate(by_need):
-            targets[link] = max(1, min(state.need, left // (len(by_need) - index)))
+            targets[link] = max(self._least, min(state.need, left // (len(by_need) - index)))
             left = max(0, left - targets[link])
         weight = sum(state.need + 1 for state in routers.values())
         rest = left
@@ -170,7 +171,7 @@ class CapacityShare:
         for link, state in routers.items():
             # What a router has in flight beyond its grant stands in nobody's way but others'.
             held = max(state.in_flight, state.granted)
-            grant = max(1, min(targets[link], held + free))
+            grant = max(self._least, min(targets[link], held + free))
             if grant > state.granted:
                 free -= max(0, grant - held)
                 changed[link] = state.granted = grant

@@ -2,21 +2,24 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable
 
 import zerogate
 from zerogate.errors import UsageError
 from zerogate.link.dial import Dialler
-from zerogate.link.endpoint import parse_endpoint
+from zerogate.link.endpoint import Endpoint, parse_endpoint
 from zerogate.link.handlers import Fields, StreamHandler
 from zerogate.link.link import Link
+from zerogate.link.sparse_log import SparseLog
 from zerogate.settings import WorkerSettings
-from zerogate.wire.http.join import Join
+from zerogate.wire.http.join import PULSE, Join, parse_join_reply
 from zerogate.wire.http.routes import parse_route
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
 from zerogate.worker.printable import printable
+from zerogate.worker.pulse import Pulse
 
 logger = logging.getLogger("zerogate.worker")
 
@@ -27,7 +30,10 @@ Serve = Callable[[Link, Stream, Fields, bool], None]
 
 
 class Routers:
-    """Every router that the worker knows of. `serve` is called for each stream that one of them opens."""
+    """Every router that the worker knows of. `serve` is called for each stream that one of them opens.
+
+    id: this process's own, random
+    """
 
     def __init__(self, settings: WorkerSettings, serve: Serve) -> None:
         self.settings = settings
@@ -35,8 +41,11 @@ class Routers:
         self.loop = asyncio.get_running_loop()
         self.capacity = CapacityShare(settings.concurrency)
         self.is_leaving = False
+        self.id = secrets.token_hex(8)
         self._links: dict[Link, RouterLink] = {}
         self._diallers: dict[str, Dialler] = {}
+        self._pulses: dict[str, tuple[Pulse, set[Link]]] = {}
+        self.failures = SparseLog(logger, "links ended before we had joined")
         self._share_timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -91,7 +100,10 @@ class Routers:
 
     def will_join(self, link: Link) -> None:
         """The link's router is about to take us: its share is told before it can send anything."""
-        self._tell(self.capacity.add(link))
+        grants = self.capacity.add(link)
+        if grants.get(link) == self.settings.concurrency:
+            del grants[link]  # So it says in the link's first SETTINGS.
+        self._tell(grants)
 
     def will_leave(self, link: Link) -> None:
         """The link's router will send nothing new: its share is for the others."""
@@ -101,11 +113,25 @@ class Routers:
         """A link is gone. The work for its requests may go on."""
         self._links.pop(link, None)
         self._tell(self.capacity.remove(link))
+        for router_id, (pulse, links) in list(self._pulses.items()):
+            links.discard(link)
+            if not links:
+                del self._pulses[router_id]
+                pulse.stop()
+
+    def beat(self, link: Link, endpoint: Endpoint, router_id: str) -> None:
+        """The link's router hears our pulse, from now on: one for each router process, however many links it has."""
+        if router_id not in self._pulses:
+            pulse = Pulse(endpoint, self.id, router_id, self.settings)
+            self._pulses[router_id] = (pulse, set())
+            pulse.start()
+        self._pulses[router_id][1].add(link)
 
     # Inside
 
     def _make_link(self, dialler: Dialler) -> Link:
-        return Link(RouterLink(self, dialler), self.settings, is_router=False)
+        settings = self.settings
+        return Link(RouterLink(self, dialler), settings, is_router=False, max_concurrent=settings.concurrency)
 
     def _tell(self, grants: Grants) -> None:
         """Routers hear of their grants; while there are several, capacity is shared out again and again."""
@@ -139,22 +165,24 @@ class RouterLink:
 
     def on_ready(self, link: Link) -> None:
         self._routers.will_join(link)
-        link.open_stream(join_block(self._routers.settings), True, _JoinReply(self, link))
+        link.open_stream(join_block(self._routers.settings, self._routers.id), True, _JoinReply(self, link))
 
     def on_joined(self, link: Link, fields: Fields) -> None:
         """The router has answered our JOIN."""
-        if not fields.get(b":status", b"").startswith(b"200"):
-            reason = printable(fields.get(b"reason", b"it gave no reason"))
+        reply = parse_join_reply(fields)
+        if not reply.is_accepted:
+            reason = printable(reply.reason.encode("latin-1")) or "it gave no reason"
             logger.error("router at %s refused this worker: %s", self.name, reason)
             link.close("refused")
             return
         settings = self._routers.settings
         self._joined_at = self._routers.loop.time()
-        self.name = printable(fields.get(b"router", self.name.encode()))
+        self.name = printable(reply.router.encode("latin-1")) or self.name
         logger.info("%s joined router %s: serves %s", settings.name, self.name, ", ".join(settings.route))
-        for text in fields.get(b"routers", b"").decode("latin-1").split("\0"):
-            if text:
-                self._dial_as_well(text)
+        if PULSE in reply.accepts:
+            self._routers.beat(link, self._dialler.endpoint, reply.id)
+        for text in reply.routers:
+            self._dial_as_well(text)
 
     def on_settings(self, link: Link, max_concurrent: int) -> None:
         """How many streams the router takes: we open one."""
@@ -173,11 +201,14 @@ class RouterLink:
     def on_closed(self, link: Link, reason: str) -> None:
         self._routers.remove(link)
         if self._is_leaving or self._routers.is_leaving:
+            logger.info("link to router %s ended: %s", self.name, reason)
             return
         lasted_s = 0.0
         if self._joined_at is not None:
             lasted_s = self._routers.loop.time() - self._joined_at
             logger.warning("link to router %s ended: %s", self.name, reason)
+        elif link.has_failed:
+            self._routers.failures.warning("link to router %s ended: %s", self.name, reason)
         self._dialler.dial_again(lasted_s)
 
     def _dial_as_well(self, text: str) -> None:
@@ -213,7 +244,7 @@ class _JoinReply(StreamHandler):
         """The owner hears of it."""
 
 
-def join_block(settings: WorkerSettings) -> bytes:
+def join_block(settings: WorkerSettings, process_id: str = "") -> bytes:
     """The name/value block of a JOIN (protocol.md, Joining). Raises RouteError."""
     join = Join(
         settings.name,
@@ -221,5 +252,6 @@ def join_block(settings: WorkerSettings) -> bytes:
         settings.weight,
         f"zerogate/{zerogate.__version__}",
         settings.strip_prefix,
+        process_id,
     )
     return encode_block(join.fields())

@@ -3,8 +3,6 @@
 import asyncio
 from typing import Any
 
-import pytest
-
 from tests.support.virtual_time import run_virtually
 from tests.zmtp_peer import GREETING, READY_ROUTER, router_end
 from zerogate.link.link import Link
@@ -60,23 +58,3 @@ def test_the_first_message_does_not_overtake_the_handshake() -> None:
     assert peer.is_ready
     opened = [event for event in Session(opens_odd=True).receive(b"".join(pieces)) if isinstance(event, StreamOpened)]
     assert [event.fields for event in opened] == [{b":method": b"JOIN"}]
-
-
-def test_a_failure_is_told_as_it_is_while_output_is_queued(caplog: pytest.LogCaptureFixture) -> None:
-    """What waits for the end of the turn goes nowhere any more; what broke the link is what people want to know."""
-
-    async def main() -> None:
-        owner: Any = Owner()
-        transport: Any = Transport()
-        link = Link(owner, LinkSettings(), is_router=False)
-        link.connection_made(transport)
-        link.data_received(GREETING + READY_ROUTER)
-        link.set_max_concurrent(5)
-        link.data_received(b"\x80\x00garbage")
-        link.set_max_concurrent(6)
-        await asyncio.sleep(0.1)
-
-    run_virtually(main())
-    assert [record.getMessage() for record in caplog.records] == [
-        "link to ipc ended: a frame with reserved flags: 0x80"
-    ]

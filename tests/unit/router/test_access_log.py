@@ -21,7 +21,7 @@ def entry(
 ) -> Any:
     head = RequestHead(b"GET", target, target, host)
     return SimpleNamespace(
-        head=head, request_id=b"id-1", arrived=10.0, status=status, worker_name=worker, error_code=error
+        head=head, request_id=b"id-1", arrived=10.0, status=status, worker_name=worker, error_code=error, retries=0
     )
 
 
@@ -36,8 +36,8 @@ def test_a_line(tmp_path: Path) -> None:
     first, second = (tmp_path / "log").read_text().splitlines()
     stamp, line = first.split(" ", 1)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", stamp)
-    assert line == '203.0.113.9 "GET /a?b" 200 1234 12.5ms a.example w id-1 -'
-    assert second.split(" ", 1)[1] == 'unix "GET /\\xE9\\x22\\x5C\\x9B" - 0 0.0ms - - id-1 timeout'
+    assert line == '203.0.113.9 "GET /a?b" 200 1234 12.5ms a.example w id-1 - 0'
+    assert second.split(" ", 1)[1] == 'unix "GET /\\xE9\\x22\\x5C\\x9B" - 0 0.0ms - - id-1 timeout 0'
 
 
 def test_lines_are_written_together_and_soon(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Office:
     def again(self, request: FakeWaiting) -> None:
         """Its worker was lost, or refused it; the slot is free already."""
         assert request.worker is not None
-        request.tried |= {request.worker.serial}
+        request.tried |= {request.worker.process_id}
         request.worker = None
         self.dispatcher.submit(request)
 
@@ -410,6 +410,135 @@ class Strict(FakeWaiting):
         if self.is_large:
             raise BlockTooLargeError("large")
         super().send(worker)
+
+
+# Bugs
+
+
+def test_a_request_that_raises_costs_nobody_else_its_slot() -> None:
+    office = Office()
+    worker = office.worker("w", capacity=2, link=FakeLink())
+    worker.link.fails = ArithmeticError()  # type: ignore[attr-defined]
+    bad = office.ask()
+    assert bad.is_broken_off
+    assert worker.in_flight == 0
+    worker.link.fails = None  # type: ignore[attr-defined]
+    assert [worker_of(office.ask()) for _ in range(3)] == ["w", "w", "waits"]
+
+
+def test_one_that_raises_does_not_keep_the_others_from_being_served() -> None:
+    class Bad(FakeWaiting):
+        def send(self, worker: Worker) -> None:
+            raise ArithmeticError
+
+    office = Office()
+    worker = office.worker("w", capacity=1)
+    first = office.ask()
+    bad, good = Bad(), office.ask()
+    office.dispatcher.withdraw(good)
+    for request in (bad, good):
+        office.dispatcher.submit(request)
+    assert [worker_of(bad), worker_of(good)] == ["waits", "waits"]
+    office.done(first)
+    assert bad.is_broken_off
+    assert worker_of(good) == "w"
+    assert worker.in_flight == 1
+
+
+def test_one_that_raises_amid_many_does_not_lose_the_others() -> None:
+    class Bad(FakeWaiting):
+        def decline(self, error: object) -> None:
+            raise ArithmeticError
+
+    office = Office()
+    requests = [FakeWaiting(), Bad(), FakeWaiting()]
+    for request in requests:
+        office.dispatcher.submit(request)
+    office.dispatcher.stop()
+    assert [worker_of(request) for request in requests] == ["shutting_down", "-", "shutting_down"]
+    assert requests[1].is_broken_off
+
+
+# Processes
+
+
+def silent(office: Office, request: FakeWaiting) -> None:
+    """Its worker has fallen silent with it, and is lost."""
+    worker = request.worker
+    assert worker is not None
+    office.dispatcher.leave(worker)
+    office.dispatcher.release(worker)
+    request.tried |= {worker.process_id}
+    request.shunned |= {worker.process_id}
+    request.worker = None
+    office.dispatcher.submit(request)
+
+
+def test_who_fell_silent_with_a_request_does_not_get_it_again() -> None:
+    office = Office()
+    office.join(make_worker("w", process_id="one"))
+    request = office.ask()
+    silent(office, request)
+    again = make_worker("w", capacity=2, process_id="one")
+    office.join(again)
+    assert worker_of(request) == "waits"
+    # It stands in nobody's way, and keeps its place.
+    others = [office.ask() for _ in range(3)]
+    assert [worker_of(other) for other in others] == ["w", "w", "waits"]
+    office.done(others[0])
+    assert [worker_of(request), worker_of(others[2])] == ["waits", "w"]
+    office.join(make_worker("other", process_id="two"))
+    assert worker_of(request) == "other"
+
+
+def test_of_two_the_one_that_is_shunned_is_not_picked() -> None:
+    office = Office()
+    for name in ("a", "b"):
+        office.join(make_worker(name, capacity=1, process_id=name))
+    request = office.ask()
+    assert worker_of(request) == "a"
+    silent(office, request)
+    assert worker_of(request) == "b"
+    office.join(make_worker("a", capacity=1, process_id="a"))
+    office.done(request)
+    request.worker, request.tried, request.shunned = None, frozenset("ab"), frozenset("b")
+    office.dispatcher.submit(request)
+    assert worker_of(request) == "a"
+
+
+# Routes left behind
+
+
+def test_replaced_routes_are_held_up_to_the_limit() -> None:
+    office = Office(max_routes=4)
+    worker = office.worker("w", "/0")
+    for number in range(1, 50):
+        office.join(worker, f"/{number}")
+        assert len(office.dispatcher.routes.values()) <= 4
+    known = sorted(str(pool.route) for pool in office.dispatcher.routes.values())
+    assert known == ["/46", "/47", "/48", "/49"]
+    office.timers.wind(60)
+    assert [str(pool.route) for pool in office.dispatcher.routes.values()] == ["/49"]
+
+
+def test_what_another_holds_is_not_forgotten() -> None:
+    office = Office(max_routes=2)
+    mover, other = office.worker("mover", "/a"), make_worker("other")
+    office.join(mover, "/b")
+    office.join(other, "/a")
+    office.dispatcher.leave(other)
+    for route in ("/c", "/d"):
+        office.join(mover, route)
+    assert worker_of(office.ask(b"/a")) == "waits"
+
+
+def test_all_that_is_held_together_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zerogate.router.dispatcher.MAX_HELD_ROUTES", 10)
+    office = Office()
+    for number in range(20):
+        office.dispatcher.leave(office.worker("w", f"/{number}", f"/{number}/x"))
+    assert len(office.dispatcher.routes.values()) == 10
+    assert worker_of(office.ask(b"/19")) == "waits"
 
 
 class DispatcherModel(RuleBasedStateMachine):

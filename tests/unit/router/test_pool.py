@@ -137,10 +137,10 @@ def test_who_has_left_is_not_picked() -> None:
 def test_avoided_only_if_there_is_somebody_else() -> None:
     pool = make_pool()
     a, b, c = (make_worker(name, pool, capacity=2) for name in "abc")
-    assert pool.pick({a.serial, b.serial}) is c
-    assert pool.pick({a.serial, b.serial}) is c
+    assert pool.pick({a.process_id, b.process_id}) is c
+    assert pool.pick({a.process_id, b.process_id}) is c
     # c is full: better the one that failed than nobody.
-    assert pool.pick({a.serial, b.serial}) is a
+    assert pool.pick({a.process_id, b.process_id}) is a
     assert pool.pick() is b
 
 
@@ -148,7 +148,7 @@ def test_avoided_also_behind_an_outdated_entry() -> None:
     pool = make_pool()
     a, gone, c, d = (make_worker(name, pool) for name in "abcd")
     gone.set_away(Away.SUSPECT, True)
-    assert pool.pick({a.serial, c.serial}) is d
+    assert pool.pick({a.process_id, c.process_id}) is d
 
 
 def test_two_routes_share_a_worker() -> None:
@@ -188,7 +188,7 @@ def test_who_is_left_alone_takes_all() -> None:
     assert names(pool, 2, is_kept=True) == "aa"
     assert pool.pick() is None
     release(a)
-    assert pool.pick({a.serial}) is a
+    assert pool.pick({a.process_id}) is a
 
 
 def test_the_heap_is_bounded() -> None:
@@ -223,7 +223,7 @@ class PoolModel(RuleBasedStateMachine):
         free = [worker for worker in self.workers if self.pools[number] in worker.pools and worker.has_room]
         turns = self.turns[number]
         return min(
-            [worker for worker in free if worker.serial not in avoid] or free,
+            [worker for worker in free if worker.process_id not in avoid] or free,
             key=lambda worker: (worker.load, turns[worker.serial], worker.rank),
             default=None,
         )
@@ -256,8 +256,8 @@ class PoolModel(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 1), data=st.data())
     def pick(self, number: int, data: Any) -> None:
-        serials = [worker.serial for worker in self.workers]
-        avoid = data.draw(st.sets(st.sampled_from(serials))) if serials else set()
+        ids = [worker.process_id for worker in self.workers]
+        avoid = data.draw(st.sets(st.sampled_from(ids))) if ids else set()
         expected = self.expected(number, avoid)
         picked = self.pools[number].pick(avoid)
         assert picked is expected

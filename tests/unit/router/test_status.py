@@ -34,6 +34,7 @@ def test_a_router_at_work() -> None:
                 "software": "test/1",
                 "state": "up",
                 "routes": ["/a", "/b"],
+                "has_pulse": False,
                 "weight": 100,
                 "capacity": 1,
                 "in_flight": 1,

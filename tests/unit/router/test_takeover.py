@@ -14,7 +14,7 @@ import uvloop
 from tests.support.router_end import until
 from zerogate.errors import StartError
 from zerogate.router import rendezvous, takeover
-from zerogate.router.rendezvous import Peer, call, is_private, make_directory, name_of
+from zerogate.router.rendezvous import Peer, call, make_directory, name_of
 from zerogate.router.takeover import Predecessor, Successor, who_has
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
@@ -223,28 +223,6 @@ def test_another_users_router_is_not_asked(monkeypatch: pytest.MonkeyPatch, capl
     assert "another user" in caplog.text
 
 
-# Where they meet
-
-
-def test_its_directory_is_its_own(directory: Path) -> None:
-    assert make_directory() == directory
-    assert is_private(directory)
-    directory.chmod(0o750)
-    assert not is_private(directory)
-
-
-def test_a_link_to_elsewhere_is_not_its_own(directory: Path, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir(mode=0o700)
-    directory.symlink_to(tmp_path / "elsewhere")
-    assert not is_private(directory)
-
-
-def test_another_users_directory_is_not_its_own(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_directory()
-    monkeypatch.setattr(os, "geteuid", lambda: 12345)
-    assert not is_private(directory)
-
-
 def test_without_a_directory_it_cannot_be_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -258,15 +236,6 @@ def test_without_a_directory_it_cannot_be_replaced(
 
     asyncio.run(main())
     assert "no successor will find this router" in caplog.text
-
-
-def test_what_a_dead_one_left_is_removed(directory: Path) -> None:
-    path = make_directory() / name_of("tcp 127.0.0.1:1")
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind(str(path))
-        sock.listen()
-    assert call("tcp 127.0.0.1:1", 1.0) is None
-    assert not path.exists()
 
 
 def test_a_new_one_at_the_same_address_is_left_alone() -> None:

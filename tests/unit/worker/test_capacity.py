@@ -43,6 +43,13 @@ def test_one_router_may_have_it_all() -> None:
     assert share.in_flight == 10
 
 
+def test_a_worker_that_takes_nothing_grants_nothing() -> None:
+    share, routers = make(0, 2)
+    share.share()
+    assert grants(share, routers) == [0, 0]
+    assert not share.take(routers[0])
+
+
 def test_idle_routers_share_evenly() -> None:
     share, routers = make(12, 3)
     share.share()

@@ -12,7 +12,7 @@ RANKS = {
     rank: number
     for number, line in enumerate(
         (
-            "errors capacity printable",
+            "errors capacity printable pulse",
             "reply_block routers",
             "call",
             "host",

@@ -168,6 +168,44 @@ def test_a_router_that_leaves_is_dialled_beside_the_old_link() -> None:
     dialling(WorkerSettings(), test)
 
 
+def test_a_router_that_leaves_in_order_is_no_reason_to_warn(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+
+    async def test(router: RouterEnd, found: Routers) -> None:
+        old = router.link
+        old.goaway()
+        await until(lambda: len(router.links) == 2, "a second link")
+        old.close("done")
+        await asyncio.sleep(1)
+        assert "link to router router-0 ended: " in caplog.text
+        assert [record for record in caplog.records if record.levelname != "INFO"] == []
+
+    dialling(WorkerSettings(), test)
+
+
+def test_a_router_hears_one_pulse_however_many_links_it_has() -> None:
+    async def main() -> None:
+        async with routers() as (router,):
+            router.reply |= {b"id": b"r", b"accepts": b"id\0pulse"}
+            found = Routers(WorkerSettings(), refuse)
+            found.dial(router.endpoint)
+            await until(lambda: len(router.joins) == 2, "a pulse")
+            assert [fields[b":method"] for fields in router.joins] == [b"JOIN", b"PULSE"]
+            assert router.joins[0][b"id"] == router.joins[1][b"id"] == found.id.encode()
+            first, pulse = router.links
+            first.goaway()
+            await until(lambda: len(router.joins) == 3, "another link")
+            first.close("done")
+            await asyncio.sleep(0.2)
+            assert [fields[b":method"] for fields in router.joins] == [b"JOIN", b"PULSE", b"JOIN"]
+            assert not pulse.is_closed
+            found.leave()
+            found.close("the test is over")
+            await until(lambda: pulse.is_closed, "the end of the pulse")
+
+    asyncio.run(main())
+
+
 def test_a_join_that_is_reset(caplog: pytest.LogCaptureFixture) -> None:
     class Resetting(RouterEnd):
         n_resets = 0

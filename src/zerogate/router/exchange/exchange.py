@@ -114,6 +114,9 @@ class Exchange(ReplyHalf):
     def on_lost(self, reason: str) -> None:
         RULES["on_lost"][self.state](self, reason)
 
+    def on_failed(self) -> None:
+        self.break_off()
+
     # While it waits
 
     def _begin(self) -> None:
@@ -159,9 +162,10 @@ class Exchange(ReplyHalf):
             self._fail(HttpError(WORKER_FAILED))
 
     def _lose_due(self, _reason: str) -> None:
+        is_silence = self._way()[0].was_silent
         self._stream = None
         self._leave_worker()
-        self._try_again(WORKER_LOST, is_refusal=False)
+        self._try_again(WORKER_LOST, is_refusal=False, is_silence=is_silence)
 
     # While a worker has it, whether or not the reply has begun
 

@@ -1,7 +1,8 @@
 """What both halves of an exchange stand on: who takes part, how far it is, and the ways out.
 
 Whatever happens, an exchange comes to `_end`, once: there it is noted, and its client goes on. A worker's slot is freed
-by `_leave_worker`, or by `_finish` when all went well; nothing else touches either.
+by `_leave_worker`, or by `_finish` when all went well; nothing else touches either. It has one from DUE to HALF, and in
+no other state, so that `break_off` knows what to give back where a bug of ours stops it midway.
 """
 
 import enum
@@ -19,7 +20,7 @@ from zerogate.router.faces import Client
 from zerogate.router.forwarding import Forwarding
 from zerogate.router.queue import Queue
 from zerogate.router.workers import Worker
-from zerogate.wire.http.errors import BAD_REPLY, ErrorKind, HttpError
+from zerogate.wire.http.errors import BAD_REPLY, WORKER_FAILED, ErrorKind, HttpError
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy import streams
 from zerogate.wire.spdy.frames import RstStatus
@@ -44,7 +45,8 @@ class State(enum.IntEnum):
 
 
 class Passage(StreamHandler, Waiting):
-    """`worker` is who has it now or had it last; `tried` are the serials of those who lost or refused it.
+    """`worker` is who has it now or had it last; `tried` are the processes that lost or refused it, and `shunned` those
+    of them that fell silent with it: they may still be at it, and do not get it again.
 
     Most exchanges need few of these: the rest are defaults of the class, which cost a new exchange nothing.
     """
@@ -57,9 +59,11 @@ class Passage(StreamHandler, Waiting):
     wait_until = 0.0
     worker: Worker | None = None
     queue: Queue[Any] | None = None
-    tried: frozenset[int] = frozenset()
+    tried: frozenset[str] = frozenset()
+    shunned: frozenset[str] = frozenset()
     _stream: Stream | None = None
     _body: RequestBody | None = None
+    _has_ended = False
 
     def __init__(
         self,
@@ -85,7 +89,8 @@ class Passage(StreamHandler, Waiting):
     def __repr__(self) -> str:
         body = "" if self._body is None else f" {self._body!r}"
         worker = self.worker_name or "nobody"
-        return f"<Exchange {self.head.method!r} {self.head.target!r}{body} {self.state.name} {worker}>"
+        request = f"{self.request_id.decode('latin-1')} {self.head.method!r} {self.head.target!r}"
+        return f"<Exchange {request}{body} {self.state.name} {worker}>"
 
     @property
     def size_bytes(self) -> int:
@@ -115,11 +120,13 @@ class Passage(StreamHandler, Waiting):
         self._stream = None
         # The session remembers its last stream; by its handler that would keep the worker, and so the link.
         stream.handler = None
-        if stream.remote < streams.DONE or not self._has_request_ended:
-            worker.link.reset(stream, RstStatus.CANCEL)
-        self.state = State.DONE
-        worker.failures = 0
-        self._dispatcher.release(worker)
+        try:
+            if stream.remote < streams.DONE or not self._has_request_ended:
+                worker.link.reset(stream, RstStatus.CANCEL)
+        finally:
+            self.state = State.DONE
+            worker.failures = 0
+            self._dispatcher.release(worker)
         self._end()
 
     def _fail(self, error: HttpError) -> None:
@@ -150,11 +157,15 @@ class Passage(StreamHandler, Waiting):
         else:
             self._cut(RstStatus.PROTOCOL_ERROR, is_workers_fault=True)
 
-    def _try_again(self, kind: ErrorKind, *, is_refusal: bool) -> None:
-        """Send it to another worker if that is safe: never begun there, or idempotent; and the body still at hand."""
+    def _try_again(self, kind: ErrorKind, *, is_refusal: bool, is_silence: bool = False) -> None:
+        """Send it to another worker if that is safe: never begun there, or idempotent; and the body still at hand.
+
+        Once only after a silence: what takes one process away may take the next.
+        """
         is_whole = self._body is None or self._body.is_whole
+        retries = 0 if self.shunned else self._desk.settings.retries
         # A refusal has cost nothing, and may come again while somebody else has the worker's room: it is not counted.
-        may_repeat = is_refusal or (self.head.method in IDEMPOTENT and self.retries < self._desk.settings.retries)
+        may_repeat = is_refusal or (self.head.method in IDEMPOTENT and self.retries < retries)
         if not is_whole or not may_repeat:
             self._fail(HttpError(kind))
             return
@@ -162,7 +173,9 @@ class Passage(StreamHandler, Waiting):
             self.retries += 1
             self.wait_until = 0.0
         assert self.worker is not None
-        self.tried |= {self.worker.serial}
+        self.tried |= {self.worker.process_id}
+        if is_silence:
+            self.shunned |= {self.worker.process_id}
         self._desk.counters.retries += 1
         self._dispatcher.submit(self)
 
@@ -171,15 +184,53 @@ class Passage(StreamHandler, Waiting):
         worker = self.worker
         assert worker is not None
         stream, self._stream = self._stream, None
-        self.state = State.WAITING
-        if stream is not None:
-            worker.link.reset(stream, status)
-        if is_workers_fault:
-            self._dispatcher.blame(worker)
-        self._dispatcher.release(worker)
+        try:
+            if stream is not None:
+                worker.link.reset(stream, status)
+            if is_workers_fault:
+                self._dispatcher.blame(worker)
+        finally:
+            self.state = State.WAITING
+            self._dispatcher.release(worker)
 
     def _end(self) -> None:
         """The one end."""
         self.state = State.DONE
-        self._desk.note(self, self._client)
-        self._client.end()
+        self._has_ended = True
+        try:
+            self._desk.note(self, self._client)
+        finally:
+            self._client.end()
+
+    # After a bug
+
+    def break_off(self) -> None:
+        """A bug of ours has stopped it midway: what it holds is given back, its client is told or cut. Never raises."""
+        if self._has_ended:
+            return
+        for step in (self._give_back, self._tell_client, self._end):
+            try:
+                step()
+            except Exception:
+                # The first failure has been logged, and is mostly the reason of this one.
+                logger.debug("%r could not be broken off in order", self, exc_info=True)
+
+    def _give_back(self) -> None:
+        if State.DUE <= self.state <= State.HALF:
+            self._leave_worker(RstStatus.INTERNAL_ERROR)
+        else:
+            self._dispatcher.withdraw(self)
+
+    def _tell_client(self) -> None:
+        self.state = State.DONE
+        if self.status:
+            self._client.cut()
+            return
+        error = HttpError(WORKER_FAILED, "this request could not be completed")
+        self.status, self.error_code = error.status, error.code
+        self._desk.counters.count_error(error.code)
+        try:
+            self._client.send_error(error, self.request_id)
+        except Exception:
+            self._client.cut()
+            raise

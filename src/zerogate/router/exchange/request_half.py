@@ -1,10 +1,14 @@
 """The request's half of an exchange: from the client to the worker, at the worker's pace."""
 
+import logging
+
 from zerogate.router.exchange.collecting import Collecting
 from zerogate.router.exchange.passage import State
 from zerogate.router.faces import Pairs
 from zerogate.router.request_block import request_block, stripped_block
 from zerogate.router.workers import Worker
+
+logger = logging.getLogger("zerogate.router")
 
 CONTINUE = 100
 
@@ -29,14 +33,19 @@ class RequestHalf(Collecting):
         self._stream = stream = link.open_stream(block, fin, self)
         self.worker = worker
         self.state = State.DUE
-        if body is not None and not fin:
-            self._credit(body.send_kept(link, stream))
-            if self.head.expects_continue:
-                self._desk.loop.call_later(CONTINUE_S, self._ask_for_body)
-            elif self.head.has_body and not body.has_ended:
-                self._expect_body()
-                return
-        self._client.expect(self._desk.settings.timeout)
+        # From here on the slot is its own to give back; before, it was the dispatcher's.
+        try:
+            if body is not None and not fin:
+                self._credit(body.send_kept(link, stream))
+                if self.head.expects_continue:
+                    self._desk.loop.call_later(CONTINUE_S, self._ask_for_body)
+                elif self.head.has_body and not body.has_ended:
+                    self._expect_body()
+                    return
+            self._client.expect(self._desk.settings.timeout)
+        except Exception:
+            logger.exception("%r failed", self)
+            self.break_off()
 
     def _wait(self, seconds: float) -> None:
         self._client.expect(seconds)

@@ -1,4 +1,7 @@
-"""Joining: what a worker says on its control stream, and what it is told (protocol.md, Joining). Both ends."""
+"""Joining: what a worker says on its control stream, and what it is told (protocol.md, Joining). Both ends.
+
+A pulse (protocol.md, Pulse) says hardly more than whose it is, and is told the same.
+"""
 
 import re
 from typing import NamedTuple
@@ -14,10 +17,17 @@ MAX_SOFTWARE_CHARS = 200
 _ACCEPTED = 200
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+PULSE_METHOD = b"PULSE"
+
+# What of the optional our router takes (`accepts`): the process's id, and a pulse.
+ID = "id"
+PULSE = "pulse"
 
 
 class JoinError(ZerogateError):
-    """A worker cannot join. `status` is 400 or 405."""
+    """A worker cannot join. `status` is 400, 404, 405 or 503."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -25,16 +35,21 @@ class JoinError(ZerogateError):
 
 
 class Join(NamedTuple):
-    """What a worker says of itself."""
+    """What a worker says of itself.
+
+    id: random, new for each process; empty if it does not say
+    """
 
     name: str
     routes: list[Route]
     weight: int = DEFAULT_WEIGHT
     software: str = ""
     strips_prefix: bool = False
+    id: str = ""
 
     def fields(self) -> Fields:
         return {
+            **({b"id": self.id.encode()} if self.id else {}),
             b":method": b"JOIN",
             b":path": b"/",
             b":version": b"HTTP/1.1",
@@ -67,19 +82,48 @@ def parse_join(fields: Fields, max_routes: int) -> Join:
     if not weight.isdigit() or len(weight) > 4 or not 1 <= int(weight) <= MAX_WEIGHT:
         raise JoinError(400, f"weight {weight.decode('latin-1')[:20]!r}: 1 to {MAX_WEIGHT}")
     software = fields.get(b"software", b"").decode("utf-8", "replace")[:MAX_SOFTWARE_CHARS]
-    return Join(name, routes, int(weight), software, fields.get(b"strip") == b"1")
+    strips_prefix = fields.get(b"strip") == b"1"
+    return Join(name, routes, int(weight), software, strips_prefix, _parse_id(fields) if b"id" in fields else "")
+
+
+def pulse_fields(process_id: str) -> Fields:
+    """What a pulse says: whose it is."""
+    return {
+        b":method": PULSE_METHOD,
+        b":path": b"/",
+        b":version": b"HTTP/1.1",
+        b":host": b"",
+        b":scheme": b"zmq",
+        b"id": process_id.encode(),
+    }
+
+
+def parse_pulse(fields: Fields) -> str:
+    """The id of the process whose pulse it is. Raises JoinError."""
+    return _parse_id(fields)
+
+
+def _parse_id(fields: Fields) -> str:
+    text = fields.get(b"id", b"").decode("latin-1")
+    if not _ID.fullmatch(text):
+        raise JoinError(400, f"id {text[:80]!r}: 1 to 64 of A-Z a-z 0-9 . _ -")
+    return text
 
 
 class JoinReply(NamedTuple):
     """What the router answers: its name and which endpoints to dial as well, or why not.
 
     status: 200 if the worker has joined; 0 if it could not be read
+    id: random, new for each router process; empty if it does not say
+    accepts: what it has understood, or would take, of what not every router knows
     """
 
     status: int
     router: str = ""
     routers: tuple[str, ...] = ()
     reason: str = ""
+    id: str = ""
+    accepts: tuple[str, ...] = ()
 
     @property
     def is_accepted(self) -> bool:
@@ -91,6 +135,10 @@ class JoinReply(NamedTuple):
             fields |= {b":status": b"200 OK", b"router": self.router.encode()}
             if self.routers:
                 fields[b"routers"] = "\0".join(self.routers).encode()
+            if self.id:
+                fields[b"id"] = self.id.encode()
+            if self.accepts:
+                fields[b"accepts"] = "\0".join(self.accepts).encode()
         else:
             fields[b"reason"] = self.reason.encode("ascii", "backslashreplace")
         return fields
@@ -99,10 +147,15 @@ class JoinReply(NamedTuple):
 def parse_join_reply(fields: Fields) -> JoinReply:
     """Read the answer to a JOIN. Whatever cannot be read is missing."""
     status = fields.get(b":status", b"").partition(b" ")[0]
-    routers = fields.get(b"routers", b"").decode("latin-1").split("\0")
     return JoinReply(
         int(status) if status.isdigit() and len(status) == 3 else 0,
         fields.get(b"router", b"").decode("latin-1"),
-        tuple(text for text in routers if text),
+        _parse_list(fields, b"routers"),
         fields.get(b"reason", b"").decode("latin-1"),
+        fields.get(b"id", b"").decode("latin-1"),
+        _parse_list(fields, b"accepts"),
     )
+
+
+def _parse_list(fields: Fields, name: bytes) -> tuple[str, ...]:
+    return tuple(text for text in fields.get(name, b"").decode("latin-1").split("\0") if text)

@@ -159,6 +159,23 @@ def test_no_body_crosses_where_none_may(kind: str, method: bytes, status: int, h
     run_virtually(main())
 
 
+@bench()
+async def test_a_worker_that_is_mounted_below_a_prefix(b: Bench, kind: str) -> None:
+    """It hears the rest of the path, and what was taken off it; one that is not hears all of it."""
+    mounted, plain = await b.worker("m", "/app"), await b.worker("p", "/other")
+    (worker,) = (worker for worker in b.links.workers.values() if worker and worker.name == "m")
+    worker.strips_prefix = True
+    asks = [b.ask(kind, target=target) for target in (b"/app/a?b", b"/other/a")]
+    await b.quiet()
+    (first,), (second,) = mounted.requests, plain.requests
+    assert (first.path, first.fields[b"x-forwarded-prefix"]) == (b"/a?b", b"/app")
+    assert (second.path, b"x-forwarded-prefix" in second.fields) == (b"/other/a", False)
+    for request in (first, second):
+        request.whole(b"ok")
+    await b.quiet()
+    assert all(said(ask, 200, b"ok") for ask in asks)
+
+
 # Bodies
 
 

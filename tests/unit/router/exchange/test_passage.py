@@ -46,7 +46,7 @@ def test_lost_and_sent_again() -> None:
     for n_retries in (1, 2):
         assert scene.happens("on_lost", "gone") == "dispatcher.release, dispatcher.submit, +retries, > WAITING"
         assert (exchange.retries, exchange.wait_until) == (n_retries, 0.0)
-        assert exchange.tried == {scene.worker.serial}
+        assert exchange.tried == {scene.worker.process_id}
         exchange.send(scene.worker)
         scene.notes.clear()
     assert scene.happens("on_lost", "gone") == f"dispatcher.release, client.error 502, {END}, +worker_lost, > DONE"
@@ -85,8 +85,8 @@ def test_refused_amid_a_reply_is_nobody_s_fault(state: State) -> None:
 
 def test_it_says_what_it_is() -> None:
     scene = Scene(WAITING)
-    assert repr(scene.exchange) == "<Exchange b'POST' b'/' <RequestBody OPEN, 0 bytes kept> WAITING nobody>"
+    assert repr(scene.exchange) == "<Exchange id b'POST' b'/' <RequestBody OPEN, 0 bytes kept> WAITING nobody>"
     scene.exchange.send(scene.worker)
     scene.exchange.on_reply(OK, False)
-    assert repr(scene.exchange) == "<Exchange b'POST' b'/' <RequestBody OPEN, not kept> OPEN w>"
-    assert repr(Scene(DUE, b"GET", has_body=False).exchange) == "<Exchange b'GET' b'/' DUE w>"
+    assert repr(scene.exchange) == "<Exchange id b'POST' b'/' <RequestBody OPEN, not kept> OPEN w>"
+    assert repr(Scene(DUE, b"GET", has_body=False).exchange) == "<Exchange id b'GET' b'/' DUE w>"

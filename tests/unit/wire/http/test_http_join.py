@@ -2,7 +2,16 @@
 
 import pytest
 
-from zerogate.wire.http.join import Join, JoinError, JoinReply, parse_join, parse_join_reply
+from zerogate.wire.http.join import (
+    PULSE_METHOD,
+    Join,
+    JoinError,
+    JoinReply,
+    parse_join,
+    parse_join_reply,
+    parse_pulse,
+    pulse_fields,
+)
 from zerogate.wire.http.routes import Route
 
 JOIN = {b":method": b"JOIN", b":path": b"/", b":version": b"HTTP/1.1", b":host": b"", b":scheme": b"zmq"}
@@ -93,3 +102,29 @@ def test_what_the_router_answers() -> None:
 def test_an_answer_that_cannot_be_read(status: bytes) -> None:
     assert parse_join_reply({b":status": status}) == JoinReply(0)
     assert parse_join_reply({}) == JoinReply(0)
+
+
+def test_ids_of_processes() -> None:
+    join = Join("w", [Route("", "")], id="0f3a")
+    assert join.fields()[b"id"] == b"0f3a"
+    assert parse_join(join.fields(), 1) == join
+    assert b"id" not in Join("w", [Route("", "")]).fields()
+    reply = JoinReply(200, "r", id="77", accepts=("id", "pulse"))
+    assert reply.fields()[b"accepts"] == b"id\0pulse"
+    assert parse_join_reply(reply.fields()) == reply
+
+
+@pytest.mark.parametrize("value", [b"", b"a b", b"x" * 65, b"\xe9"])
+def test_a_bad_id(value: bytes) -> None:
+    for parse in (lambda fields: parse_join(fields, 1), parse_pulse):
+        with pytest.raises(JoinError, match=r"^id ") as caught:
+            parse({**JOIN, b"worker": b"w", b"id": value})
+        assert caught.value.status == 400
+
+
+def test_a_pulse_says_whose_it_is() -> None:
+    fields = pulse_fields("0f3a")
+    assert fields[b":method"] == PULSE_METHOD == b"PULSE"
+    assert parse_pulse(fields) == "0f3a"
+    with pytest.raises(JoinError, match="id"):
+        parse_pulse({b":method": PULSE_METHOD})

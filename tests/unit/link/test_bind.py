@@ -1,0 +1,62 @@
+"""Binding: a place has one owner, and what cannot be one."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from zerogate.errors import StartError
+from zerogate.link.bind import Place, TakenError, bind, endpoint_places, place_of, tcp_places
+from zerogate.link.endpoint import parse_endpoint
+
+
+def local_place(port: int = 0) -> Place:
+    return tcp_places("127.0.0.1", port, "--http x")[0]
+
+
+def test_a_port_has_one_owner() -> None:
+    with bind(local_place()) as sock, pytest.raises(TakenError):
+        bind(local_place(sock.getsockname()[1]))
+
+
+def test_a_unix_socket_has_one_owner(tmp_path: Path) -> None:
+    (place,) = endpoint_places(parse_endpoint(f"ipc://{tmp_path}/s"), "--bind x")
+    with bind(place), pytest.raises(TakenError):
+        bind(place)
+    bind(place).close()  # The one that listened there is gone.
+    assert os.listdir(tmp_path) == ["s"]
+
+
+def test_a_file_is_not_a_socket_that_was_left_behind(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.write_text("precious")
+    with pytest.raises(StartError, match="file"):
+        bind(Place("--bind x", socket.AF_UNIX, str(path)))
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o660, 0o666])
+def test_a_unix_sockets_mode(tmp_path: Path, mode: int) -> None:
+    (place,) = endpoint_places(parse_endpoint(f"ipc://{tmp_path}/s"), "--bind x", mode)
+    with bind(place):
+        assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("where", ["no-such-directory/s", f"{'x' * 100}/s"])
+def test_where_no_socket_can_be(tmp_path: Path, where: str) -> None:
+    with pytest.raises(StartError):
+        bind(Place("--bind x", socket.AF_UNIX, str(tmp_path / where)))
+
+
+def test_what_does_not_listen_is_not_inherited() -> None:
+    with socket.socket() as sock, pytest.raises(StartError, match="not a listening"):
+        place_of(sock, "--http (from systemd)")
+
+
+def test_a_place_has_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Place("a", socket.AF_UNIX, "s").key == Place("b", socket.AF_UNIX, f"{tmp_path}/s").key
+    assert Place("a", socket.AF_INET6, ("::1", 80, 0, 0)).key == "tcp [::1]:80"
+    assert local_place(80).key == "tcp 127.0.0.1:80"
