@@ -151,9 +151,8 @@ class Dispatcher:
 
     def _offer(self, worker: Worker) -> None:
         """The worker has room: the oldest that waits for it goes first, and what is left may be picked."""
-        pools = worker.pools
-        for pool in pools:
-            if pool.queue:
+        for pool in worker.pools:
+            if pool.queue.waiting:
                 self._serve_waiting(worker)
                 break
         worker.offer()
@@ -259,33 +258,33 @@ class Dispatcher:
         """Send it to the worker whose slot it has. A bug costs it alone: we may be here for somebody else's sake."""
         request.prefix = prefix
         try:
-            self._send(request, worker)
-        except Exception:
-            logger.exception("%r failed", request)
-            request.break_off()
-
-    def _send(self, request: Waiting, worker: Worker) -> None:
-        try:
             request.send(worker)
-        except BlockTooLargeError:
-            # A head just within its limit, and what we add to it.
-            self.release(worker)
-            request.decline(HttpError(HEAD_TOO_LARGE))
+        except Exception as error:
+            try:
+                self._take_back(request, worker, error)
+            except Exception:
+                logger.exception("%r failed", request)
+                request.break_off()
             return
-        except StreamIdsExhausted:
-            worker.set_away(Away.DRAINING, True)
-            self.release(worker)
-            self.submit(request)
-            return
-        except Exception:
-            self.release(worker)
-            raise
         worker.served += 1
         if worker.ids_left < MIN_STREAM_IDS and not worker.away:
             logger.info("link to worker %s has run out of stream ids: asking for a new one", worker.name)
             worker.set_away(Away.DRAINING, True)
             worker.link.goaway()
             self.reconsider(worker)
+
+    def _take_back(self, request: Waiting, worker: Worker, error: Exception) -> None:
+        """It could not be sent. Raises what is nobody's fault but ours."""
+        if isinstance(error, StreamIdsExhausted):
+            worker.set_away(Away.DRAINING, True)
+        self.release(worker)
+        if isinstance(error, StreamIdsExhausted):
+            self.submit(request)
+        elif isinstance(error, BlockTooLargeError):
+            # A head just within its limit, and what we add to it.
+            request.decline(HttpError(HEAD_TOO_LARGE))
+        else:
+            raise error
 
     def _enqueue(self, request: Waiting, queue: "Queue[Waiting]", workers: Collection[int]) -> None:
         if self._is_stopping and not workers:

@@ -26,18 +26,18 @@ T = TypeVar("T", bound=Queued)
 
 
 class Queue(Generic[T]):
-    """`n_bytes` is what all who wait hold together."""
+    """`n_bytes` is what all who wait hold together; `waiting` is to be looked at only."""
 
-    __slots__ = ("_max_bytes", "_max_count", "_waiting", "n_bytes")
+    __slots__ = ("_max_bytes", "_max_count", "n_bytes", "waiting")
 
     def __init__(self, max_count: int, max_bytes: int) -> None:
         self._max_count = max_count
         self._max_bytes = max_bytes
-        self._waiting: OrderedDict[T, int] = OrderedDict()
+        self.waiting: OrderedDict[T, int] = OrderedDict()
         self.n_bytes = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     def __repr__(self) -> str:
         return f"<Queue {len(self)} waiting, {self.n_bytes} bytes>"
@@ -45,47 +45,47 @@ class Queue(Generic[T]):
     def push(self, item: T, *, first: bool = False) -> bool:
         """Wait in line, or `first` after a retry. False if the queue is full."""
         size = item.size_bytes
-        if len(self._waiting) >= self._max_count or self.n_bytes + size > self._max_bytes:
+        if len(self.waiting) >= self._max_count or self.n_bytes + size > self._max_bytes:
             return False
-        self._waiting[item] = size
+        self.waiting[item] = size
         self.n_bytes += size
         item.queue = self
         if first:
-            self._waiting.move_to_end(item, last=False)
+            self.waiting.move_to_end(item, last=False)
         return True
 
     def put_back(self, item: T) -> None:
         """Who was popped just now is the next again, though the queue be full."""
-        self._waiting[item] = size = item.size_bytes
+        self.waiting[item] = size = item.size_bytes
         self.n_bytes += size
         item.queue = self
-        self._waiting.move_to_end(item, last=False)
+        self.waiting.move_to_end(item, last=False)
 
     def grow(self, item: T, n_bytes: int) -> bool:
         """Who waits keeps `n_bytes` more of its body. It keeps its place, though the queue be full: False then."""
-        self._waiting[item] += n_bytes
+        self.waiting[item] += n_bytes
         self.n_bytes += n_bytes
         return self.n_bytes <= self._max_bytes
 
     def remove(self, item: T) -> None:
-        self.n_bytes -= self._waiting.pop(item)
+        self.n_bytes -= self.waiting.pop(item)
         item.queue = None
 
     def first_arrival(self) -> float:
         """When the one that is next came. Only of a queue that is not empty."""
-        return next(iter(self._waiting)).arrived
+        return next(iter(self.waiting)).arrived
 
     def pop(self) -> T:
         """Whose turn it is. Only of a queue that is not empty."""
-        item, size = self._waiting.popitem(last=False)
+        item, size = self.waiting.popitem(last=False)
         self.n_bytes -= size
         item.queue = None
         return item
 
     def drain(self) -> list[T]:
         """Everybody, in order; the queue is empty after it."""
-        items = list(self._waiting)
-        self._waiting.clear()
+        items = list(self.waiting)
+        self.waiting.clear()
         self.n_bytes = 0
         for item in items:
             item.queue = None

@@ -24,8 +24,11 @@ _PREFIX_NAME = b"x-forwarded-prefix"
 _N_OWN_PAIRS = 11
 
 
-class _Begin(NamedTuple):
-    """What follows from a head alone, for strangers: kept in the head's note, as heads repeat themselves."""
+class Begin(NamedTuple):
+    """What follows from a head alone, for strangers: kept in the head's note, as heads repeat themselves.
+
+    has_claims: whether the client says who it is, or speaks for; whether it is believed is another matter
+    """
 
     octets: bytes
     has_claims: bool
@@ -37,7 +40,7 @@ def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) 
     What follows from the head alone comes first; x-request-id, the one pair that is never the same, comes last, so that
     a worker can recognise all that is before it.
     """
-    begin = _begin_of(head, forwarding)
+    begin = begin_of(head, forwarding)
     octets = begin.octets
     pairs = forwarding.own_pairs
     if begin.has_claims and forwarding.is_trusted:
@@ -69,13 +72,9 @@ def stripped_block(head: RequestHead, forwarding: Forwarding, request_id: bytes,
     return _length(n_pairs + 1) + block[4:] + encode_pair(_PREFIX_NAME, stripped)
 
 
-def has_claims(head: RequestHead, forwarding: Forwarding) -> bool:
-    """Whether the client says who it is, or speaks for; whether it is believed is another matter."""
-    return _begin_of(head, forwarding).has_claims
-
-
-def _begin_of(head: RequestHead, forwarding: Forwarding) -> _Begin:
-    begin = cast("_Begin | None", head.note)
+def begin_of(head: RequestHead, forwarding: Forwarding) -> Begin:
+    """The beginning of a request's block, as long as nobody is believed who says more."""
+    begin = cast("Begin | None", head.note)
     if begin is None:
         crossing = forwarding.crossing
         host = head.host or forwarding.local_host
@@ -88,7 +87,7 @@ def _begin_of(head: RequestHead, forwarding: Forwarding) -> _Begin:
 
 def _head_pairs(
     head: RequestHead, host: bytes, forwarded_host: bytes, crossing: Crossing, known: dict[bytes, bytes]
-) -> _Begin:
+) -> Begin:
     """The count of all pairs, and those that follow from the head."""
     method = head.method
     target = head.target
@@ -111,7 +110,7 @@ def _head_pairs(
     fields = [*head.fields, (b"upgrade", head.upgrade)] if head.upgrade else head.fields
     n_pairs, claims = _add_fields(fields, parts, crossing, known)
     parts[0] = _length(_N_OWN_PAIRS + n_pairs)
-    return _Begin(b"".join(parts), claims)
+    return Begin(b"".join(parts), claims)
 
 
 def _add_fields(

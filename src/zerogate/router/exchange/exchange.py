@@ -18,6 +18,7 @@ Nothing here waits: every event returns when its consequences are under way.
 from collections.abc import Callable
 
 from zerogate.errors import ReplyError
+from zerogate.router.exchange.passage import State
 from zerogate.router.exchange.reply_half import ReplyHalf
 from zerogate.router.faces import Pairs
 from zerogate.router.workers import Worker
@@ -42,7 +43,12 @@ class Exchange(ReplyHalf):
     # From the client (faces.py, ClientExchange)
 
     def begin(self) -> None:
-        RULES["begin"][self.state](self)
+        # What: past the table, here and in two more places. Why, benchmark: 0.5 µs less for most requests, whose only
+        # events are these.
+        if self.state is State.WAITING:
+            self._dispatcher.submit(self)
+        else:
+            RULES["begin"][self.state](self)
 
     def receive_body(self, data: bytes) -> None:
         RULES["receive_body"][self.state](self, data)
@@ -71,7 +77,10 @@ class Exchange(ReplyHalf):
     # From the dispatcher (dispatcher.py, Waiting)
 
     def send(self, worker: Worker) -> None:
-        RULES["send"][self.state](self, worker)
+        if self.state is State.WAITING:
+            self._send(worker)
+        else:
+            RULES["send"][self.state](self, worker)
 
     def wait(self, seconds: float) -> None:
         RULES["wait"][self.state](self, seconds)
@@ -89,7 +98,10 @@ class Exchange(ReplyHalf):
 
     def on_whole_reply(self, fields: Fields, data: bytes) -> None:
         try:
-            RULES["on_whole_reply"][self.state](self, fields, data)
+            if self.state is State.DUE:
+                self._whole(fields, data)
+            else:
+                RULES["on_whole_reply"][self.state](self, fields, data)
         except ReplyError as error:
             self._reject_reply(error)
 

@@ -118,7 +118,7 @@ def test_a_bug_costs_one_exchange(act: str, where: Any, name: str, bug: Bug, cap
         for found in bench.links.workers.values():
             assert found is not None
             assert found.in_flight == 0
-        assert not list(bench.dispatcher.lobby._waiting)
+        assert not list(bench.dispatcher.lobby.waiting)
 
     run_virtually(main())
     told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR" and record.exc_info]
