@@ -61,8 +61,7 @@ class Http1Client(asyncio.Protocol):
         self._is_taking = False
         self._is_paused = False
         self._is_body_held = False
-        self._is_timing_head = False
-        self._is_timing_rest = False
+        self._timed: Situation | None = None  # what has a time of its own, which further bytes do not move
         self._is_lingering = False
         self.is_writable = True
         self.address = ""
@@ -167,12 +166,11 @@ class Http1Client(asyncio.Protocol):
     def _take(self, events: Sequence[Event]) -> None:
         """Hand on what the client has sent; then see to what must come next, and by when."""
         self._is_taking = True
-        begun: ClientExchange | None = None
+        begun = None
         while events:
             for event in events:
                 if type(event) is RequestHead:
-                    self._begin(event)
-                    begun = self._exchange
+                    begun = self._begin(event)
                 elif self._exchange is None:
                     continue  # The rest of a request that has its reply.
                 elif type(event) is RequestEnd:
@@ -184,34 +182,32 @@ class Http1Client(asyncio.Protocol):
         if begun is not None and begun is self._exchange and self._connection.reading is Reading.BODY:
             begun.receive_pause()
         self._is_taking = False
-        _SETTLE[self._connection.situation](self)
+        if (settle := _SETTLE.get(self._connection.situation)) is not None:
+            settle(self)
         self._pause_or_resume()
 
-    def _begin(self, head: RequestHead) -> None:
-        self._is_timing_head = self._is_timing_rest = False
+    def _begin(self, head: RequestHead) -> ClientExchange:
+        self._timed = None
         self._credit_bytes = BODY_CREDIT_BYTES
         self._is_body_held = False
         self.bytes_out = 0
         self._exchange = exchange = self._desk.make_exchange(self, head, self._forwarding)
         exchange.begin()
+        return exchange
 
     def _await_request(self) -> None:
         self.deadline = self._desk.deadlines.now + self._desk.settings.keepalive_timeout
 
     def _await_head(self) -> None:
-        # From a head's first byte on it has so much time; further bytes buy no more.
-        if not self._is_timing_head:
-            self._is_timing_head = True
-            self.expect(self._desk.settings.head_timeout)
+        self._expect_once(Situation.HEAD, self._desk.settings.head_timeout)
 
     def _await_rest(self) -> None:
-        # From the reply's end on; a client that goes on sending buys no more.
-        if not self._is_timing_rest:
-            self._is_timing_rest = True
-            self.expect(LINGER_S)
+        self._expect_once(Situation.REST, LINGER_S)
 
-    def _await_reply(self) -> None:
-        """The exchange sees to its own time."""
+    def _expect_once(self, what: Situation, seconds: float) -> None:
+        if self._timed is not what:
+            self._timed = what
+            self.expect(seconds)
 
     def _reject(self) -> None:
         """The client broke the rules: say so if it can still be said."""
@@ -392,15 +388,13 @@ class Http1Client(asyncio.Protocol):
         return is_taking(before, self._unsent_bytes, self._desk.settings)
 
 
+# What comes next, where it is not the exchange's matter.
 _SETTLE: dict[Situation, Callable[[Http1Client], None]] = {
     Situation.REQUEST: Http1Client._await_request,
     Situation.HEAD: Http1Client._await_head,
     Situation.REST: Http1Client._await_rest,
-    Situation.REPLY: Http1Client._await_reply,
-    Situation.TUNNEL: Http1Client._await_reply,
     Situation.REFUSE: Http1Client._reject,
     Situation.CUT: Http1Client._reject,
     Situation.CLOSE: Http1Client.close,
     Situation.LINGER: Http1Client._linger,
-    Situation.GONE: Http1Client._await_reply,
 }

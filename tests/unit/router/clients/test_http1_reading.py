@@ -15,6 +15,7 @@ from zerogate.router.clients.client import BODY_CREDIT_BYTES
 from tests.support.virtual_time import run_virtually
 from tests.unit.router.clients.test_http1 import Answered, Visit
 from zerogate.router.desk import LINGER_S
+from zerogate.router.faces import BODY_CREDIT_BYTES
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http1 import Writing
@@ -142,7 +143,7 @@ class Reader:
             return
         assert self.owed <= BODY_CREDIT_BYTES + 5 * 0x4000
         has_credit = self.exchange is None or (self.owed < BODY_CREDIT_BYTES and self.held is not self.exchange)
-        assert transport.reads == (has_credit and not client._connection.has_unread), client
+        assert transport.is_reading() == (has_credit and not client._connection.has_unread), client
 
 
 @settings(max_examples=300, deadline=None)
