@@ -60,8 +60,12 @@ def run_service(
     """
     set_up_logging(settings.log_level, settings.log_config)
     raise_fd_limit()
-    with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-        runner.run(_serve(make_service, settings.grace, on_started, on_hangup, replaced))
+    bound = _Bound(settings.grace + KILL_AFTER_S)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
+            runner.run(_serve(make_service, bound, on_started, on_hangup, replaced))
+    finally:
+        bound.end()
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -150,7 +154,7 @@ def heed_parent(stop: Callable[[], object]) -> None:
 
 async def _serve(
     make_service: Callable[[], Service],
-    grace_s: float,
+    bound: "_Bound",
     on_started: Callable[[Service], None],
     on_hangup: Callable[[Service], None],
     replaced: Callable[[Service], asyncio.Event] | None,
@@ -161,7 +165,6 @@ async def _serve(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     service = make_service()
     is_supervised = report_pipe() is not None
-    bound = _Bound(grace_s + KILL_AFTER_S)
     # Who has a supervisor is killed by it.
     begin_stop: Callable[[], object] = bound.begin if not is_supervised else lambda: None
     stop_on_signals(stopping.set, _exit_at_once, begin_stop)
@@ -189,14 +192,17 @@ class _Bound:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._has_begun = False
+        self._timer: threading.Timer | None = None
 
     def begin(self) -> None:
-        if not self._has_begun:
-            self._has_begun = True
-            timer = threading.Timer(self._seconds, self._give_up)
-            timer.daemon = True
-            timer.start()
+        if self._timer is None:
+            self._timer = threading.Timer(self._seconds, self._give_up)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _give_up(self) -> None:
         logger.warning("not done within %g s: ending at once", self._seconds)

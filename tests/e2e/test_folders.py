@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.commands import children, folder, wait_gone
 from tests.support.processes import Process, Site, wait_for
+from zerogate.folders import PREFIX
 
 __all__ = ["folder"]
 
@@ -29,7 +30,7 @@ def temporary() -> Iterator[Path]:
 
 
 def left(temporary: Path) -> list[str]:
-    return [path.name for path in temporary.iterdir() if path.name.startswith("zerogate-")]
+    return [path.name for path in temporary.iterdir() if path.name.startswith(PREFIX)]
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM"])

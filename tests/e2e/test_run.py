@@ -254,6 +254,7 @@ def test_a_stop_says_no_more_than_that(site: Site, folder: Path) -> None:
 def test_a_router_that_dies_is_still_news(site: Site, folder: Path) -> None:
     process = site.start("run", "good:app", "--processes", "1", *run_options(site), cwd=folder)
     process.wait_output("Ctrl-C stops")
+    site_workers(site, 1)
     os.kill(min(children(process.pid)), signal.SIGKILL)  # the router was started first
     process.wait_output("the router ended")
     process.wait_output("zerogate.worker: link to router")

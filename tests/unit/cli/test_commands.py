@@ -1,0 +1,144 @@
+"""The commands: what each of them hands to whom."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.signals import own_signals
+from zerogate.cli import commands as module
+from zerogate.cli.commands import LONE, commands
+from zerogate.settings import RouterSettings, RunSettings, WorkerSettings
+from zerogate.supervisor import Child
+
+__all__ = ["own_signals"]
+
+pytestmark = pytest.mark.usefixtures("own_signals")
+
+
+class Calls:
+    """Instead of services and supervisors."""
+
+    def __init__(self) -> None:
+        self.settings: Any = None
+        self.children: list[Child] = []
+        self.greet: Callable[..., None] = lambda *_: None
+        self.make: Callable[[], Any] = lambda: None
+        self.options: dict[str, Any] = {}
+
+    def run_service(self, make: Callable[[], Any], settings: Any, on_started: Any, **options: Any) -> None:
+        self.make, self.settings, self.greet, self.options = make, settings, on_started, options
+
+    def supervise(self, children: list[Child], settings: Any, on_started: Any) -> None:
+        self.children, self.settings, self.greet = children, settings, on_started
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    made = Calls()
+    for name in [name for name in os.environ if name.startswith("ZEROGATE_")]:
+        monkeypatch.delenv(name)
+    for name in ("run_service", "supervise"):
+        monkeypatch.setattr(module, name, getattr(made, name))
+    return made
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    yield Path("/the/folder")
+
+
+def call(*words: str) -> None:
+    commands.main(list(words), prog_name="zerogate", standalone_mode=False)
+
+
+def test_commands_come_in_the_order_in_which_one_meets_them() -> None:
+    assert commands.list_commands(None) == ["router", "worker", "hello", "run", "demo", "status"]  # type: ignore[arg-type]
+
+
+def test_a_router(calls: Calls, capfd: pytest.CaptureFixture[str]) -> None:
+    call("router", "--name", "r", "--http", ":80", "--timeout", "7")
+    assert calls.settings == RouterSettings(name="r", http=(":80",), timeout=7.0)
+    calls.greet(None)
+    assert capfd.readouterr().err.splitlines()[1:] == [
+        "  http    http://:80/",
+        "  workers tcp://127.0.0.1:8000",
+        "  status  http://127.0.0.1:9001/status",
+        "Workers may come and go: `zerogate hello worker-1` is one. Ctrl-C stops.",
+    ]
+
+
+def test_a_worker(calls: Calls, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("zerogate.worker.loader.load_application", lambda *words: asked.append(words))
+    monkeypatch.setattr(module, "make_worker", lambda settings, application: None)
+    call("worker", "shop:app", "--name", "w", "--app-dir", "src", "--route", "shop")
+    assert calls.settings == WorkerSettings(name="w", app_dir="src", route=("shop",))
+    calls.make()
+    assert asked == [("shop:app", "src")]
+    calls.greet(None)
+    said = capfd.readouterr().err.splitlines()
+    assert said[0].endswith("worker w (shop:app) dials tcp://127.0.0.1:8000")
+    assert said[1:] == ["  serves  host shop (any path); for a path write /shop"]
+
+
+def test_several_workers_are_supervised(calls: Calls, capfd: pytest.CaptureFixture[str]) -> None:
+    call("hello", "w", "--processes", "2")
+    assert [child.arguments for child in calls.children] == [["hello", "w-1"], ["hello", "w-2"]]
+    calls.greet()
+    assert "worker w-1 to -2 (hello) dials" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_router_and_workers_in_one_go(
+    calls: Calls, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_open: bool
+) -> None:
+    monkeypatch.setattr(module, "temporary_folder", folder)
+    bind = ["--bind", "tcp://127.0.0.1:1"] if is_open else []
+    call("run", "shop:app", "--processes", "1", "--admin", "off", *bind)
+    assert isinstance(calls.settings, RunSettings)
+    router, worker = calls.children
+    assert worker.environment["ZEROGATE_CONNECT"] == "ipc:///the/folder/link"
+    assert router.environment["ZEROGATE_BIND"].split()[1:] == bind[1:]
+    calls.greet()
+    said = capfd.readouterr().err.splitlines()
+    assert said[0].endswith("router and 1 worker (shop:app)")
+    assert said[2:-1] == (["  workers tcp://127.0.0.1:1"] if is_open else [])
+    assert said[-1].startswith("More workers may come and go" if is_open else LONE)
+    # What there is to tidy up is tidied up, whatever ends it before the event loop runs.
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGQUIT)
+
+
+def test_unknown_variables_are_told_by_who_has_no_parent(
+    calls: Calls, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZEROGATE_QUEUE_TIMOUT", "1")
+    call("router")
+    assert "did you mean ZEROGATE_QUEUE_TIMEOUT?" in capfd.readouterr().err
+    monkeypatch.setattr(module, "report_pipe", lambda: 7)
+    call("router")
+    assert capfd.readouterr().err == ""
+
+
+def test_demo_and_status_hand_over_what_they_were_given(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    played: list[Any] = []
+
+    class Demo:
+        def __init__(self, settings: Any) -> None:
+            played.append(settings)
+
+        def play(self) -> None:
+            played.append("played")
+
+    monkeypatch.setattr("zerogate.status.show_status", lambda admin, as_json: shown.append((admin, as_json)))
+    monkeypatch.setattr("zerogate.demo.Demo", Demo)
+    call("status", "--admin", ":1", "--json")
+    call("demo", "--once", "--http", ":2")
+    assert shown == [(":1", True)]
+    assert (played[0].http, played[0].once, played[1]) == (":2", True, "played")

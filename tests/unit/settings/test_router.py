@@ -1,0 +1,38 @@
+"""What a router can set."""
+
+import math
+import os
+
+import pytest
+
+from zerogate.errors import UsageError
+from zerogate.settings import ListenSettings, RouterSettings
+from zerogate.settings.router import MAX_HEAD_BYTES, process_name
+from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES
+
+
+def test_a_router_is_made_of_what_one_wants_to_be_otherwise() -> None:
+    settings = RouterSettings(queue_timeout=1.0)
+    assert (settings.queue_timeout, settings.timeout, settings.max_body) == (1.0, 60.0, None)
+    assert RouterSettings(timeout=0).timeout == math.inf
+
+
+def test_its_name_is_this_processes() -> None:
+    assert RouterSettings().name == process_name()
+    assert process_name().endswith(f"-{os.getpid()}")
+
+
+def test_a_head_fits_into_a_block_of_the_link() -> None:
+    assert MAX_HEAD_BYTES <= MAX_BLOCK_BYTES
+    assert RouterSettings(max_head=MAX_HEAD_BYTES).max_head == MAX_HEAD_BYTES
+
+
+@pytest.mark.parametrize("mode", ["600", "660", "0600"])
+def test_a_mode_in_octal(mode: str) -> None:
+    assert ListenSettings(ipc_mode=mode).ipc_mode == mode
+
+
+@pytest.mark.parametrize("mode", ["", "6", "680", "rw-rw----", "0o600"])
+def test_a_mode_that_is_none(mode: str) -> None:
+    with pytest.raises(UsageError, match="octal"):
+        ListenSettings(ipc_mode=mode)

@@ -1,0 +1,267 @@
+"""Several processes as one command: in which order they come and go, and what becomes of those that fail."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.signals import own_signals
+from tests.support.virtual_time import VirtualLoop
+from zerogate import runner, supervisor
+from zerogate.child import PARENT_FD_VARIABLE, REPLACED, REPORT_FD_VARIABLE, STARTED, STOPPING
+from zerogate.errors import StartError, UsageError
+from zerogate.runner import KILL_AFTER_S
+from zerogate.settings import ProcessSettings
+from zerogate.supervisor import RESTART_MIN_S, Child, supervise
+
+__all__ = ["own_signals"]
+
+pytestmark = pytest.mark.usefixtures("own_signals")
+
+GRACE_S = 3.0
+SETTINGS = ProcessSettings(grace=GRACE_S)
+
+
+class FakeProcess:
+    """A child in memory. It starts at once, and ends when it is told to; other manners are options.
+
+    starts_in, ends_in: seconds; None for never
+    fails: an exit code, and what it has to say, instead of starting
+    """
+
+    def __init__(
+        self,
+        *,
+        starts_in: float | None = 0.1,
+        ends_in: float | None = 0.1,
+        fails: tuple[int, bytes] | None = None,
+        dies_in: float | None = None,
+        last_words: bytes = b"",
+    ) -> None:
+        self.returncode: int | None = None
+        self._ended = asyncio.Event()
+        self._starts_in, self._ends_in, self._fails = starts_in, ends_in, fails
+        self._dies_in, self._last_words = dies_in, last_words
+        self.name = ""
+        self.house: House
+
+    def begin(self, name: str, house: "House", environment: dict[str, str]) -> None:
+        loop = asyncio.get_running_loop()
+        self.name, self.house = name, house
+        self._parent_fd = int(environment[PARENT_FD_VARIABLE])
+        self._report_fd = int(environment[REPORT_FD_VARIABLE])
+        os.set_blocking(self._parent_fd, False)
+        house.note(f"{name} begins")
+        if self._fails is not None:
+            loop.call_later(0.1, self._end, *self._fails)
+        elif self._starts_in is not None:
+            loop.call_later(self._starts_in, os.write, self._report_fd, STARTED)
+        if self._dies_in is not None:
+            loop.call_later(self._dies_in, self._end, 1, self._last_words)
+
+    def send_signal(self, number: int) -> None:
+        self.house.note(f"{self.name} gets {signal.Signals(number).name}")
+        if number == signal.SIGKILL:
+            self._end(-9)
+        elif number == signal.SIGTERM and self._ends_in is not None:
+            asyncio.get_running_loop().call_later(self._ends_in, self._end, 0)
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+    def heard(self) -> bytes:
+        """What the supervisor has said to it."""
+        try:
+            return os.read(self._parent_fd, 100)
+        except BlockingIOError:
+            return b""
+
+    def _end(self, code: int, last_words: bytes = b"") -> None:
+        if self.returncode is None:
+            if last_words:
+                os.write(self._report_fd, last_words)
+            self.returncode = code
+            self.house.note(f"{self.name} ends")
+            self._ended.set()
+
+
+class House:
+    """All children of a test, each of which has several lives, and what happens at which time."""
+
+    def __init__(self, **lives: list[dict[str, Any]]) -> None:
+        self.notes: list[str] = []
+        self.times: list[float] = []
+        self.processes: dict[str, list[FakeProcess]] = {}
+        self._lives = lives
+
+    def note(self, what: str) -> None:
+        self.notes.append(what)
+        self.times.append(asyncio.get_running_loop().time())
+
+    def time_of(self, what: str, n: int = 0) -> float:
+        return [at for at, note in zip(self.times, self.notes, strict=True) if note == what][n]
+
+    async def create(self, *command: str, env: dict[str, str], **options: Any) -> FakeProcess:
+        assert options["start_new_session"]
+        assert {int(env[PARENT_FD_VARIABLE]), int(env[REPORT_FD_VARIABLE])} == set(options["pass_fds"])
+        name = command[-1]
+        lives = self._lives.get(name, [{}])
+        before = self.processes.setdefault(name, [])
+        before.append(FakeProcess(**lives[min(len(before), len(lives) - 1)]))
+        before[-1].begin(name, self, env)
+        return before[-1]
+
+
+def child(name: str, stage: int = 0, **options: Any) -> Child:
+    return Child(f"child {name}", [name], {}, stage, **options)
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Virtual time, and nothing of this process changed for good."""
+    monkeypatch.setattr(supervisor, "loop_factory", lambda name: VirtualLoop)
+    monkeypatch.setattr(supervisor, "set_up_logging", lambda level, config: None)
+    monkeypatch.setattr(runner, "has_terminal", lambda: False)
+
+
+def run(house: House, children: list[Child], *script: Callable[[], object], every_s: float = 1.0) -> int:
+    """Supervise; once all have come up, the steps of the script follow, with pauses. Returns the exit code."""
+
+    def go_on(steps: list[Callable[[], object]]) -> None:
+        if steps:
+            steps[0]()
+            asyncio.get_running_loop().call_later(every_s, go_on, steps[1:])
+
+    def on_started() -> None:
+        house.note("all are up")
+        go_on(list(script))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "create_subprocess_exec", house.create)
+        try:
+            supervise(children, SETTINGS, on_started)
+        except SystemExit as left:
+            return int(left.code or 0)
+    return 0
+
+
+def send(number: int) -> Callable[[], None]:
+    return lambda: signal.raise_signal(number)
+
+
+STOP = send(signal.SIGTERM)
+
+
+def test_they_come_stage_by_stage_and_go_in_the_same_order() -> None:
+    house = House()
+    assert run(house, [child("router"), child("one", 1), child("two", 1)], STOP) == 0
+    assert house.notes == [
+        *("router begins", "one begins", "two begins", "all are up"),
+        *("router gets SIGTERM", "router ends"),
+        *("one gets SIGTERM", "two gets SIGTERM", "one ends", "two ends"),
+    ]
+    assert house.time_of("one begins") > house.time_of("router begins")
+
+
+def test_one_that_is_early_does_not_wait_for_those_before_it() -> None:
+    house = House(router=[{"starts_in": 5.0}])
+    assert run(house, [child("router"), child("one", 1, is_early=True)], STOP) == 0
+    assert house.time_of("one begins") - house.time_of("router begins") < 1.0
+    assert house.notes.index("router ends") < house.notes.index("one gets SIGTERM")
+
+
+def test_who_stops_later_hears_of_it_before() -> None:
+    house = House()
+    heard: dict[str, bytes] = {}
+
+    def listen() -> None:
+        heard.update({name: lives[0].heard() for name, lives in house.processes.items()})
+
+    house._lives = {"router": [{"ends_in": 2.0}]}
+    run(house, [child("router"), child("one", 1)], STOP, listen)
+    assert heard == {"router": b"", "one": STOPPING}
+
+
+def test_who_does_not_end_in_time_is_killed() -> None:
+    house = House(one=[{"ends_in": None}])
+    assert run(house, [child("one"), child("two")], STOP) == 1
+    assert house.time_of("one gets SIGKILL") - house.time_of("one gets SIGTERM") == GRACE_S + KILL_AFTER_S
+    assert "two gets SIGKILL" not in house.notes
+
+
+def test_a_second_signal_kills_them_all() -> None:
+    house = House(one=[{"ends_in": None}])
+    assert run(house, [child("one"), child("two", 1)], STOP, send(signal.SIGINT)) == 1
+    assert {"one gets SIGKILL", "two gets SIGKILL"} <= set(house.notes)
+    assert house.time_of("two gets SIGKILL") - house.time_of("one gets SIGTERM") <= 1.0
+
+
+@pytest.mark.parametrize("number", supervisor.ABRUPT_SIGNALS)
+def test_nor_does_an_abrupt_end_leave_one_behind(number: int) -> None:
+    house = House()
+    assert run(house, [child("one"), child("two", 1)], send(number)) == 1
+    assert {"one gets SIGKILL", "two gets SIGKILL"} <= set(house.notes)
+    assert [note for note in house.notes if note.endswith("begins")] == ["one begins", "two begins"]
+
+
+def test_a_hangup_is_for_those_who_take_it() -> None:
+    house = House()
+    run(house, [child("router", takes_hangup=True), child("one", 1)], send(signal.SIGHUP), STOP)
+    assert [note for note in house.notes if "HUP" in note] == ["router gets SIGHUP"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "error", "reason"),
+    [
+        (1, b"no room", StartError, "no room"),
+        (2, b"no such option", UsageError, "no such option"),
+        (3, b"", StartError, r"child one did not start \(exit code 3\)"),
+    ],
+)
+def test_who_cannot_start_says_why_and_takes_the_others_along(
+    code: int, said: bytes, error: type[Exception], reason: str
+) -> None:
+    house = House(one=[{"fails": (code, said)}])
+    with pytest.raises(error, match=f"^{reason}$"):
+        run(house, [child("one"), child("two")])
+    assert "two gets SIGTERM" in house.notes
+    assert "all are up" not in house.notes
+
+
+def test_who_dies_is_started_again_after_a_pause_that_grows(caplog: pytest.LogCaptureFixture) -> None:
+    house = House(one=[{"dies_in": 1.0, "last_words": b"no more room"}, {"dies_in": 1.0}, {}])
+    with caplog.at_level(logging.ERROR, "zerogate"):
+        assert run(house, [child("one")], lambda: None, STOP, every_s=8.0) == 0
+    pauses = [house.time_of("one begins", n + 1) - house.time_of("one ends", n) for n in (0, 1)]
+    assert pauses == pytest.approx([2 * RESTART_MIN_S, 4 * RESTART_MIN_S])
+    assert caplog.messages == [
+        "child one ended (no more room): starting it again in 0.2 s",
+        "child one ended (exit code 1): starting it again in 0.4 s",
+    ]
+    assert house.notes.count("all are up") == 1
+
+
+def test_who_has_lived_long_is_started_again_soon() -> None:
+    house = House(one=[{"dies_in": 60.0}, {}])
+    run(house, [child("one")], lambda: None, STOP, every_s=70.0)
+    assert house.time_of("one begins", 1) - house.time_of("one ends") == pytest.approx(RESTART_MIN_S)
+
+
+def test_nobody_is_started_again_when_it_stops() -> None:
+    house = House(one=[{"dies_in": 1.0}, {}])
+    # In the pause before the second life.
+    assert run(house, [child("one")], lambda: None, STOP, every_s=1.0) == 0
+    assert house.notes.count("one begins") == 1
+
+
+def test_who_was_replaced_takes_the_others_along() -> None:
+    house = House(router=[{"dies_in": 1.0, "last_words": REPLACED}])
+    assert run(house, [child("router"), child("one", 1)]) == 0
+    assert house.notes.count("router begins") == 1
+    assert "one gets SIGTERM" in house.notes
