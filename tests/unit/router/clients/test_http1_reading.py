@@ -10,7 +10,6 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zerogate.router.clients.client import BODY_CREDIT_BYTES
 
 from tests.support.virtual_time import run_virtually
 from tests.unit.router.clients.test_http1 import Answered, Visit
