@@ -10,6 +10,12 @@ import termios
 KEEPALIVE_IDLE_S = 60
 
 
+def is_unix(transport: asyncio.Transport) -> bool:
+    """Whether the connection came by a Unix socket. Its peer's name does not tell: who has left has none either."""
+    sock = transport.get_extra_info("socket")
+    return sock is not None and sock.family == socket.AF_UNIX
+
+
 def reset(transport: asyncio.Transport) -> None:
     """End a connection so that the other side sees an error, not an end."""
     sock = transport.get_extra_info("socket")

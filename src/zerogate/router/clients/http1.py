@@ -83,6 +83,9 @@ class Http1Client(asyncio.Protocol):
             local_host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             self._forwarding = self._desk.forwarding(peer[0], peer[1], local_host.encode())
         else:
+            if not sockets.is_unix(self._transport):
+                # It has left already, and nobody can say who it was: no Unix socket's peer, whose word is believed.
+                self._transport.abort()
             self.address = "unix"
             self._forwarding = self._desk.forwarding("", 0, b"")
         self.expect(self._desk.settings.keepalive_timeout)
