@@ -6,14 +6,33 @@ import fcntl
 import socket
 import struct
 import termios
+from typing import NamedTuple
 
 KEEPALIVE_IDLE_S = 60
 
 
-def is_unix(transport: asyncio.Transport) -> bool:
-    """Whether the connection came by a Unix socket. Its peer's name does not tell: who has left has none either."""
-    sock = transport.get_extra_info("socket")
-    return sock is not None and sock.family == socket.AF_UNIX
+class Ends(NamedTuple):
+    """Who is at the other end (empty and 0 for a Unix socket), and which address of ours it has connected to."""
+
+    address: str
+    port: int
+    local_host: bytes
+
+
+def ends_of(transport: asyncio.Transport) -> Ends:
+    """Aborts a connection whose client has left already: nobody can say who that was, and what it has sent is not read.
+
+    It must not be taken for a Unix socket's, whose word is believed.
+    """
+    peer = transport.get_extra_info("peername")
+    if not isinstance(peer, tuple):
+        if transport.get_extra_info("socket").family == socket.AF_UNIX:
+            return Ends("", 0, b"")
+        transport.abort()
+        return Ends("?", 0, b"")
+    host, port = transport.get_extra_info("sockname")[:2]
+    local_host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return Ends(peer[0], peer[1], local_host.encode())
 
 
 def reset(transport: asyncio.Transport) -> None:

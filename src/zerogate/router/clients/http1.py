@@ -8,12 +8,15 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 from zerogate.router import sockets
 from zerogate.router.clients.alone import alone
+from zerogate.router.clients.probe import probe
+from zerogate.router.clients.taking import is_taking, window_s
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
-from zerogate.router.faces import BODY_CREDIT_BYTES, TAKING_WINDOW_S, ClientExchange, Pairs
+from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.errors import HEAD_TIMEOUT, TOO_MANY_CLIENTS, HttpError, error_reply
 from zerogate.wire.http.reply import ReplyHead
@@ -23,9 +26,6 @@ from zerogate.wire.http1 import Connection, HttpLimits, KnownHeads, Reading, Sit
 logger = logging.getLogger("zerogate.router")
 
 Event = RequestHead | bytes | RequestEnd
-
-# When a half-closed client that waits for its reply is asked again whether it is still there.
-PROBES_S = (0.1, 0.5, 2.0, 10.0)
 
 
 class Http1Clients:
@@ -61,7 +61,7 @@ class Http1Client(asyncio.Protocol):
         self._is_taking = False
         self._is_paused = False
         self._is_body_held = False
-        self._is_timing_head = False
+        self._timed: Situation | None = None  # what has a time of its own, which further bytes do not move
         self._is_lingering = False
         self.is_writable = True
         self.address = ""
@@ -76,18 +76,9 @@ class Http1Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
-            self.address = peer[0]
-            host, port = transport.get_extra_info("sockname")[:2]
-            local_host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            self._forwarding = self._desk.forwarding(peer[0], peer[1], local_host.encode())
-        else:
-            if not sockets.is_unix(self._transport):
-                # It has left already, and nobody can say who it was: no Unix socket's peer, whose word is believed.
-                self._transport.abort()
-            self.address = "unix"
-            self._forwarding = self._desk.forwarding("", 0, b"")
+        ends = sockets.ends_of(self._transport)
+        self.address = ends.address or "unix"
+        self._forwarding = self._desk.forwarding(*ends)
         self.expect(self._desk.settings.keepalive_timeout)
         if not self._desk.add(self):
             self._refuse(HttpError(TOO_MANY_CLIENTS))
@@ -128,7 +119,7 @@ class Http1Client(asyncio.Protocol):
             if is_tunnel:
                 exchange.receive_end(())
             elif connection.writing is Writing.DUE:
-                self._probe(exchange, 0)
+                probe(partial(self._ask_whether_there, exchange), self._desk.loop)
             elif connection.writing is Writing.BODY:
                 self.expect(HALF_CLOSED_S)
         self._take(())
@@ -160,7 +151,7 @@ class Http1Client(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.expire()
         elif self._is_still_taking():
-            self.expect(self._taking_window_s)
+            self.expect(window_s(self._desk.settings))
         elif self._connection.situation is Situation.HEAD:
             self._refuse(HttpError(HEAD_TIMEOUT))
             self._linger()
@@ -175,12 +166,11 @@ class Http1Client(asyncio.Protocol):
     def _take(self, events: Sequence[Event]) -> None:
         """Hand on what the client has sent; then see to what must come next, and by when."""
         self._is_taking = True
-        begun: ClientExchange | None = None
+        begun = None
         while events:
             for event in events:
                 if type(event) is RequestHead:
-                    self._begin(event)
-                    begun = self._exchange
+                    begun = self._begin(event)
                 elif self._exchange is None:
                     continue  # The rest of a request that has its reply.
                 elif type(event) is RequestEnd:
@@ -192,31 +182,32 @@ class Http1Client(asyncio.Protocol):
         if begun is not None and begun is self._exchange and self._connection.reading is Reading.BODY:
             begun.receive_pause()
         self._is_taking = False
-        _SETTLE[self._connection.situation](self)
+        if (settle := _SETTLE.get(self._connection.situation)) is not None:
+            settle(self)
         self._pause_or_resume()
 
-    def _begin(self, head: RequestHead) -> None:
-        self._is_timing_head = False
+    def _begin(self, head: RequestHead) -> ClientExchange:
+        self._timed = None
         self._credit_bytes = BODY_CREDIT_BYTES
         self._is_body_held = False
         self.bytes_out = 0
         self._exchange = exchange = self._desk.make_exchange(self, head, self._forwarding)
         exchange.begin()
+        return exchange
 
     def _await_request(self) -> None:
         self.deadline = self._desk.deadlines.now + self._desk.settings.keepalive_timeout
 
     def _await_head(self) -> None:
-        # From a head's first byte on it has so much time; further bytes buy no more.
-        if not self._is_timing_head:
-            self._is_timing_head = True
-            self.expect(self._desk.settings.head_timeout)
+        self._expect_once(Situation.HEAD, self._desk.settings.head_timeout)
 
     def _await_rest(self) -> None:
-        self.expect(LINGER_S)
+        self._expect_once(Situation.REST, LINGER_S)
 
-    def _await_reply(self) -> None:
-        """The exchange sees to its own time."""
+    def _expect_once(self, what: Situation, seconds: float) -> None:
+        if self._timed is not what:
+            self._timed = what
+            self.expect(seconds)
 
     def _reject(self) -> None:
         """The client broke the rules: say so if it can still be said."""
@@ -272,13 +263,13 @@ class Http1Client(asyncio.Protocol):
         self._transport.write(octets)
 
     def send_body(self, data: bytes) -> None:
-        held, self._held = self._held, b""
-        self._write(held + self._connection.send_body(data))
+        self._held += self._connection.send_body(data)
+        self._write_held()
 
     def send_end(self, trailers: Pairs = ()) -> None:
         is_tunnel = self._connection.writing is Writing.TUNNEL
-        held, self._held = self._held, b""
-        self._write(held + self._connection.send_end(list(trailers)))
+        self._held += self._connection.send_end(list(trailers))
+        self._write_held()
         if is_tunnel and self._transport.can_write_eof():
             self._transport.write_eof()
 
@@ -328,16 +319,11 @@ class Http1Client(asyncio.Protocol):
             self.bytes_out += len(octets)
             self._transport.write(octets)
 
-    def _probe(self, exchange: ClientExchange, n_probes: int) -> None:
-        """Find out whether a client that has closed its half has gone altogether.
-
-        TCP doesn't tell until something is sent: then a client that has gone answers with a reset, which the next thing
-        that is sent meets. Every client of HTTP/1.1 must take any number of interim replies (RFC 9110, 15.2).
-        """
-        if self._exchange is exchange and self._connection.writing is Writing.DUE:
+    def _ask_whether_there(self, exchange: ClientExchange) -> bool:
+        is_due = self._exchange is exchange and self._connection.writing is Writing.DUE
+        if is_due:
             self.send_interim(100, ())
-            if n_probes < len(PROBES_S):
-                self._desk.loop.call_later(PROBES_S[n_probes], self._probe, exchange, n_probes + 1)
+        return is_due
 
     # The end
 
@@ -395,29 +381,20 @@ class Http1Client(asyncio.Protocol):
     def _expect_end(self) -> None:
         """What is left to send may take as long as the client keeps taking it; then it has LINGER_S to close."""
         self._unsent_bytes = self.unsent_bytes()
-        self.expect(self._taking_window_s if self._unsent_bytes else LINGER_S)
+        self.expect(window_s(self._desk.settings) if self._unsent_bytes else LINGER_S)
 
     def _is_still_taking(self) -> bool:
-        """Whether a slow client has taken enough of what it was sent since it was last asked: `--min-body-rate`, or
-        anything at all without one."""
         before, self._unsent_bytes = self._unsent_bytes, self.unsent_bytes()
-        enough = max(1, self._desk.settings.min_body_rate * self._taking_window_s)
-        return self._unsent_bytes > 0 and (not before or before - self._unsent_bytes >= enough)
-
-    @property
-    def _taking_window_s(self) -> float:
-        return min(TAKING_WINDOW_S, self._desk.settings.idle_timeout)
+        return is_taking(before, self._unsent_bytes, self._desk.settings)
 
 
+# What comes next, where it is not the exchange's matter.
 _SETTLE: dict[Situation, Callable[[Http1Client], None]] = {
     Situation.REQUEST: Http1Client._await_request,
     Situation.HEAD: Http1Client._await_head,
     Situation.REST: Http1Client._await_rest,
-    Situation.REPLY: Http1Client._await_reply,
-    Situation.TUNNEL: Http1Client._await_reply,
     Situation.REFUSE: Http1Client._reject,
     Situation.CUT: Http1Client._reject,
     Situation.CLOSE: Http1Client.close,
     Situation.LINGER: Http1Client._linger,
-    Situation.GONE: Http1Client._await_reply,
 }

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_time import run_virtually
-from zerogate.router.clients.http1 import PROBES_S, Http1Client, Http1Clients
+from zerogate.router.clients.http1 import Http1Client, Http1Clients
+from zerogate.router.clients.probe import PROBES_S
 from zerogate.router.counters import Counters
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
 from zerogate.router.faces import BODY_CREDIT_BYTES
