@@ -36,7 +36,8 @@ class MemoryTransport(asyncio.Transport):
     """
 
     def __init__(self, protocol: asyncio.Protocol, peername: Any = ("203.0.113.9", 50000)) -> None:
-        self.sock = FakeSocket()
+        # The peer of a Unix socket has an empty name; one of TCP that has left already has none.
+        self.sock = FakeSocket(socket.AF_UNIX if isinstance(peername, str) else socket.AF_INET)
         super().__init__({"peername": peername, "sockname": ("192.0.2.1", 80), "socket": self.sock})
         self._loop = asyncio.get_running_loop()
         self._protocol = protocol

@@ -5,6 +5,7 @@ disk or a full one would stop the loop, and with it every request; and O_NONBLOC
 set for every process that shares it. When the thread cannot keep up, lines are dropped, and counted.
 """
 
+import errno
 import os
 import threading
 
@@ -17,6 +18,9 @@ MAX_WAITING_BYTES = 1024 * 1024
 CLOSE_TIMEOUT_S = 1.0
 
 STDOUT_FD = 1
+
+# To open a FIFO waits for somebody who reads it, unless told not to.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class LogWriter:
@@ -68,9 +72,12 @@ class LogWriter:
         if self._target == "-":
             return STDOUT_FD
         try:
-            return os.open(self._target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = os.open(self._target, _FLAGS, 0o644)
         except OSError as error:
-            raise StartError(f"--access-log: cannot write {self._target}: {error.strerror}") from error
+            reason = "nobody reads it" if error.errno == errno.ENXIO else error.strerror
+            raise StartError(f"--access-log: cannot write {self._target}: {reason}") from error
+        os.set_blocking(fd, True)
+        return fd
 
     def _run(self) -> None:
         is_closing = False

@@ -20,9 +20,16 @@ class Ends(NamedTuple):
 
 
 def ends_of(transport: asyncio.Transport) -> Ends:
+    """Aborts a connection whose client has left already: nobody can say who that was, and what it has sent is not read.
+
+    It must not be taken for a Unix socket's, whose word is believed.
+    """
     peer = transport.get_extra_info("peername")
     if not isinstance(peer, tuple):
-        return Ends("", 0, b"")
+        if transport.get_extra_info("socket").family == socket.AF_UNIX:
+            return Ends("", 0, b"")
+        transport.abort()
+        return Ends("?", 0, b"")
     host, port = transport.get_extra_info("sockname")[:2]
     local_host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return Ends(peer[0], peer[1], local_host.encode())

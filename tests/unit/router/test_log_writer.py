@@ -81,3 +81,33 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
         writer.reopen()
     assert writer.write(b"still\n")
     writer.close()
+
+
+def test_a_fifo_that_nobody_reads_is_refused_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Opened as other files are, it would stop the event loop until somebody reads."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    with pytest.raises(StartError, match="nobody reads"):
+        LogWriter(str(path))
+    read_fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    writer = LogWriter(str(path))
+    os.close(read_fd)
+    with pytest.raises(StartError, match="nobody reads"):
+        writer.reopen()
+    writer.close()
+
+
+def test_a_fifo_s_slow_reader_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    read_fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(read_fd, True)
+    writer = LogWriter(str(path))
+    n_lines = MAX_WAITING_BYTES // len(LINE) // 2
+    assert all(writer.write(LINE) for _ in range(n_lines))
+    n_read = 0
+    while n_read < n_lines * len(LINE):
+        n_read += len(os.read(read_fd, 65536))
+    assert writer.n_dropped == 0
+    writer.close()
+    os.close(read_fd)

@@ -104,7 +104,14 @@ class Collecting(Passage):
     # While it collects or waits
 
     def _withdraw(self) -> None:
+        self._stop_lulls()
         self._dispatcher.withdraw(self)
+
+    def _give_back(self) -> None:
+        self._stop_lulls()  # The next one would send to a worker what is over.
+        super()._give_back()
+
+    def _stop_lulls(self) -> None:
         if self._lull_timer is not None:
             self._lull_timer.cancel()
             self._lull_timer = None

@@ -476,3 +476,13 @@ async def test_a_unix_socket_s_client_has_no_address(v: Visit) -> None:
     assert repr(v.client).startswith("<Http1Client unix <Connection ")
     v.transport.say(GET)
     assert "Answered" in repr(v.client)
+
+
+@visit(peername=None)
+async def test_who_has_left_before_its_turn_is_not_taken_for_a_unix_socket_s_client(v: Visit) -> None:
+    """What it has sent is not read: it would be believed whatever it says of itself."""
+    v.transport.say(GET)
+    await asyncio.sleep(0)
+    assert v.exchanges == []
+    assert v.transport.is_lost
+    assert not v.desk.clients

@@ -18,6 +18,7 @@ from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import REFUSAL_PAUSE_S, Dispatcher
 from zerogate.router.exchange import Exchange, reply_half, request_half
 from zerogate.router.exchange.body import RequestBody
+from zerogate.router.exchange.collecting import LULL_S
 from zerogate.wire.http1 import Connection
 
 
@@ -168,6 +169,25 @@ def test_a_bug_of_one_that_waits_does_not_stop_who_frees_its_place(bug: Bug) -> 
             await bench.quiet()
             assert [(ask.status, ask.body) for ask in asks if ask.status == 200] == [(200, b"first"), (200, b"last")]
             assert asks[1].status == 502
+
+    run_virtually(main())
+
+
+def test_a_bug_amid_a_body_s_beginning_is_the_end_of_it(bug: Bug) -> None:
+    async def main() -> None:
+        async with Bench.open() as bench:
+            worker = await bench.worker("w", capacity=4)
+            victim = bench.ask("http1", b"POST", b"/victim", length=10)
+            await bench.quiet()
+            bug.put(Http1Client, "expect")
+            victim.send(b"12345")
+            await bench.quiet()
+            assert victim.status == 502
+            # Nothing is left that would send it after all.
+            await bench.wait(10 * LULL_S)
+            assert worker.requests == []
+            assert not bench.dispatcher.anteroom
+            await served_one(bench, worker)
 
     run_virtually(main())
 
