@@ -42,7 +42,7 @@ class ListenSettings(Settings):
         (DEFAULT_BIND,), "Endpoint that workers dial: tcp://HOST:PORT or ipc://PATH.", metavar="ENDPOINT"
     )
     insecure: bool = flag("Take workers without keys on any address.")
-    admin: str = text(DEFAULT_ADMIN, "Address of status and metrics, or off.", metavar="HOST:PORT")
+    admin: str = text(DEFAULT_ADMIN, "Address of /status and /healthz, or off.", metavar="HOST:PORT")
     access_log: str = text("-", "Where requests are logged: - (standard output), a PATH, or off.", metavar="PATH")
     ipc_mode: str = text("600", "Who may dial an ipc:// socket: its file's mode, in octal.", metavar="MODE")
     replace: bool = flag("Take over from the router that has these addresses, if there is one.")
