@@ -100,7 +100,10 @@ class RequestHalf(Collecting):
 
     def _go_on_due(self) -> None:
         self._go_on()
-        if not self._has_request_ended:
+        if self._has_request_ended:
+            # The worker has all of it only now: its time begins.
+            self._client.expect(self._desk.settings.timeout)
+        else:
             self._expect_body()
 
     def _credit(self, n_bytes: int) -> None:
