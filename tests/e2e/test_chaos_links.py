@@ -93,7 +93,7 @@ def test_links_that_are_cut_again_and_again_mix_nothing_up(chaos: ChaosSite, pro
         for turn in range(8):
             load.wait_ok(60)
             proxy.cut(reset=bool(turn % 2))
-            wait_for(lambda: proxy.n_connections == 1, "the worker has dialled again", 5)
+            wait_for(lambda: proxy.n_connections >= 1, "the worker has dialled again", 5)  # and perhaps its pulse
     report = load.report
     assert not report.mixed, report
     # Only downloads had begun.
