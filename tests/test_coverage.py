@@ -32,7 +32,22 @@ def test_nothing_is_left_out(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
     tests = [f"tests/{name}" for name in TESTS]
-    run("coverage", "run", "-m", "pytest", "-m", "fast", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *tests)
+    run(
+        "coverage",
+        "run",
+        "-m",
+        "pytest",
+        "-n",
+        "0",
+        "-m",
+        "fast",
+        "-q",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:cacheprovider",
+        *tests,
+    )
     run("coverage", "json", "-o", str(tmp_path / "coverage.json"))
     files = json.loads((tmp_path / "coverage.json").read_text())["files"]
     seen = {path.partition("zerogate/")[2]: found for path, found in files.items()}
