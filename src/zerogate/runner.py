@@ -108,7 +108,10 @@ def stop_on_signals(
         nonlocal is_stopping
         with contextlib.suppress(RuntimeError):  # the loop is closed: we are at the end anyway
             if is_stopping:
-                stop_at_once()
+                # A service manager tells a whole group at once, and then our parent tells us again: that is no second
+                # wish of anybody's. The parent has the last word, and SIGKILL for it.
+                if parent_pipe() is None:
+                    stop_at_once()
                 return
             is_stopping = True
             on_first()
