@@ -1,6 +1,7 @@
 """One end of a SPDY session, for tests that speak to it."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from tests import spdy_peer
 from tests.spdy_peer import Frame, Peer
@@ -26,7 +27,7 @@ def apart(events: Iterable[Event]) -> Iterator[Event]:
 class End:
     """A session at one end, and a peer to speak to it at the other."""
 
-    def __init__(self, *, opens_odd: bool = False, **options: int) -> None:
+    def __init__(self, *, opens_odd: bool = False, **options: Any) -> None:
         self.session = Session(opens_odd=opens_odd, **options)
         self.session.take_output()
         self.peer = Peer()

@@ -161,7 +161,7 @@ class RawWorker(RawLink):
         while True:
             reply = self.next(events.Reply)
             if reply.stream is stream:
-                return reply.fields
+                return dict(reply.fields)
             self.events.append(reply)
 
     def flush(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 
 from zerogate.link.allowance import SETTINGS_BURST, SETTINGS_PER_S, Allowance
 from zerogate.link.handlers import HEARS, StreamHandler, end_failed
+from zerogate.link.limits import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_BATCH, MAX_PIECES, MAX_PING_TTL_S
 from zerogate.link.liveness import Liveness
 from zerogate.link.strangers import stranger
 from zerogate.settings import LinkSettings
@@ -19,26 +20,11 @@ from zerogate.wire import zmtp
 from zerogate.wire.fields import Fields
 from zerogate.wire.spdy import events
 from zerogate.wire.spdy.frames import GoAwayStatus, RstStatus
+from zerogate.wire.spdy.headers import Decode, decode_block
 from zerogate.wire.spdy.session import Session
 from zerogate.wire.spdy.streams import Stream
 
 logger = logging.getLogger("zerogate.link")
-
-# Above this much unsent output DATA is held back, so that streams share a slow link in turn. And no more of it is
-# framed in one turn of the event loop: the windows of all streams together are far more.
-HIGH_WATER_BYTES = 256 * 1024
-# DATA stops at the high-water mark; only replies to a flood of control frames can go so far beyond it.
-MAX_BACKLOG_BYTES = 16 * 1024 * 1024
-
-# So many requests, or whole replies, are written without waiting for the end of the turn. With one write for all of a
-# turn the two ends take turns, too, and each waits for the other; with more writes each costs more. Measured with wrk
-# and 64 clients on two cores: 59,000 requests per second with 32, 56,000 with 16, 53,000 without a limit.
-MAX_BATCH = 32
-# As many pieces of output are written at once, whatever they are.
-MAX_PIECES = 4096
-
-# libzmq counts a PING's time to live in 16 bits of milliseconds.
-MAX_PING_TTL_S = 65.0
 
 
 class LinkOwner(Protocol):
@@ -69,13 +55,22 @@ class LinkOwner(Protocol):
 class Link(asyncio.Protocol):
     """One link. `is_router` says which end this is; `max_concurrent` is what we take, if we say it.
 
+    `decode_opening`, `decode_reply`: what this end wants of the peer's requests and replies (`Session`).
+
     A bug costs as little as can be: a handler's its stream (`StreamHandler.on_failed`), the link's own the link.
 
     has_failed: it ended, or is about to, because the peer broke the rules or was silent (`was_silent`)
     """
 
     def __init__(
-        self, owner: LinkOwner, settings: LinkSettings, *, is_router: bool, max_concurrent: int | None = None
+        self,
+        owner: LinkOwner,
+        settings: LinkSettings,
+        *,
+        is_router: bool,
+        max_concurrent: int | None = None,
+        decode_opening: Decode = decode_block,
+        decode_reply: Decode = decode_block,
     ) -> None:
         ours, theirs = (b"ROUTER", (b"DEALER", b"XREQ")) if is_router else (b"DEALER", (b"ROUTER", b"XREP"))
         self._owner = owner
@@ -88,6 +83,8 @@ class Link(asyncio.Protocol):
             max_concurrent=max_concurrent,
             last_stream_id=settings.last_stream_id,
             max_batch_bytes=HIGH_WATER_BYTES,
+            decode_opening=decode_opening,
+            decode_reply=decode_reply,
         )
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None

@@ -20,6 +20,7 @@ from zerogate.settings import RouterSettings
 from zerogate.wire.fields import Fields
 from zerogate.wire.http.join import ID, PULSE, PULSE_METHOD, Join, JoinError, JoinReply, parse_join, parse_pulse
 from zerogate.wire.spdy.headers import encode_block
+from zerogate.wire.spdy.known_blocks import decode_known_reply
 from zerogate.wire.spdy.streams import Stream
 
 logger = logging.getLogger("zerogate.router")
@@ -70,7 +71,7 @@ class Links:
             self._counters.links_failed += 1
             self._turned_away.warning("a link was turned away: there are %d already (--max-links)", len(self.workers))
             return _TurnedAway()
-        link = Link(self, self._settings, is_router=True)
+        link = Link(self, self._settings, is_router=True, decode_reply=decode_known_reply)
         self._keys[link] = key
         return link
 

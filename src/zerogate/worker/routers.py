@@ -16,6 +16,7 @@ from zerogate.settings import WorkerSettings
 from zerogate.wire.http.join import PULSE, Join, parse_join_reply
 from zerogate.wire.http.routes import parse_route
 from zerogate.wire.spdy.headers import encode_block
+from zerogate.wire.spdy.known_blocks import decode_known
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
 from zerogate.worker.printable import printable
@@ -131,7 +132,13 @@ class Routers:
 
     def _make_link(self, dialler: Dialler) -> Link:
         settings = self.settings
-        return Link(RouterLink(self, dialler), settings, is_router=False, max_concurrent=settings.concurrency)
+        return Link(
+            RouterLink(self, dialler),
+            settings,
+            is_router=False,
+            max_concurrent=settings.concurrency,
+            decode_opening=decode_known,
+        )
 
     def _tell(self, grants: Grants) -> None:
         """Routers hear of their grants; while there are several, capacity is shared out again and again."""

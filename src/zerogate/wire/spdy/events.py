@@ -1,6 +1,6 @@
-"""What a session makes of the bytes that come in."""
+"""What a session makes of the bytes that come in. Of a request or a reply `fields` is what its decoder made."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zerogate.wire.fields import Fields
 from zerogate.wire.spdy.streams import Stream
@@ -10,7 +10,7 @@ class StreamOpened(NamedTuple):
     """SYN_STREAM: the peer opened a stream."""
 
     stream: Stream
-    fields: Fields
+    fields: Any
     fin: bool
 
 
@@ -18,7 +18,7 @@ class Reply(NamedTuple):
     """SYN_REPLY to a stream of ours."""
 
     stream: Stream
-    fields: Fields
+    fields: Any
     fin: bool
 
 
@@ -26,7 +26,7 @@ class WholeReply(NamedTuple):
     """Reply and then Data with `fin`, when they come in one go. How a peer's bytes are cut decides which it is."""
 
     stream: Stream
-    fields: Fields
+    fields: Any
     data: bytes
 
 

@@ -2,8 +2,8 @@
 
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from zerogate.errors import SpdyError, WireError, ZerogateError
 from zerogate.wire.fields import CONTROLS, Fields, is_lower_token, is_value
@@ -37,6 +37,9 @@ _KNOWN_NAMES: Final[dict[bytes, bytes]] = dict(zip(_COMMON_NAMES, _COMMON_NAMES,
 # For a name or value of n bytes: reads it and the length of the next one in one go.
 _SHORT_BYTES: Final = 256
 _STRING_AND_LENGTH: Final = tuple(struct.Struct(f">{n}sI").unpack_from for n in range(_SHORT_BYTES))
+
+# Makes of a raw block what its reader wants of it, and raises as `decode_block` does, which is the plainest of them.
+Decode = Callable[[bytes], Any]
 
 
 class HeaderBlockError(SpdyError):

@@ -23,8 +23,7 @@ from zerogate.wire.spdy.frames import (
     RstStatus,
     SettingId,
 )
-from zerogate.wire.spdy.headers import BlockReader, HeaderFieldError
-from zerogate.wire.spdy.known_blocks import decode_known, decode_known_reply
+from zerogate.wire.spdy.headers import BlockReader, Decode, HeaderFieldError, decode_block
 from zerogate.wire.spdy.sender import Sender, StreamIdsExhausted
 from zerogate.wire.spdy.streams import DATA, DONE, HEADERS, OPEN, REPLY, REPLY_DUE, TRANSITIONS, Stream
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES, ReceiveWindow
@@ -45,6 +44,8 @@ class Session(Sender):
     `session_window`: bytes that the peer may have under way. `max_concurrent`: how many streams the peer should have
     open at once, which is told but not enforced: `max_peer_streams` is, by REFUSED_STREAM. `last_stream_id` is the
     highest id to use. `max_batch_bytes`: after so much DATA without `take_output` no more is framed until `release`.
+    `decode_opening` and `decode_reply` make what is said of a SYN_STREAM and of a SYN_REPLY out of their raw blocks, as
+    whoever uses the session wants it, and raise as `decode_block` does; a HEADERS is always its fields.
 
     `receive` never raises for what a peer sent: when the peer breaks the session, `error` is set, a GOAWAY that says so
     is in the output, and nothing more is read.
@@ -52,6 +53,8 @@ class Session(Sender):
 
     __slots__ = (
         "_data_stream",
+        "_decode_opening",
+        "_decode_reply",
         "_max_peer_streams",
         "_reader",
         "_stream_window",
@@ -71,6 +74,8 @@ class Session(Sender):
         max_peer_streams: int = 65536,
         last_stream_id: int = MAX_STREAM_ID,
         max_batch_bytes: int = sys.maxsize,
+        decode_opening: Decode = decode_block,
+        decode_reply: Decode = decode_block,
     ) -> None:
         super().__init__(
             opens_odd=opens_odd,
@@ -87,6 +92,8 @@ class Session(Sender):
         self._stream_window = stream_window
         self._reader = FrameReader()
         self._unwrap = BlockReader().unwrap
+        self._decode_opening = decode_opening
+        self._decode_reply = decode_reply
         self._data_stream: Stream | None = None  # Whose DATA frame is being read; None: it goes nowhere.
 
     def __repr__(self) -> str:
@@ -140,7 +147,7 @@ class Session(Sender):
             return
         table.peer_id = stream_id
         try:
-            fields = decode_known(raw)
+            fields = self._decode_opening(raw)
         except HeaderFieldError:
             self._refuse_id(stream_id, RstStatus.PROTOCOL_ERROR, events)
             return
@@ -171,7 +178,7 @@ class Session(Sender):
             return
         raw = self._unwrap(block)
         try:
-            fields = decode_known_reply(raw)
+            fields = self._decode_reply(raw)
         except HeaderFieldError:
             self._refuse(stream, RstStatus.PROTOCOL_ERROR, events)
             self._receive_data(FLAG_FIN, stream_id, size, data, events)
@@ -199,7 +206,7 @@ class Session(Sender):
             self._refuse(stream, -after, events)
             return
         try:
-            fields = decode_known_reply(raw)
+            fields = self._decode_reply(raw) if move == REPLY else decode_block(raw)
         except HeaderFieldError:
             self._refuse(stream, RstStatus.PROTOCOL_ERROR, events)
             return

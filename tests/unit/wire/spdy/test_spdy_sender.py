@@ -61,7 +61,7 @@ class TestTheBeginning:
             {"last_stream_id": -1},
         ],
     )
-    def test_what_cannot_be_said(self, options: dict[str, int]) -> None:
+    def test_what_cannot_be_said(self, options: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=r"windows of|last stream id"):
             Session(opens_odd=True, **options)
 

@@ -1,14 +1,17 @@
 """What a session hears on its streams."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests import spdy_peer
-from tests.spdy_end import REPLY_BLOCK, End
+from tests.spdy_end import BLOCK, REPLY_BLOCK, End
 from tests.spdy_peer import Frame, Peer
 
 from zerogate.wire.spdy.events import Data, Headers, Reply, Reset, StreamOpened, WholeReply
 from zerogate.wire.spdy.frames import GoAwayStatus, RstStatus
+from zerogate.wire.spdy.headers import HeaderBlockError, HeaderFieldError
+from zerogate.wire.spdy.session import Session
 
 TRAILERS = {b"x-trailer": b"v"}
 UPPER = {b"Upper": b"v"}
@@ -355,3 +358,47 @@ class TestStrayFrames:
         end.admitted(9)
         assert end.hear(spdy_peer.data(5, b"x")) == []
         assert end.rst() == []
+
+
+class TestDecoders:
+    """What the session makes of blocks is for whoever uses it to say."""
+
+    def end(self, decode: Callable[[bytes], Any]) -> End:
+        end = End()
+        end.session = Session(opens_odd=True, decode_opening=decode, decode_reply=decode)
+        end.session.take_output()
+        return end
+
+    def test_events_carry_what_they_made(self) -> None:
+        end = self.end(lambda raw: ("decoded", raw))
+        first, second = end.opened(fin=True), end.opened(fin=True)
+        opened, whole, reply, trailers = end.hear(
+            end.peer.syn_stream(2, fin=True),
+            end.peer.syn_reply(1),
+            spdy_peer.data(1, b"all", fin=True),
+            end.peer.syn_reply(3),
+            end.peer.headers(3, spdy_peer.REPLY, fin=True),
+        )
+        assert isinstance(opened, StreamOpened)
+        assert opened.fields == ("decoded", BLOCK)
+        assert whole == WholeReply(first, ("decoded", REPLY_BLOCK), b"all")
+        assert reply == Reply(second, ("decoded", REPLY_BLOCK), False)
+        assert trailers == Headers(second, spdy_peer.REPLY, True)
+
+    def test_what_they_refuse_costs_the_stream(self) -> None:
+        def refuse(raw: bytes) -> None:
+            raise HeaderFieldError("not like this")
+
+        end = self.end(refuse)
+        stream = end.opened(fin=True)
+        assert end.hear(end.peer.syn_stream(2), end.peer.syn_reply(1)) == [Reset(stream, RstStatus.PROTOCOL_ERROR)]
+        assert end.rst() == [(2, RstStatus.PROTOCOL_ERROR), (1, RstStatus.PROTOCOL_ERROR)]
+        assert end.is_alive()
+
+    def test_what_they_cannot_read_ends_the_session(self) -> None:
+        def give_up(raw: bytes) -> None:
+            raise HeaderBlockError("unreadable")
+
+        end = self.end(give_up)
+        assert end.hear(end.peer.syn_stream(2)) == []
+        assert str(end.session.error) == "unreadable"
