@@ -18,6 +18,7 @@ from zerogate.child import PARENT_FD_VARIABLE, child_command
 from zerogate.console import say, show
 from zerogate.errors import StartError, ZerogateError
 from zerogate.link.endpoint import parse_address, parse_endpoint
+from zerogate.native import compiled
 from zerogate.settings import DemoSettings
 from zerogate.status import fetch_status
 
@@ -227,7 +228,11 @@ class _Crew:
 
     def start(self, name: str, arguments: list[str]) -> None:
         log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with its process)
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("ZEROGATE_")}
+        environment = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("ZEROGATE_") or key == compiled.VARIABLE
+        }
         # A session of its own: Ctrl-C is for the demo alone, which ends its children itself.
         process = subprocess.Popen(
             child_command(*arguments),

@@ -89,7 +89,11 @@ def test_run_tells_its_own_default_of_processes() -> None:
 
 
 def test_the_version_is_told() -> None:
-    assert re.fullmatch(r"zerogate, version \d+\.\d+\.\d+\n", run_command("--version").stdout)
+    assert re.fullmatch(
+        r"zerogate, version \d+\.\d+\.\d+ \((native|pure Python: .+)\)\n", run_command("--version").stdout
+    )
+    off = run_command("--version", env={"ZEROGATE_NATIVE": "0"}).stdout
+    assert off.endswith("(pure Python: ZEROGATE_NATIVE=0)\n")
 
 
 # Settings

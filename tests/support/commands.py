@@ -1,6 +1,5 @@
 """Commands that end by themselves, and what they leave behind."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import Process, wait_for
+from tests.support.processes import clean_environment as clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,11 +39,6 @@ def folder(tmp_path: Path) -> Path:
     for name, text in MODULES.items():
         (tmp_path / f"{name}.py").write_text(text)
     return tmp_path
-
-
-def clean_environment(**variables: str) -> dict[str, str]:
-    """The environment without any ZEROGATE_ variable but these."""
-    return {**{k: v for k, v in os.environ.items() if not k.startswith("ZEROGATE_")}, **variables}
 
 
 def run_command(

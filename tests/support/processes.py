@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from zerogate.native import compiled
+
 DEADLINE_S = 20.0
 
 
@@ -48,6 +50,12 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_
         time.sleep(0.01)
 
 
+def clean_environment(**variables: str) -> dict[str, str]:
+    """The environment without any ZEROGATE_ variable but these, and the one that is about the whole run."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("ZEROGATE_") or k == compiled.VARIABLE}
+    return {**kept, **variables}
+
+
 class Process:
     """One `zerogate` command. What it prints is in `output()`."""
 
@@ -55,14 +63,13 @@ class Process:
         # Open for as long as the process is.
         self._log = tempfile.NamedTemporaryFile(prefix="zerogate-test-", suffix=".log", delete=False)  # noqa: SIM115
         self.arguments = arguments
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("ZEROGATE_")}
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "zerogate", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env={**clean, "PYTHONUNBUFFERED": "1", **(env or {})},
+            env=clean_environment(**{"PYTHONUNBUFFERED": "1", **(env or {})}),
         )
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 """Who may import whom (docs/rooms.md), read from the source: nothing is imported here."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -12,7 +13,7 @@ import pytest
 SRC = Path(__file__).resolve().parents[2] / "src"
 
 # Who imports only from lower ranks, or from its own part. `router` and `worker` have one rank, so they never meet.
-RANKS = {"": 0, "errors": 0, "settings": 1, "process": 1, "wire": 2, "link": 3, "router": 4, "worker": 4}
+RANKS = {"": 0, "errors": 0, "native": 0, "settings": 1, "process": 1, "wire": 2, "link": 3, "router": 4, "worker": 4}
 TOP_RANK = 5
 TOP = {"__main__", "child", "cli", "console", "demo", "folders", "logs", "runner", "status", "supervisor"}
 
@@ -137,6 +138,13 @@ def test_no_circles(folder: str) -> None:
         pytest.fail(f"{folder}: a circle of imports: {' <- '.join(error.args[1])}")
 
 
+def test_what_is_compiled_needs_nothing() -> None:
+    assert not own("zerogate.native")
+    for path in (SRC / "zerogate" / "native").glob("*.pyx"):
+        named = re.findall(r"^\s*(?:from|c?import)\s+(zerogate[\w.]*)", path.read_text(), re.MULTILINE)
+        assert {name for name in named if not name.startswith("zerogate.native")} == set(), path
+
+
 def test_the_whole_package_is_one_graph() -> None:
     assert {"errors", "link", "settings", "wire"} <= graph("zerogate")["router"]
     assert {"clients", "exchange"} <= graph("zerogate.router")["service"]
@@ -153,15 +161,15 @@ def test_errors_need_nothing() -> None:
 def test_the_wire_knows_no_sockets_and_no_clock(module: str) -> None:
     assert not foreign(module) & NOT_IN_WIRE
     assert part_of(module) == "wire"
-    assert {part_of(name) for name in own(module)} <= {"errors", "wire"}
+    assert {part_of(name) for name in own(module)} <= {"", "errors", "native", "wire"}
 
 
 # What a protocol may use besides itself.
 ALLOWED = {
-    "zmtp": {"zerogate.errors", "zerogate.wire.fields"},
-    "spdy": {"zerogate.errors", "zerogate.wire.fields"},
-    "http": {"zerogate.errors", "zerogate.wire.fields"},
-    "http1": {"zerogate.errors", "zerogate.wire.fields", "zerogate.wire.http"},
+    "zmtp": {"zerogate.errors", "zerogate.native", "zerogate.wire.fields"},
+    "spdy": {"zerogate.errors", "zerogate.native", "zerogate.wire.fields"},
+    "http": {"zerogate.errors", "zerogate.native", "zerogate.wire.fields"},
+    "http1": {"zerogate.errors", "zerogate.native", "zerogate.wire.fields", "zerogate.wire.http"},
 }
 
 

@@ -23,6 +23,7 @@ from zerogate.cli.services import (
 from zerogate.cli.suggestions import explain_no_such_option, unknown_variables
 from zerogate.console import say
 from zerogate.folders import temporary_folder
+from zerogate.native import compiled
 from zerogate.runner import interrupt_on, run_service
 from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
 from zerogate.supervisor import ABRUPT_SIGNALS, supervise
@@ -63,7 +64,9 @@ class Group(click.Group):
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(zerogate.__version__, prog_name="zerogate")
+@click.version_option(
+    zerogate.__version__, prog_name="zerogate", message=f"%(prog)s, version %(version)s ({compiled.KIND})"
+)
 def commands() -> None:
     """A reverse proxy with no list of backends: workers dial in and say what they serve.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import click
 
 from zerogate.cli.options import SettingOption
+from zerogate.native import compiled
 from zerogate.settings.environment import PREFIX, environment_name
 from zerogate.settings.option import flag_name
 
@@ -73,6 +74,7 @@ def explain_no_such_option(name: str, ctx: click.Context) -> str | None:
 def unknown_variables(group: click.Group, environment: Mapping[str, str]) -> list[str]:
     """A line for each variable that looks like an option of ours and is none."""
     known = {str(param.envvar) for command in group.commands.values() for param in command.params if param.envvar}
+    known.add(compiled.VARIABLE)
     lines = []
     for name, value in sorted(environment.items()):
         if name.startswith(PREFIX) and name not in known and not _is_of_kubernetes(name, value):

@@ -1,0 +1,48 @@
+"""Whether there is anything compiled, and what stands in for it if not."""
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+VARIABLE: Final = "ZEROGATE_NATIVE"
+MODULES: Final = ("blocks",)
+
+NATIVE: Final = "native"
+OFF: Final = f"pure Python: {VARIABLE}=0"
+ABSENT: Final = "pure Python: not compiled"
+STALE: Final = "pure Python: the source is newer than what was compiled of it"
+
+
+def look(folder: Path = Path(__file__).parent) -> str:
+    """What there is, and may be used."""
+    if os.environ.get(VARIABLE) == "0":
+        return OFF
+    for name in MODULES:
+        spec = find_spec(f"{__package__}.{name}")
+        if spec is None or spec.origin is None:
+            return ABSENT
+        compiled = Path(spec.origin)
+        source = folder / f"{name}.pyx"
+        if source.exists() and source.stat().st_mtime > compiled.stat().st_mtime:
+            return STALE
+    try:
+        for name in MODULES:
+            import_module(f"{__package__}.{name}")
+    except ImportError:
+        return ABSENT
+    return NATIVE
+
+
+KIND: Final = look()
+IS_ON: Final = KIND == NATIVE
+
+
+def decline(*_: object) -> None:
+    """A fast path that takes nothing."""
+
+
+def find(module: str, name: str, otherwise: Any = decline) -> Any:
+    """A compiled function or class; what stands in for it where nothing is compiled."""
+    return getattr(import_module(f"{__package__}.{module}"), name) if IS_ON else otherwise
