@@ -80,7 +80,7 @@ def replied(connection: Connection) -> list[RequestHead | bytes | RequestEnd]:
     if connection.reading is Reading.TUNNEL:
         connection.send_tunnel(SWITCHING)
         return connection.next()
-    if connection.reading is Reading.BODY or connection.situation is Situation.REFUSE:
+    if connection.reading is Reading.BODY or connection.situation is Situation.TELL:
         return []
     connection.send_whole(OK, b"", date=b"", close=False)
     return connection.next()

@@ -41,7 +41,7 @@ calls: Any = st.one_of(
     st.tuples(st.just("set_max_concurrent"), numbers),
     st.tuples(st.just("goaway"), numbers),
     st.tuples(st.just("receive"), st.sampled_from(BAD_TYPES)),
-    st.tuples(st.sampled_from(["ping", "hold", "release", "take_output"])),
+    st.tuples(st.sampled_from(["hold", "release", "take_output"])),
     st.tuples(st.just("peer opens"), st.booleans()),
     st.tuples(st.just("peer sends"), places, st.sampled_from([b"", b"x" * 1000, b"x" * 60_000])),
     st.tuples(st.just("peer gives credit"), places, st.sampled_from([1, 1000, 100_000])),

@@ -188,8 +188,6 @@ class Link:
             end.read(size)
         elif op == "capacity":
             end.session.set_max_concurrent(size)
-        elif op == "ping":
-            end.session.ping()
         elif op == "goaway":
             end.session.goaway()
         elif stream is not None:
@@ -239,7 +237,7 @@ class Link:
 ops_of_two = st.tuples(
     st.sampled_from(
         ["open", "open", "send", "send", "send", "send", "trailers", "read", "read", "read", "consume", "consume"]
-        + ["hold", "release", "reset", "capacity", "ping", "goaway"]
+        + ["hold", "release", "reset", "capacity", "goaway"]
     ),
     st.integers(0, 1),
     st.integers(0, 10),

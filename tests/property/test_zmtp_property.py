@@ -118,7 +118,6 @@ def outcome(connection: Connection, chunks: list[bytes]) -> tuple[object, ...]:
         error and error.reason,
         connection.is_ready,
         connection.peer_metadata,
-        connection.peer_ttl_s,
     )
 
 

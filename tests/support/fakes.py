@@ -209,8 +209,8 @@ class FakeDispatcher:
     def withdraw(self, request: Any) -> None:
         note(self.notes, "dispatcher.withdraw")
 
-    def release(self, worker: Any) -> None:
-        note(self.notes, "dispatcher.release")
+    def free_slot(self, worker: Any) -> None:
+        note(self.notes, "dispatcher.free_slot")
 
     def blame(self, worker: Any) -> None:
         note(self.notes, "dispatcher.blame")

@@ -76,7 +76,7 @@ class Scene:
 
 # How cells end, and whole ones that come often.
 END = "desk.note, client.end"
-FREED = "link.reset 5, dispatcher.release"
+FREED = "link.reset 5, dispatcher.free_slot"
 CUT = f"{FREED}, client.cut, {END}, +cut, > DONE"
-LOST = f"dispatcher.release, client.cut, {END}, +cut, > DONE"
-BAD = f"link.reset 1, dispatcher.blame, dispatcher.release, client.cut, {END}, +cut, +bad_replies, > DONE"
+LOST = f"dispatcher.free_slot, client.cut, {END}, +cut, > DONE"
+BAD = f"link.reset 1, dispatcher.blame, dispatcher.free_slot, client.cut, {END}, +cut, +bad_replies, > DONE"

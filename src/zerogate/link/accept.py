@@ -57,7 +57,7 @@ class Acceptor:
             self._is_reading = False
             self._loop.remove_reader(self._sock)
 
-    def drain(self) -> None:
+    def accept_all(self) -> None:
         """Take all who wait, room or not, and none after them."""
         self.pause()
         while self._accept():

@@ -16,8 +16,8 @@ class Allowance:
         self._per_second = per_second
         self._then = now
 
-    def take(self, now: float) -> bool:
-        """Use one. False if there is none left."""
+    def spend(self, now: float) -> bool:
+        """Do it once more. False if that is too often."""
         self._left = min(self._burst, self._left + (now - self._then) * self._per_second)
         self._then = now
         if self._left < 1.0:

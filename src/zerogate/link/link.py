@@ -200,7 +200,7 @@ class Link(asyncio.Protocol):
             else:
                 self._transport.close()
 
-    def refuse(self, reason: str) -> None:
+    def expel(self, reason: str) -> None:
         """The peer does what no peer may: tell it so (GOAWAY), and end the link."""
         if not self.is_closed and not self._reason:
             self.session.goaway(GoAwayStatus.PROTOCOL_ERROR)
@@ -307,8 +307,8 @@ class Link(asyncio.Protocol):
                 self._owner.on_stream(self, event.stream, event.fields, event.fin)
             elif kind is events.GoAway:
                 self._owner.on_goaway(self, event.last_stream_id)
-            elif not self._settings_left.take(self._loop.time()):
-                self.refuse("a flood of SETTINGS")
+            elif not self._settings_left.spend(self._loop.time()):
+                self.expel("a flood of SETTINGS")
             elif event.max_concurrent is not None:
                 self.peer_max_concurrent = event.max_concurrent
                 self._owner.on_settings(self, event.max_concurrent)
@@ -335,7 +335,7 @@ class Link(asyncio.Protocol):
         self.is_ready = True
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(self.liveness.expect(self._loop.time()), self._check_liveness)
+        self._timer = self._loop.call_at(self.liveness.schedule(self._loop.time()), self._check_liveness)
         self._owner.on_ready(self)
         self._flush_soon()
 
@@ -354,7 +354,7 @@ class Link(asyncio.Protocol):
             self._set_suspect(True)
         if self.liveness.wants_ping(now) and self.is_ready:
             self._write(self._zmtp.ping(min(settings.lost_after, MAX_PING_TTL_S)))
-        self._timer = self._loop.call_at(self.liveness.expect(now), self._check_liveness)
+        self._timer = self._loop.call_at(self.liveness.schedule(now), self._check_liveness)
 
     def _flush_soon(self) -> None:
         if not self._is_flush_due:

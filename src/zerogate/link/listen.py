@@ -79,7 +79,7 @@ class Listener:
         Returns when each has its protocol, and so is known to those who count connections.
         """
         if self._acceptor is not None and not self._is_inherited:
-            self._acceptor.drain()
+            self._acceptor.accept_all()
         self.close()
         while self._connecting:
             await asyncio.wait(self._connecting)
@@ -92,7 +92,7 @@ class Listener:
             with contextlib.suppress(OSError):
                 self._inode = os.stat(self._path).st_ino
 
-    def leave(self) -> None:
+    def hand_over(self) -> None:
         """A successor has the socket, its path, and all who wait there."""
         self._path = ""
         self._is_inherited = True

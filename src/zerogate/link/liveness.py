@@ -27,8 +27,8 @@ class Liveness:
     def __repr__(self) -> str:
         return f"<Liveness heard at {self.heard:.1f}, alive at {self.alive:.1f}>"
 
-    def expect(self, now: float) -> float:
-        """When the next check is due."""
+    def schedule(self, now: float) -> float:
+        """Set when the next check is due, and return it."""
         self._due = now + self._interval
         return self._due
 

@@ -44,7 +44,7 @@ class Answer(Protocol):
     ) -> ClientExchange: ...
 
 
-class _Refusal:
+class _EarlyError:
     """A request that came to no exchange, as the access log sees it."""
 
     worker_name = ""
@@ -117,10 +117,10 @@ class Desk:
         if self._access_log is not None:
             self._access_log.write(client.address, entry, client.bytes_out, time.monotonic())
 
-    def note_refusal(self, error: HttpError, client: Client, request_id: bytes) -> None:
+    def note_early_error(self, error: HttpError, client: Client, request_id: bytes) -> None:
         """A client was told of an error that came before any exchange: it is counted and logged as one."""
         self.counters.count_error(error.code)
-        self.note(_Refusal(error, request_id), client)
+        self.note(_EarlyError(error, request_id), client)
 
     @property
     def n_log_dropped(self) -> int:

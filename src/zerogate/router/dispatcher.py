@@ -141,7 +141,7 @@ class Dispatcher:
 
     # Slots
 
-    def release(self, worker: Worker) -> None:
+    def free_slot(self, worker: Worker) -> None:
         """One of the worker's slots is free again."""
         worker.free_slot()
         if worker.has_room:
@@ -198,7 +198,7 @@ class Dispatcher:
                 pool.add(worker)
         self.workers[worker.serial] = worker
         self._outage.end(f"worker {worker.name} has joined: requests are served")
-        for request in self.lobby.drain():
+        for request in self.lobby.pop_all():
             self._serve_waiting(worker, request.arrived)
             self.submit(request)
         self.reconsider(worker)
@@ -230,10 +230,6 @@ class Dispatcher:
         """The worker may have room again."""
         worker.set_away(Away.REFUSING, False)
         self.reconsider(worker)
-
-    def praise(self, worker: Worker) -> None:
-        """A request was answered: failures in a row end here."""
-        worker.failures = 0
 
     def blame(self, worker: Worker) -> None:
         """A request failed by the worker's fault. After too many running it rests, if enough others of its pools don't:
@@ -277,7 +273,7 @@ class Dispatcher:
         """It could not be sent. Raises what is nobody's fault but ours."""
         if isinstance(error, StreamIdsExhausted):
             worker.set_away(Away.DRAINING, True)
-        self.release(worker)
+        self.free_slot(worker)
         if isinstance(error, StreamIdsExhausted):
             self.submit(request)
         elif isinstance(error, BlockTooLargeError):
@@ -319,7 +315,7 @@ class Dispatcher:
             self._submit_all(self.lobby)
 
     def _submit_all(self, queue: "Queue[Waiting]") -> None:
-        for request in queue.drain():
+        for request in queue.pop_all():
             try:
                 self.submit(request)
             except Exception:

@@ -138,8 +138,8 @@ class Links:
         now = self._loop.time()
         if link.has_failed:
             return
-        if not self._joins_left.setdefault(link, Allowance(JOINS_BURST, JOINS_PER_S, now)).take(now):
-            link.refuse("a flood of JOINs")
+        if not self._joins_left.setdefault(link, Allowance(JOINS_BURST, JOINS_PER_S, now)).spend(now):
+            link.expel("a flood of JOINs")
             return
         try:
             if fields.get(b":method") == PULSE_METHOD:
@@ -147,7 +147,7 @@ class Links:
             else:
                 self._join(link, stream, parse_join(fields, self._settings.max_routes))
         except JoinError as error:
-            self._note_refusal(link, error.reason)
+            self._note_failure(link, error.reason)
             self._cannot_join.warning("%s cannot join: %s", link.peer, error.reason)
             _answer(link, stream, JoinReply(error.status, reason=error.reason))
 
@@ -226,7 +226,7 @@ class Links:
         if worker is not None:
             self._lose(worker, reason)
         elif not self._is_stopping:
-            self._note_refusal(link, reason)
+            self._note_failure(link, reason)
             if link.has_failed:
                 self._ended.warning("link to %s ended: %s", link.peer, reason)
 
@@ -234,7 +234,7 @@ class Links:
         self._n_joined -= 1
         self._pulses.remove_worker(worker.process_id, worker.link)
         if worker.link.has_failed and not worker.link.was_silent:
-            self._note_refusal(worker.link, reason)
+            self._note_failure(worker.link, reason)
         if Away.DRAINING in worker.away or self._is_stopping:
             logger.info("worker %s has left", worker.name)
         else:
@@ -242,7 +242,7 @@ class Links:
             logger.warning("worker %s lost: %s (%d in flight)", worker.name, reason, worker.in_flight)
         self._dispatcher.leave(worker)
 
-    def _note_refusal(self, link: Link, reason: str) -> None:
+    def _note_failure(self, link: Link, reason: str) -> None:
         self._counters.links_failed += 1
         self.refusals.append({"peer": link.peer, "reason": reason, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
 

@@ -153,7 +153,7 @@ class Listeners:
         self._started.clear()
         for listener in listeners:
             if listener.key in handed_over:
-                listener.leave()
+                listener.hand_over()
         await asyncio.gather(*(listener.stop() for listener in listeners))
 
     def close(self) -> None:

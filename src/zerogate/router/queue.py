@@ -82,7 +82,7 @@ class Queue(Generic[T]):
         item.queue = None
         return item
 
-    def drain(self) -> list[T]:
+    def pop_all(self) -> list[T]:
         """Everybody, in order; the queue is empty after it."""
         items = list(self.waiting)
         self.waiting.clear()

@@ -60,14 +60,14 @@ class AsgiHost(Host):
                 # What: functions bound by hand. Why: a class for the two would be one more object a request.
                 await self._application(scope, MethodType(receive, call), MethodType(send, call))
         except asyncio.CancelledError:
-            call.fail()
+            call.break_off()
         except (Exception, SystemExit):
             if call.stage == GONE:
                 # Whatever an application makes of ClientDisconnected or http.disconnect: it is no failure.
                 logger.debug("%s ended after its client had left", call.label, exc_info=True)
             else:
                 logger.exception("%s failed", call.label)
-                call.fail()
+                call.break_off()
         finally:
             call.end()
 

@@ -53,7 +53,7 @@ class CallOwner(Protocol):
     cancel_after: float
     calls: "set[Call]"
 
-    def release(self, link: Link) -> None:
+    def free_slot(self, link: Link) -> None:
         """A call of this link's has ended, and with it the work: its slot is free."""
 
 
@@ -234,7 +234,7 @@ class Call(StreamHandler):
             await self._wait()
         self._check_not_gone()
 
-    def fail(self) -> None:
+    def break_off(self) -> None:
         """No reply, or no more of it: 500 if nothing has been said, else the stream breaks."""
         if self.stage >= COMPLETE:
             return
@@ -248,14 +248,14 @@ class Call(StreamHandler):
         """The host has done with it, and no work goes on: its slot is free. A reply that is not complete has failed."""
         if self.stage < COMPLETE:
             logger.error("%s: the application ended without a complete reply", self.label)
-            self.fail()
+            self.break_off()
         if self._timer is not None:
             self._timer.cancel()
         # The stream and its handler refer to each other: without this each call would wait for the collector.
         self._stream.handler = None
         owner = self._owner
         owner.calls.remove(self)
-        owner.release(self.link)
+        owner.free_slot(self.link)
 
     # The link's side (StreamHandler)
 

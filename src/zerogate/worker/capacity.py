@@ -60,7 +60,7 @@ class CapacityShare:
         return self.share()
 
     def remove(self, router: Link) -> Grants:
-        """The router is gone. What it had in flight still counts, until each of it is released."""
+        """The router is gone. What it had in flight still counts, until each of it has ended."""
         state = self._routers.get(router)
         if state is None:
             return {}
@@ -80,7 +80,7 @@ class CapacityShare:
         state.is_leaving = True
         return self.share()
 
-    def take(self, router: Link) -> bool:
+    def take_slot(self, router: Link) -> bool:
         """A request came. False if there is no room for it: refuse it."""
         state = self._routers[router]
         turns = self._turns
@@ -99,8 +99,8 @@ class CapacityShare:
             state.peak = state.in_flight
         return True
 
-    def release(self, router: Link) -> Link | None:
-        """The work for a request of the router's has ended: once for each that was taken, also if the router is gone.
+    def free_slot(self, router: Link) -> Link | None:
+        """The work for a request of the router's has ended: once for each slot it took, also if the router is gone.
 
         Returns whose turn it is, if somebody was refused: to be told.
         """

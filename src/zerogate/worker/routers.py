@@ -86,9 +86,9 @@ class Routers:
         for link in list(self._links):
             link.close(reason)
 
-    def release(self, link: Link) -> None:
+    def free_slot(self, link: Link) -> None:
         """The work for one of the link's requests has ended."""
-        next_in_turn = self.capacity.release(link)
+        next_in_turn = self.capacity.free_slot(link)
         if next_in_turn is not None:
             # Whom we refused comes again when it hears of room.
             next_in_turn.set_max_concurrent(self.capacity.granted(next_in_turn))
@@ -99,14 +99,14 @@ class Routers:
         """There is a connection, though nobody has said a word on it."""
         self._links[link] = router
 
-    def will_join(self, link: Link) -> None:
+    def give_share(self, link: Link) -> None:
         """The link's router is about to take us: its share is told before it can send anything."""
         grants = self.capacity.add(link)
         if grants.get(link) == self.settings.concurrency:
             del grants[link]  # So it says in the link's first SETTINGS.
         self._tell(grants)
 
-    def will_leave(self, link: Link) -> None:
+    def withdraw_share(self, link: Link) -> None:
         """The link's router will send nothing new: its share is for the others."""
         self._tell(self.capacity.leave(link))
 
@@ -171,7 +171,7 @@ class RouterLink:
         self._routers.add(self, link)
 
     def on_ready(self, link: Link) -> None:
-        self._routers.will_join(link)
+        self._routers.give_share(link)
         link.open_stream(join_block(self._routers.settings, self._routers.id), True, _JoinReply(self, link))
 
     def on_joined(self, link: Link, fields: Fields) -> None:
@@ -198,7 +198,7 @@ class RouterLink:
         """The router is stopping, or has run out of stream ids: dial anew, beside this link, which goes on."""
         if not self._is_leaving:
             self._is_leaving = True
-            self._routers.will_leave(link)
+            self._routers.withdraw_share(link)
             logger.info("router %s is leaving", self.name)
             self._dialler.dial_again(float("inf"))
 

@@ -37,8 +37,8 @@ class Worker:
         self.cancel_after = settings.cancel_after
         self.calls: set[Call] = set()
         self.routers = Routers(settings, self.serve)
-        self.release = self.routers.release
-        self._take = self.routers.capacity.take
+        self.free_slot = self.routers.free_slot
+        self._take_slot = self.routers.capacity.take_slot
         self._host = host
         self._is_stopping = False
 
@@ -69,7 +69,7 @@ class Worker:
 
     def serve(self, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
         """A router has sent a request: the host begins with it, or it is refused."""
-        if self._is_stopping or not self._take(link):
+        if self._is_stopping or not self._take_slot(link):
             link.reset(stream, RstStatus.REFUSED_STREAM)
             return
         call = Call(self, link, stream, fields, fin)
@@ -79,7 +79,7 @@ class Worker:
             # It costs its request, not the link.
             if b":method" in fields and b":path" in fields:
                 logger.exception("%s could not be begun", call.label)
-                call.fail()
+                call.break_off()
             else:
                 call.begin_reply(BAD_REQUEST_BLOCK)
                 call.send_body(b"", False)

@@ -82,7 +82,7 @@ def test_who_waits_at_a_successors_socket_is_left_to_it(run: Callable[[Coroutine
         old.start(Greeter)
         old.pause()
         with clients(old.port, 3) as socks:
-            old.leave()
+            old.hand_over()
             await old.stop()
             assert Greeter.made == 0
             new.start(Greeter)
@@ -113,7 +113,7 @@ def test_a_unix_path_goes_with_its_owner(tmp_path: Path) -> None:
         path = tmp_path / "s"
         place = Place("--bind x", socket.AF_UNIX, str(path))
         first = Listener(bind(place), place)
-        first.leave()
+        first.hand_over()
         await first.stop()
         assert path.exists()
         second = Listener(bind(place), place)

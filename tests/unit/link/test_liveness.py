@@ -11,7 +11,7 @@ from zerogate.settings import LinkSettings
 def test_silence_is_counted_from_what_was_heard_last() -> None:
     liveness = Liveness(3.0, 100.0)
     liveness.heard = 101.0
-    assert liveness.expect(101.0) == 102.0
+    assert liveness.schedule(101.0) == 102.0
     liveness.check(102.0)
     assert (liveness.heard, liveness.alive) == (101.0, 101.0)
     assert liveness.wants_ping(102.0)
@@ -21,14 +21,14 @@ def test_silence_is_counted_from_what_was_heard_last() -> None:
 
 def test_a_late_check_takes_the_time_for_its_own() -> None:
     liveness = Liveness(3.0, 100.0)
-    liveness.expect(100.0)
+    liveness.schedule(100.0)
     liveness.check(121.0)  # 20 s late, of which 1 s is by chance
     assert liveness.heard == liveness.alive == 119.0
 
 
 def test_what_was_heard_after_all_is_not_put_into_the_future() -> None:
     liveness = Liveness(3.0, 100.0)
-    liveness.expect(100.0)
+    liveness.schedule(100.0)
     liveness.heard = 121.0
     liveness.check(121.0)
     assert liveness.heard == liveness.alive == 121.0
@@ -38,16 +38,16 @@ def test_a_pulse_vouches_and_goes_on_counting_when_it_is_over() -> None:
     liveness, pulse = Liveness(3.0, 100.0), Liveness(3.0, 100.0)
     liveness.pulse = pulse
     for now in range(101, 150):
-        liveness.expect(now - 1.0)
+        liveness.schedule(now - 1.0)
         pulse.heard = now - 0.5
         liveness.check(now)
         assert (liveness.heard, liveness.alive) == (100.0, now - 0.5)
     liveness.pulse = Liveness(3.0, 149.8)
-    liveness.expect(149.0)
+    liveness.schedule(149.0)
     liveness.check(150.0)
     assert liveness.alive == 149.8
     liveness.pulse = None
-    liveness.expect(150.0)
+    liveness.schedule(150.0)
     liveness.check(151.0)
     assert liveness.alive == 149.8
 

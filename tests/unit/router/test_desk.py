@@ -127,7 +127,7 @@ def test_what_is_over_is_counted_and_logged() -> None:
             desk.note(entry, client)
             silent.note(entry, client)
         assert desk.counters.replies == silent.counters.replies == {1: 1, 2: 2, 3: 0, 4: 0, 5: 1}
-        desk.note_refusal(HttpError(TOO_MANY_CLIENTS), client, b"id")
+        desk.note_early_error(HttpError(TOO_MANY_CLIENTS), client, b"id")
         assert desk.counters.errors == {"queue_full": 1}
         assert [line[1] for line in notes.lines] == [200, 204, 101, 503, 0, 503]
         assert (notes.entries[-1].request_id, notes.entries[-1].error_code) == (b"id", "queue_full")

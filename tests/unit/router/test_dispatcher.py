@@ -46,7 +46,7 @@ class Office:
         """It has its reply."""
         worker, request.worker = request.worker, None
         assert worker is not None
-        self.dispatcher.release(worker)
+        self.dispatcher.free_slot(worker)
 
     def again(self, request: FakeWaiting) -> None:
         """Its worker was lost, or refused it; the slot is free already."""
@@ -110,7 +110,7 @@ def test_also_when_a_worker_has_just_joined(is_lobby_older: bool) -> None:
     old, young = (office.ask(path) for path in paths)
     worker = office.worker("new", "/known", "/unknown", capacity=1)
     assert [worker_of(request) for request in (old, young)] == ["new", "waits"]
-    office.dispatcher.release(worker)
+    office.dispatcher.free_slot(worker)
     assert worker_of(young) == "new"
 
 
@@ -216,7 +216,7 @@ def test_a_worker_may_change_its_routes() -> None:
     office.join(worker, "/b", "/c", "/b")
     assert [str(pool.route) for pool in worker.pools] == ["/b", "/c"]
     assert [worker_of(request) for request in (dropped, kept)] == ["waits", "waits"]
-    office.dispatcher.release(worker)
+    office.dispatcher.free_slot(worker)
     assert [worker_of(request) for request in (dropped, kept)] == ["waits", "a"]
 
 
@@ -228,7 +228,7 @@ def test_a_pause_after_a_refusal_ends_by_itself() -> None:
     worker = office.worker("a")
     request = office.ask()
     office.dispatcher.pause(worker)
-    office.dispatcher.release(worker)
+    office.dispatcher.free_slot(worker)
     office.again(request)
     assert worker_of(request) == "waits"
     office.timers.wind(REFUSAL_PAUSE_S * 0.9)
@@ -247,7 +247,7 @@ def test_who_fails_too_often_rests_each_time_longer() -> None:
     office = Office(max_failures=3, rest=30.0)
     bad, _ = office.worker("a"), office.worker("b")
     fail(office, bad, 2)
-    office.dispatcher.praise(bad)
+    bad.failures = 0
     fail(office, bad, 2)
     assert bad.state == "up"
     for n_rests in (1, 2):
@@ -467,7 +467,7 @@ def silent(office: Office, request: FakeWaiting) -> None:
     worker = request.worker
     assert worker is not None
     office.dispatcher.leave(worker)
-    office.dispatcher.release(worker)
+    office.dispatcher.free_slot(worker)
     request.tried |= {worker.process_id}
     request.shunned |= {worker.process_id}
     request.worker = None
@@ -569,7 +569,7 @@ class DispatcherModel(RuleBasedStateMachine):
     @rule(data=st.data())
     def answer(self, data: Any) -> None:
         request = self.some(data, self.served)
-        self.dispatcher.praise(request.worker)
+        request.worker.failures = 0
         self.office.done(request)
         self.requests.remove(request)
 
@@ -578,7 +578,7 @@ class DispatcherModel(RuleBasedStateMachine):
     def refuse(self, data: Any) -> None:
         request = self.some(data, self.served)
         self.dispatcher.pause(request.worker)
-        self.dispatcher.release(request.worker)
+        self.dispatcher.free_slot(request.worker)
         self.office.again(request)
 
     @precondition(lambda self: self.served)
@@ -632,7 +632,7 @@ class DispatcherModel(RuleBasedStateMachine):
         self.workers.remove(worker)
         self.dispatcher.leave(worker)
         for request in [request for request in self.served if request.worker is worker]:
-            self.dispatcher.release(worker)
+            self.dispatcher.free_slot(worker)
             self.office.again(request)
 
     @precondition(lambda self: self.workers)

@@ -102,5 +102,5 @@ def test_not_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
         office.set_away(worker, Away.SUSPECT, False)
         office.timers.wind(QUIET_S / 10 + 0.001)
         told += len(office.said())
-        office.dispatcher.release(worker)
+        office.dispatcher.free_slot(worker)
     assert told == 2 * 10

@@ -28,7 +28,7 @@ def test_a_retry_goes_first() -> None:
     queue.push(old)
     queue.push(again, first=True)
     assert queue.first_arrival() == 1.0
-    assert queue.drain() == [again, old]
+    assert queue.pop_all() == [again, old]
     assert not queue
     assert queue.n_bytes == 0
 
@@ -94,7 +94,7 @@ def test_as_a_list_would_be(moves: list[tuple[str, int, int]]) -> None:
                 sizes[one] = size
                 model.insert(0 if move == "first" else len(model), one)
         elif move == "drain":
-            assert queue.drain() == model
+            assert queue.pop_all() == model
             model.clear()
         elif model:
             one = model[which % len(model)]

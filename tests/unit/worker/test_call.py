@@ -59,7 +59,7 @@ class FakeOwner:
         self.calls: set[Call] = set()
         self.released: list[Any] = []
 
-    def release(self, link: Any) -> None:
+    def free_slot(self, link: Any) -> None:
         self.released.append(link)
 
 
@@ -102,7 +102,7 @@ STAGES: dict[str, list[Callable[[Call], Any]]] = {
         lambda call: call.send_trailers(TRAILERS_BLOCK, True),
     ],
     "complete": [lambda call: call.begin_reply(BLOCK), lambda call: call.send_body(b"x", False)],
-    "failed": [lambda call: call.fail()],
+    "failed": [lambda call: call.break_off()],
     "gone": [lambda call: call.begin_reply(BLOCK), lambda call: call.on_reset(5)],
     "complete, then gone": [
         lambda call: call.begin_reply(BLOCK),
@@ -119,7 +119,7 @@ EVENTS: dict[str, Callable[[Call], Any]] = {
     "end": lambda call: call.send_body(b"", False),
     "some trailers": lambda call: call.send_trailers(TRAILERS_BLOCK, True),
     "trailers": lambda call: call.send_trailers(TRAILERS_BLOCK),
-    "fail": lambda call: call.fail(),
+    "break_off": lambda call: call.break_off(),
     "reset": lambda call: call.on_reset(5),
     "loss": lambda call: call.on_lost("gone"),
 }
@@ -139,7 +139,7 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "end": (ERROR, NEW),
         "some trailers": (ERROR, NEW),
         "trailers": (ERROR, NEW),
-        "fail": (FAILURE, COMPLETE),
+        "break_off": (FAILURE, COMPLETE),
         "reset": ([], GONE),
         "loss": ([], GONE),
     },
@@ -151,7 +151,7 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "end": ([("send_reply", BLOCK, True)], COMPLETE),
         "some trailers": (ERROR, HEAD),
         "trailers": (ERROR, HEAD),
-        "fail": (FAILURE, COMPLETE),
+        "break_off": (FAILURE, COMPLETE),
         "reset": ([], GONE),
         "loss": ([], GONE),
     },
@@ -163,7 +163,7 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "end": ([("send_reply", BLOCK, False)], TRAILERS),
         "some trailers": (ERROR, HEAD),
         "trailers": (ERROR, HEAD),
-        "fail": (FAILURE, COMPLETE),
+        "break_off": (FAILURE, COMPLETE),
         "reset": ([], GONE),
         "loss": ([], GONE),
     },
@@ -175,7 +175,7 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "end": ([("send_data", b"", True)], COMPLETE),
         "some trailers": (ERROR, BODY),
         "trailers": (ERROR, BODY),
-        "fail": (BROKEN, COMPLETE),
+        "break_off": (BROKEN, COMPLETE),
         "reset": ([], GONE),
         "loss": ([], GONE),
     },
@@ -187,7 +187,7 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "end": ([], TRAILERS),
         "some trailers": (ERROR, BODY),
         "trailers": (ERROR, BODY),
-        "fail": (BROKEN, COMPLETE),
+        "break_off": (BROKEN, COMPLETE),
         "reset": ([], GONE),
         "loss": ([], GONE),
     },
@@ -199,7 +199,7 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "end": ([], TRAILERS),
         "some trailers": ([("send_headers", TRAILERS_BLOCK, False)], TRAILERS),
         "trailers": ([("send_headers", TRAILERS_BLOCK, True)], COMPLETE),
-        "fail": (BROKEN, COMPLETE),
+        "break_off": (BROKEN, COMPLETE),
         "reset": ([], GONE),
         "loss": ([], GONE),
     },
@@ -211,7 +211,7 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "end": ([], COMPLETE),
         "some trailers": (ERROR, COMPLETE),
         "trailers": (ERROR, COMPLETE),
-        "fail": ([], COMPLETE),
+        "break_off": ([], COMPLETE),
         "reset": ([], COMPLETE),
         "loss": ([], COMPLETE),
     },
@@ -223,7 +223,7 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "end": (LEFT, GONE),
         "some trailers": (LEFT, GONE),
         "trailers": (LEFT, GONE),
-        "fail": ([], GONE),
+        "break_off": ([], GONE),
         "reset": ([], GONE),
         "loss": ([], GONE),
     },
@@ -260,12 +260,12 @@ def test_the_end(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     assert setting.owner.calls == {setting.call}
     assert setting.owner.released == []
     setting.call.end()
-    assert setting.said() == TABLE[stage]["fail"][0]
+    assert setting.said() == TABLE[stage]["break_off"][0]
     assert setting.owner.released == [setting.link]
     assert setting.owner.calls == set()
     assert setting.stream.handler is None
     is_told = "GET /a: the application ended without a complete reply" in caplog.messages
-    assert is_told == (TABLE[stage]["fail"][0] != [])
+    assert is_told == (TABLE[stage]["break_off"][0] != [])
 
 
 def test_there_is_one_end() -> None:
@@ -488,7 +488,7 @@ def test_reading_ends_with_the_call(how: str) -> None:
             call.begin_reply(BLOCK)
             call.send_body(b"x", False)
         elif how == "failed":
-            call.fail()
+            call.break_off()
         else:
             leave(call, how)
         assert await reading is None
@@ -637,7 +637,7 @@ def test_who_leaves_before_work_has_begun() -> None:
 def test_nothing_fails_for_who_has_left() -> None:
     setting = Setting()
     setting.call.on_reset(5)
-    setting.call.fail()
+    setting.call.break_off()
     assert setting.said() == []
 
 

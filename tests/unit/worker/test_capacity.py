@@ -23,12 +23,12 @@ def make(capacity: int, n_routers: int) -> tuple[CapacityShare, list[Any]]:
 
 def take(share: CapacityShare, router: Any, n: int) -> int:
     """How many of `n` requests are taken."""
-    return sum(share.take(router) for _ in range(n))
+    return sum(share.take_slot(router) for _ in range(n))
 
 
 def release(share: CapacityShare, router: Any, n: int) -> None:
     for _ in range(n):
-        share.release(router)
+        share.free_slot(router)
 
 
 def grants(share: CapacityShare, routers: list[Any]) -> list[int]:
@@ -47,7 +47,7 @@ def test_a_worker_that_takes_nothing_grants_nothing() -> None:
     share, routers = make(0, 2)
     share.share()
     assert grants(share, routers) == [0, 0]
-    assert not share.take(routers[0])
+    assert not share.take_slot(routers[0])
 
 
 def test_idle_routers_share_evenly() -> None:
@@ -139,35 +139,35 @@ def test_more_routers_than_capacity_have_one_each() -> None:
 def test_who_was_refused_is_told_and_comes_first() -> None:
     share, (busy, late) = make(3, 2)
     take(share, busy, 3)
-    assert not share.take(late)
-    assert share.release(busy) == late
+    assert not share.take_slot(late)
+    assert share.free_slot(busy) == late
     # The free slot is kept for who was refused, not for who is fast.
-    assert not share.take(busy)
-    assert share.take(late)
-    assert share.release(late) == busy
-    assert share.take(busy)
+    assert not share.take_slot(busy)
+    assert share.take_slot(late)
+    assert share.free_slot(late) == busy
+    assert share.take_slot(busy)
 
 
 def test_turns_are_in_order() -> None:
     share, routers = make(1, 4)
     holder, *others = routers
-    assert share.take(holder)
-    assert [share.take(router) for router in others] == [False] * 3
+    assert share.take_slot(holder)
+    assert [share.take_slot(router) for router in others] == [False] * 3
     for router in others:
-        told = share.release(holder)
+        told = share.free_slot(holder)
         assert told == router
-        assert [share.take(other) for other in others if other is not router] == [False] * 2
-        assert share.take(router)
+        assert [share.take_slot(other) for other in others if other is not router] == [False] * 2
+        assert share.take_slot(router)
         holder = router
 
 
 def test_who_does_not_come_loses_its_turn() -> None:
     share, (busy, gone) = make(1, 2)
-    share.take(busy)
-    assert not share.take(gone)
-    assert share.release(busy) is gone
+    share.take_slot(busy)
+    assert not share.take_slot(gone)
+    assert share.free_slot(busy) is gone
     rounds = 0
-    while not share.take(busy):
+    while not share.take_slot(busy):
         told = share.share()
         assert gone in told or rounds > 1
         rounds += 1
@@ -178,11 +178,11 @@ def test_who_does_not_come_loses_its_turn() -> None:
 @pytest.mark.parametrize("how", ["remove", "leave"])
 def test_who_goes_loses_its_turn_at_once(how: str) -> None:
     share, (busy, gone) = make(1, 2)
-    share.take(busy)
-    assert not share.take(gone)
+    share.take_slot(busy)
+    assert not share.take_slot(gone)
     getattr(share, how)(gone)
-    assert share.release(busy) is None
-    assert share.take(busy)
+    assert share.free_slot(busy) is None
+    assert share.take_slot(busy)
 
 
 def test_the_work_for_a_router_that_is_gone_counts_until_it_has_ended() -> None:
@@ -199,7 +199,7 @@ def test_the_work_for_a_router_that_is_gone_counts_until_it_has_ended() -> None:
     share.share()
     assert share.granted(other) == 4
     with pytest.raises(KeyError):
-        share.release(one)
+        share.free_slot(one)
 
 
 def test_a_router_that_leaves_keeps_what_it_has_and_no_more() -> None:
@@ -289,7 +289,7 @@ class ShareModel(RuleBasedStateMachine):
     def release(self, data: Any) -> None:
         counts = {**self.flights, **self.gone}
         router = data.draw(st.sampled_from([router for router, n in counts.items() if n]))
-        told = self.share.release(router)
+        told = self.share.free_slot(router)
         (self.flights if router in self.flights else self.gone)[router] -= 1
         self.is_shared_out = False
         assert told is None or (told in self.flights and told not in self.leaving)

@@ -210,7 +210,7 @@ def test_who_is_cancelled_can_still_be_told(caplog: pytest.LogCaptureFixture) ->
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
                 await asyncio.sleep(0.1)
-                call.fail()
+                call.break_off()
             finally:
                 self.notes.append("ended")
                 call.end()

@@ -56,7 +56,7 @@ class Http1Client(asyncio.Protocol):
         self._credit_bytes = 0
         self._held = b""
         self._unsent_bytes = 0
-        self._is_taking = False
+        self._is_handing_on = False
         self._is_paused = False
         self._is_body_held = False
         self._timed: Situation | None = None  # what has a time of its own, which further bytes do not move
@@ -79,7 +79,7 @@ class Http1Client(asyncio.Protocol):
         self._forwarding = self._desk.forwarding(*ends)
         self.expect(self._desk.settings.keepalive_timeout)
         if not self._desk.add(self):
-            self._refuse(HttpError(TOO_MANY_CLIENTS))
+            self._send_early_error(HttpError(TOO_MANY_CLIENTS))
             self._linger()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -96,15 +96,15 @@ class Http1Client(asyncio.Protocol):
         connection = self._connection
         try:
             events = connection.receive(data)
-            # What: most reads are a request and nothing else. Why, benchmark: 0.6 µs less than the loop of `_take`.
+            # What: most reads are a request and nothing else. Why, benchmark: 0.6 µs less than the loop of `_hand_on`.
             if len(events) == 1 and type(head := events[0]) is RequestHead and not head.has_body:
-                self._is_taking = True
+                self._is_handing_on = True
                 self._begin(head)
-                self._is_taking = False
+                self._is_handing_on = False
                 if self._exchange is not None and not connection.has_unread and not self._is_paused:
                     return
                 events = connection.next()
-            self._take(events)
+            self._hand_on(events)
         except Exception as error:
             self.break_off(error)
 
@@ -122,7 +122,7 @@ class Http1Client(asyncio.Protocol):
                 probe(partial(self._ask_whether_there, exchange), self._desk.loop)
             elif connection.writing is Writing.BODY:
                 self.expect(HALF_CLOSED_S)
-        self._take(())
+        self._hand_on(())
         return not self._is_lingering and not self._transport.is_closing()
 
     def pause_writing(self) -> None:
@@ -136,7 +136,7 @@ class Http1Client(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.resume_reply()
         else:
-            self._take(self._connection.next())
+            self._hand_on(self._connection.next())
 
     # From the deadlines
 
@@ -153,7 +153,7 @@ class Http1Client(asyncio.Protocol):
         elif self._is_still_taking():
             self.expect(window_s(self._desk.settings))
         elif self._connection.situation is Situation.HEAD:
-            self._refuse(HttpError(HEAD_TIMEOUT))
+            self._send_early_error(HttpError(HEAD_TIMEOUT))
             self._linger()
         elif self._is_lingering or self._transport.is_closing():
             self._transport.abort()
@@ -163,9 +163,9 @@ class Http1Client(asyncio.Protocol):
     # Requests
 
     @alone
-    def _take(self, events: Sequence[Event]) -> None:
+    def _hand_on(self, events: Sequence[Event]) -> None:
         """Hand on what the client has sent; then see to what must come next, and by when."""
-        self._is_taking = True
+        self._is_handing_on = True
         begun = None
         while events:
             for event in events:
@@ -181,7 +181,7 @@ class Http1Client(asyncio.Protocol):
             events = self._connection.next()
         if begun is not None and begun is self._exchange and self._connection.reading is Reading.BODY:
             begun.receive_pause()
-        self._is_taking = False
+        self._is_handing_on = False
         if (settle := _SETTLE.get(self._connection.situation)) is not None:
             settle(self)
         self._pause_or_resume()
@@ -216,7 +216,7 @@ class Http1Client(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.reject_request(error)
         else:
-            self._refuse(error)
+            self._send_early_error(error)
             self._linger()
 
     def _pause_or_resume(self) -> None:
@@ -237,12 +237,12 @@ class Http1Client(asyncio.Protocol):
     def credit_body(self, n_bytes: int) -> None:
         self._credit_bytes += n_bytes
         self._is_body_held = False
-        if not self._is_taking:
+        if not self._is_handing_on:
             self._pause_or_resume()
 
     def hold_body(self) -> None:
         self._is_body_held = True
-        if not self._is_taking:
+        if not self._is_handing_on:
             self._pause_or_resume()
 
     def send_interim(self, status: int, fields: Pairs) -> None:
@@ -277,8 +277,8 @@ class Http1Client(asyncio.Protocol):
         self.deadline = math.inf
         sockets.keep_alive(self._transport)
         self._write(self._connection.send_tunnel(head))
-        if not self._is_taking:
-            self._take(self._connection.next())
+        if not self._is_handing_on:
+            self._hand_on(self._connection.next())
         if self._connection.is_half_closed and self._exchange is not None:
             # The client had said so before there was a tunnel whose end that could be.
             self._exchange.receive_end(())
@@ -303,8 +303,8 @@ class Http1Client(asyncio.Protocol):
         self._exchange = None
         if not self._is_paused and self._connection.situation is Situation.REQUEST:
             self._await_request()
-        elif not self._is_taking:
-            self._take(self._connection.next())
+        elif not self._is_handing_on:
+            self._hand_on(self._connection.next())
 
     @property
     def _must_close(self) -> bool:
@@ -350,7 +350,7 @@ class Http1Client(asyncio.Protocol):
     def break_off(self, error: Exception) -> None:
         """A bug of ours: the exchange ends as well as it can, and the connection with it."""
         logger.error("%r failed", self, exc_info=error)
-        self._is_taking = True
+        self._is_handing_on = True
         if self._exchange is not None:
             self._exchange.break_off()
         try:
@@ -358,12 +358,12 @@ class Http1Client(asyncio.Protocol):
         except Exception:
             self._transport.abort()
 
-    def _refuse(self, error: HttpError) -> None:
+    def _send_early_error(self, error: HttpError) -> None:
         """Tell a client that is in no exchange what it did wrong."""
         request_id = self._desk.new_request_id()
         self.bytes_out = 0
         self.send_error(error, request_id)
-        self._desk.note_refusal(error, self, request_id)
+        self._desk.note_early_error(error, self, request_id)
 
     def _linger(self) -> None:
         """Close, but let the client read what it was sent: drop what it still sends, for a while."""
@@ -393,7 +393,7 @@ _SETTLE: dict[Situation, Callable[[Http1Client], None]] = {
     Situation.REQUEST: Http1Client._await_request,
     Situation.HEAD: Http1Client._await_head,
     Situation.REST: Http1Client._await_rest,
-    Situation.REFUSE: Http1Client._reject,
+    Situation.TELL: Http1Client._reject,
     Situation.CUT: Http1Client._reject,
     Situation.CLOSE: Http1Client.close,
     Situation.LINGER: Http1Client._linger,

@@ -99,7 +99,7 @@ class Collecting(Passage):
 
     def _too_slow(self) -> None:
         self._withdraw()
-        self._fail(HttpError(BODY_TIMEOUT))
+        self._send_error(HttpError(BODY_TIMEOUT))
 
     # While it collects or waits
 
@@ -125,11 +125,11 @@ class Collecting(Passage):
     def _reject(self, error: HttpError) -> None:
         self._desk.counters.aborted += 1
         self._withdraw()
-        self._fail(error)
+        self._send_error(error)
 
     def _close(self) -> None:
         self._withdraw()
-        self._fail(HttpError(SHUTTING_DOWN))
+        self._send_error(HttpError(SHUTTING_DOWN))
 
     # The client's pace, here and while the reply is due: both return how long the client has now, in seconds
 

@@ -137,14 +137,14 @@ class Exchange(ReplyHalf):
     def _expire(self) -> None:
         self._withdraw()
         waited = f"no worker had room within {self._desk.settings.queue_timeout:g} s"
-        self._fail(HttpError(QUEUE_TIMEOUT, waited))
+        self._send_error(HttpError(QUEUE_TIMEOUT, waited))
 
     # While the reply is due
 
     def _reject_due(self, error: HttpError) -> None:
         self._desk.counters.aborted += 1
         self._leave_worker()
-        self._fail(error)
+        self._send_error(error)
 
     def _expire_due(self) -> None:
         pending_bytes = self._way()[1].pending_bytes
@@ -156,11 +156,11 @@ class Exchange(ReplyHalf):
         # Of a tunnel the client says nothing before the 101: that silence is the worker's.
         is_client_slow = self.head.has_body and not self._has_request_ended and not pending_bytes
         self._leave_worker(is_workers_fault=not is_client_slow)
-        self._fail(HttpError(BODY_TIMEOUT if is_client_slow else REPLY_TIMEOUT))
+        self._send_error(HttpError(BODY_TIMEOUT if is_client_slow else REPLY_TIMEOUT))
 
     def _close_due(self) -> None:
         self._leave_worker()
-        self._fail(HttpError(SHUTTING_DOWN))
+        self._send_error(HttpError(SHUTTING_DOWN))
 
     def _reset_due(self, status: int) -> None:
         self._stream = None
@@ -171,7 +171,7 @@ class Exchange(ReplyHalf):
             self._try_again(WORKER_FAILED, is_refusal=True)
         else:
             self._leave_worker(is_workers_fault=True)
-            self._fail(HttpError(WORKER_FAILED))
+            self._send_error(HttpError(WORKER_FAILED))
 
     def _lose_due(self, _reason: str) -> None:
         is_silence = self._way()[0].was_silent
@@ -206,7 +206,7 @@ class Exchange(ReplyHalf):
             # Silence is not a failure: a stream of events may have had nothing to say.
             self._cut()
 
-    def _break_off(self, status: int) -> None:
+    def _cut_reset(self, status: int) -> None:
         self._stream = None
         self._cut(is_workers_fault=status != RstStatus.REFUSED_STREAM)
 
@@ -229,27 +229,27 @@ E = Exchange
 # What each event does in each state.
 # fmt: off
 RULES: dict[str, Row] = {
-    #                  COLLECTING   WAITING       DUE            OPEN          TUNNEL         HALF          DONE
-    "begin":          (E._ignore,   E._begin,     E._never,      E._never,     E._never,      E._never,     E._never),
-    "receive_body":   (E._collect,  E._keep_body, E._pass_timed, E._pass_body, E._pass_body,  E._pass_body, E._ignore),
-    "receive_pause":  (E._pause,    E._ignore,    E._ignore,     E._ignore,    E._ignore,     E._ignore,    E._ignore),
-    "receive_end":    (E._complete, E._keep_end,  E._end_timed,  E._pass_end,  E._pass_end,   E._last_end,  E._ignore),
-    "resume_reply":   (E._ignore,   E._ignore,    E._ignore,     E._resume_on, E._resume,     E._ignore,    E._ignore),
-    "reject_request": (E._reject,   E._reject,    E._reject_due, E._cut_off,   E._cut_off,    E._cut_off,   E._ignore),
-    "abandon":        (E._leave,    E._leave,     E._abandon,    E._abandon,   E._abandon,    E._abandon,   E._ignore),
-    "expire":         (E._too_slow, E._expire,    E._expire_due, E._too_quiet, E._ignore,     E._ignore,    E._ignore),
-    "shut_down":      (E._close,    E._close,     E._close_due,  E._cut,       E._cut,        E._cut,       E._ignore),
+    #                  COLLECTING   WAITING        DUE            OPEN          TUNNEL         HALF          DONE
+    "begin":          (E._ignore,   E._begin,      E._never,      E._never,     E._never,      E._never,     E._never),
+    "receive_body":   (E._collect,  E._keep_body,  E._pass_timed, E._pass_body, E._pass_body,  E._pass_body, E._ignore),
+    "receive_pause":  (E._pause,    E._ignore,     E._ignore,     E._ignore,    E._ignore,     E._ignore,    E._ignore),
+    "receive_end":    (E._complete, E._keep_end,   E._end_timed,  E._pass_end,  E._pass_end,   E._last_end,  E._ignore),
+    "resume_reply":   (E._ignore,   E._ignore,     E._ignore,     E._resume_on, E._resume,     E._ignore,    E._ignore),
+    "reject_request": (E._reject,   E._reject,     E._reject_due, E._cut_off,   E._cut_off,    E._cut_off,   E._ignore),
+    "abandon":        (E._leave,    E._leave,      E._abandon,    E._abandon,   E._abandon,    E._abandon,   E._ignore),
+    "expire":         (E._too_slow, E._expire,     E._expire_due, E._too_quiet, E._ignore,     E._ignore,    E._ignore),
+    "shut_down":      (E._close,    E._close,      E._close_due,  E._cut,       E._cut,        E._cut,       E._ignore),
 
-    "send":           (E._never,    E._send,      E._never,      E._never,     E._never,      E._never,     E._never),
-    "wait":           (E._never,    E._wait,      E._never,      E._never,     E._never,      E._never,     E._never),
-    "decline":        (E._never,    E._fail,      E._never,      E._never,     E._never,      E._never,     E._never),
+    "send":           (E._never,    E._send,       E._never,      E._never,     E._never,      E._never,     E._never),
+    "wait":           (E._never,    E._wait,       E._never,      E._never,     E._never,      E._never,     E._never),
+    "decline":        (E._never,    E._send_error, E._never,      E._never,     E._never,      E._never,     E._never),
 
-    "on_reply":       (E._ignore,   E._ignore,    E._reply,      E._too_late,  E._too_late,   E._too_late,  E._ignore),
-    "on_whole_reply": (E._ignore,   E._ignore,    E._whole,      E._too_late,  E._too_late,   E._too_late,  E._ignore),
-    "on_headers":     (E._ignore,   E._ignore,    E._interim,    E._trailers,  E._tunnel_end, E._ignore,    E._ignore),
-    "on_data":        (E._ignore,   E._ignore,    E._too_early,  E._send_data, E._octets,     E._ignore,    E._ignore),
-    "on_writable":    (E._ignore,   E._ignore,    E._go_on_due,  E._go_on,     E._go_on,      E._go_on,     E._ignore),
-    "on_reset":       (E._ignore,   E._ignore,    E._reset_due,  E._break_off, E._break_off,  E._break_off, E._ignore),
-    "on_lost":        (E._ignore,   E._ignore,    E._lose_due,   E._lose_open, E._lose_open,  E._lose_open, E._ignore),
+    "on_reply":       (E._ignore,   E._ignore,     E._reply,      E._too_late,  E._too_late,   E._too_late,  E._ignore),
+    "on_whole_reply": (E._ignore,   E._ignore,     E._whole,      E._too_late,  E._too_late,   E._too_late,  E._ignore),
+    "on_headers":     (E._ignore,   E._ignore,     E._interim,    E._trailers,  E._tunnel_end, E._ignore,    E._ignore),
+    "on_data":        (E._ignore,   E._ignore,     E._too_early,  E._send_data, E._octets,     E._ignore,    E._ignore),
+    "on_writable":    (E._ignore,   E._ignore,     E._go_on_due,  E._go_on,     E._go_on,      E._go_on,     E._ignore),
+    "on_reset":       (E._ignore,   E._ignore,     E._reset_due,  E._cut_reset, E._cut_reset,  E._cut_reset, E._ignore),
+    "on_lost":        (E._ignore,   E._ignore,     E._lose_due,   E._lose_open, E._lose_open,  E._lose_open, E._ignore),
 }
 # fmt: on

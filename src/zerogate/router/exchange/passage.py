@@ -126,10 +126,10 @@ class Passage(StreamHandler, Waiting):
         finally:
             self.state = State.DONE
             worker.failures = 0
-            self._dispatcher.release(worker)
+            self._dispatcher.free_slot(worker)
         self._end()
 
-    def _fail(self, error: HttpError) -> None:
+    def _send_error(self, error: HttpError) -> None:
         """The client is told instead of a reply."""
         self.state = State.DONE
         self.status = error.status
@@ -153,7 +153,7 @@ class Passage(StreamHandler, Waiting):
         logger.error("worker %s: bad reply to %s: %s", self.worker_name, target, error.reason)
         if self.state is State.DUE:
             self._leave_worker(RstStatus.PROTOCOL_ERROR, is_workers_fault=True)
-            self._fail(HttpError(BAD_REPLY))
+            self._send_error(HttpError(BAD_REPLY))
         else:
             self._cut(RstStatus.PROTOCOL_ERROR, is_workers_fault=True)
 
@@ -167,7 +167,7 @@ class Passage(StreamHandler, Waiting):
         # A refusal has cost nothing, and may come again while somebody else has the worker's room: it is not counted.
         may_repeat = is_refusal or (self.head.method in IDEMPOTENT and self.retries < retries)
         if not is_whole or not may_repeat:
-            self._fail(HttpError(kind))
+            self._send_error(HttpError(kind))
             return
         if not is_refusal:
             self.retries += 1
@@ -191,7 +191,7 @@ class Passage(StreamHandler, Waiting):
                 self._dispatcher.blame(worker)
         finally:
             self.state = State.WAITING
-            self._dispatcher.release(worker)
+            self._dispatcher.free_slot(worker)
 
     def _end(self) -> None:
         """The one end."""

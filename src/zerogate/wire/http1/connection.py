@@ -98,11 +98,6 @@ class Connection:
         return self._reader.error
 
     @property
-    def may_begin(self) -> bool:
-        """A request may begin now, or its head go on."""
-        return self.writing is _IDLE and self._reader.state < _READING_BODY and not self._is_held
-
-    @property
     def has_unread(self) -> bool:
         """Octets are kept back: the transport should not be read."""
         return bool(self._unread)

@@ -56,7 +56,7 @@ class Situation(Enum):
     REST = auto()  # waits for the rest of a body whose reply is complete; it is read and dropped
     REPLY = auto()  # a reply is due or under way
     TUNNEL = auto()  # octets pass
-    REFUSE = auto()  # tell `error` to the client
+    TELL = auto()  # tell `error` to the client
     CUT = auto()  # `error` came amid a reply: cut it
     CLOSE = auto()  # nothing more can come, and nothing is due: close
     LINGER = auto()  # the last reply is out: what still comes is read and dropped, so that no reset overtakes the reply
@@ -73,6 +73,6 @@ SITUATIONS: tuple[tuple[Situation | None, ...], ...] = (
     (_S.REST,    _S.REPLY,  _S.REPLY, None,      _S.LINGER, _S.GONE),  # BODY
     (None,       _S.REPLY,  None,     _S.TUNNEL, _S.TUNNEL, _S.GONE),  # TUNNEL: IDLE once the upgrade is refused
     (_S.CLOSE,   _S.REPLY,  _S.REPLY, _S.TUNNEL, _S.CLOSE,  _S.GONE),  # ENDED
-    (_S.REFUSE,  _S.REFUSE, _S.CUT,   None,      _S.LINGER, _S.GONE),  # FAILED
+    (_S.TELL,    _S.TELL,   _S.CUT,   None,      _S.LINGER, _S.GONE),  # FAILED
 )
 # fmt: on

@@ -39,7 +39,6 @@ class Sender:
     __slots__ = (
         "_greeting",
         "_initial",
-        "_ping_id",
         "_queue",
         "_table",
         "_wrap",
@@ -64,7 +63,6 @@ class Sender:
         if not 0 <= last_stream_id <= MAX_STREAM_ID:
             raise ValueError(f"last stream id {last_stream_id}")
         self._table = StreamTable(opens_odd=opens_odd, top_id=last_stream_id)
-        self._ping_id = self._table.next_id
         self.streams = self._table.streams
         self.output: list[bytes] = []
         self.is_going_away = False
@@ -201,11 +199,6 @@ class Sender:
             self._greeting = self.output[0] = frames.settings(pairs + self._initial)
         else:
             self.output.append(frames.settings(pairs))
-
-    def ping(self) -> None:
-        """PING, with an id of ours; its echo is ignored."""
-        self.output.append(frames.ping(self._ping_id))
-        self._ping_id = self._ping_id + 2 & 0xFFFFFFFF
 
     def goaway(self, status: int = GoAwayStatus.OK) -> None:
         """GOAWAY: the peer's streams up to now are its last ones, newer ones are refused."""

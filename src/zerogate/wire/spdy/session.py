@@ -279,7 +279,7 @@ class Session(Sender):
         events.append(Settings(values.get(SettingId.MAX_CONCURRENT_STREAMS)))
 
     def _receive_ping(self, _flags: int, word: int, _size: int, _payload: bytes, _events: list[Event]) -> None:
-        if word & 1 != self._table.parity:  # Else it is the echo of one of ours.
+        if word & 1 != self._table.parity:  # Else it is the echo of one of ours, and we send none.
             self.output.append(frames.ping(word))
 
     def _receive_goaway(self, _flags: int, word: int, _size: int, payload: bytes, events: list[Event]) -> None:

@@ -63,7 +63,6 @@ class Connection:
         "error",
         "is_ready",
         "peer_metadata",
-        "peer_ttl_s",
     )
 
     def __init__(
@@ -96,8 +95,6 @@ class Connection:
         """The handshake is done, both ways. Write what `take_output` gives before what `encode` gives."""
         self.peer_metadata: dict[bytes, bytes] = {}
         """The peer's properties, names in lower case; empty before `is_ready`."""
-        self.peer_ttl_s = 0.0
-        """The peer's last PING asked to be given up after so many silent seconds. 0: it did not ask."""
         self.error: ZmtpError | None = None
         """How the peer broke the protocol, or why it turned us away."""
 
@@ -110,11 +107,6 @@ class Connection:
     def peer_socket_type(self) -> bytes:
         """Empty before `is_ready`."""
         return self.peer_metadata.get(b"socket-type", b"")
-
-    @property
-    def peer_identity(self) -> bytes:
-        """Empty if the peer has none."""
-        return self.peer_metadata.get(b"identity", b"")
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -355,7 +347,8 @@ class Connection:
         """
         name, arguments = split_command(body)
         if name == b"PING":
-            self.peer_ttl_s, context = parse_ping(arguments)
+            # How long the peer would be silent for is its own matter: how long is too long, is set at this end.
+            _, context = parse_ping(arguments)
             self._output.append(self._encode_command(command(b"PONG", context)))
         elif name == b"PONG":
             parse_pong(arguments)

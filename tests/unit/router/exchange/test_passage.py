@@ -15,7 +15,7 @@ def test_a_slow_application_is_waited_for_while_it_reads() -> None:
         scene.stream.pending_bytes = left
         assert scene.happens("expire") == "client.expect 60"
     assert scene.happens("expire") == (
-        f"link.reset 5, dispatcher.blame, dispatcher.release, client.error 504, {END}, +timeout, > DONE"
+        f"link.reset 5, dispatcher.blame, dispatcher.free_slot, client.error 504, {END}, +timeout, > DONE"
     )
 
 
@@ -23,12 +23,12 @@ def test_whose_fault_a_silence_is() -> None:
     scene = Scene(DUE)
     scene.exchange.receive_end(())
     scene.notes.clear()
-    assert "dispatcher.blame, dispatcher.release, client.error 504" in scene.happens("expire")
+    assert "dispatcher.blame, dispatcher.free_slot, client.error 504" in scene.happens("expire")
     scene = Scene(TUNNEL)
     scene.exchange.state = DUE
-    assert "dispatcher.blame, dispatcher.release, client.error 504" in scene.happens("expire")
+    assert "dispatcher.blame, dispatcher.free_slot, client.error 504" in scene.happens("expire")
     scene = Scene(DUE, b"GET", has_body=False)
-    assert "dispatcher.blame, dispatcher.release, client.error 504" in scene.happens("expire")
+    assert "dispatcher.blame, dispatcher.free_slot, client.error 504" in scene.happens("expire")
 
 
 def test_a_slow_client_is_waited_for_while_it_reads() -> None:
@@ -44,12 +44,12 @@ def test_lost_and_sent_again() -> None:
     exchange = scene.exchange
     exchange.wait_until = 5.0
     for n_retries in (1, 2):
-        assert scene.happens("on_lost", "gone") == "dispatcher.release, dispatcher.submit, +retries, > WAITING"
+        assert scene.happens("on_lost", "gone") == "dispatcher.free_slot, dispatcher.submit, +retries, > WAITING"
         assert (exchange.retries, exchange.wait_until) == (n_retries, 0.0)
         assert exchange.tried == {scene.worker.process_id}
         exchange.send(scene.worker)
         scene.notes.clear()
-    assert scene.happens("on_lost", "gone") == f"dispatcher.release, client.error 502, {END}, +worker_lost, > DONE"
+    assert scene.happens("on_lost", "gone") == f"dispatcher.free_slot, client.error 502, {END}, +worker_lost, > DONE"
 
 
 def test_refused_and_sent_again() -> None:
@@ -61,7 +61,7 @@ def test_refused_and_sent_again() -> None:
     exchange.wait_until = 5.0
     for _ in range(5):
         assert scene.happens("on_reset", REFUSED) == (
-            "dispatcher.pause, dispatcher.release, dispatcher.submit, +retries, > WAITING"
+            "dispatcher.pause, dispatcher.free_slot, dispatcher.submit, +retries, > WAITING"
         )
         assert (exchange.retries, exchange.wait_until) == (0, 5.0)
         assert scene.happens("send", scene.worker) == (
@@ -74,7 +74,7 @@ def test_refused_when_the_body_is_no_more() -> None:
     scene.exchange.receive_body(b"12345")
     scene.notes.clear()
     assert scene.happens("on_reset", REFUSED) == (
-        f"dispatcher.pause, dispatcher.release, client.error 502, {END}, +worker_failed, > DONE"
+        f"dispatcher.pause, dispatcher.free_slot, client.error 502, {END}, +worker_failed, > DONE"
     )
 
 

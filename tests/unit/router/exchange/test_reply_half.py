@@ -12,7 +12,7 @@ def test_a_finished_reply_to_a_finished_request_is_not_reset() -> None:
     ):
         scene = Scene(DUE, b"GET", has_body=False)
         scene.stream.remote = 3
-        assert scene.happens(event, *args) == f"{said}, dispatcher.release, {END}, > DONE"
+        assert scene.happens(event, *args) == f"{said}, dispatcher.free_slot, {END}, > DONE"
         assert scene.stream.handler is None
         assert scene.worker.failures == 0
 
@@ -27,7 +27,7 @@ def test_a_reply_in_pieces() -> None:
     assert scene.happens("resume_reply") == "link.consumed 3, client.expect 30"
     assert scene.happens("resume_reply") == "client.expect 30"
     assert scene.happens("on_headers", {b"x-t": b"1"}, False) == ""
-    assert scene.happens("on_data", b"", True) == f"client.fin, link.reset 5, dispatcher.release, {END}, > DONE"
+    assert scene.happens("on_data", b"", True) == f"client.fin, link.reset 5, dispatcher.free_slot, {END}, > DONE"
 
 
 def test_a_tunnel_in_pieces() -> None:
@@ -37,7 +37,7 @@ def test_a_tunnel_in_pieces() -> None:
     assert scene.happens("on_headers", {b"x-t": b"1"}, False) == ""
     assert scene.happens("receive_end", ()) == "link.data - fin"
     scene.stream.remote = 3
-    assert scene.happens("on_data", b"", True) == f"client.fin, dispatcher.release, {END}, > DONE"
+    assert scene.happens("on_data", b"", True) == f"client.fin, dispatcher.free_slot, {END}, > DONE"
 
 
 def test_a_tunnel_that_ends_as_it_begins() -> None:
@@ -54,7 +54,7 @@ def test_a_tunnel_that_nobody_asked_for(event: str) -> None:
     scene = Scene(DUE)
     told = scene.happens(event, SWITCH, b"x" if event == "on_whole_reply" else False)
     assert told == (
-        f"link.reset 1, dispatcher.blame, dispatcher.release, client.error 502, {END}, "
+        f"link.reset 1, dispatcher.blame, dispatcher.free_slot, client.error 502, {END}, "
         "+bad_replies, +worker_failed, > DONE"
     )
 
@@ -62,7 +62,7 @@ def test_a_tunnel_that_nobody_asked_for(event: str) -> None:
 def test_no_body_crosses_where_none_may() -> None:
     scene = Scene(DUE, b"HEAD", has_body=False)
     assert scene.happens("on_reply", {**OK, b"content-length": b"7"}, False) == (
-        f"client.head 200 fin, link.reset 5, dispatcher.release, {END}, > DONE"
+        f"client.head 200 fin, link.reset 5, dispatcher.free_slot, {END}, > DONE"
     )
 
 

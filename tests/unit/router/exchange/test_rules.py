@@ -61,7 +61,7 @@ NEVER = "RuntimeError"
 LEFT = "dispatcher.withdraw"
 CUT_ABORTED = f"{FREED}, client.cut, {END}, +aborted, +cut, > DONE"
 ABANDONED = f"{FREED}, {END}, +aborted, > DONE"
-FAILED = f"dispatcher.blame, dispatcher.release, client.cut, {END}, +cut, > DONE"
+FAILED = f"dispatcher.blame, dispatcher.free_slot, client.cut, {END}, +cut, > DONE"
 
 # fmt: off
 EXPECTED: dict[str, dict[State, str]] = {
@@ -90,7 +90,7 @@ EXPECTED: dict[str, dict[State, str]] = {
         State.DUE: "link.headers x-t fin, client.expect 60",
         State.OPEN: "link.headers x-t fin",
         State.TUNNEL: "link.headers x-t fin",
-        State.HALF: f"link.headers x-t fin, dispatcher.release, {END}, > DONE",
+        State.HALF: f"link.headers x-t fin, dispatcher.free_slot, {END}, > DONE",
         State.DONE: IGNORED,
     },
     "resume_reply": {
@@ -174,7 +174,7 @@ EXPECTED: dict[str, dict[State, str]] = {
     "on_data": {
         State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
-        State.DUE: "link.reset 1, dispatcher.blame, dispatcher.release, client.error 502, "
+        State.DUE: "link.reset 1, dispatcher.blame, dispatcher.free_slot, client.error 502, "
                    f"{END}, +bad_replies, +worker_failed, > DONE",
         State.OPEN: f"client.body xyz, client.fin, {FREED}, {END}, > DONE",
         State.TUNNEL: "client.body xyz, client.fin, > HALF",
@@ -193,14 +193,14 @@ EXPECTED: dict[str, dict[State, str]] = {
     "on_reset": {
         State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
-        State.DUE: f"dispatcher.blame, dispatcher.release, client.error 502, {END}, +worker_failed, > DONE",
+        State.DUE: f"dispatcher.blame, dispatcher.free_slot, client.error 502, {END}, +worker_failed, > DONE",
         State.OPEN: FAILED, State.TUNNEL: FAILED, State.HALF: FAILED,
         State.DONE: IGNORED,
     },
     "on_lost": {
         State.COLLECTING: IGNORED,
         State.WAITING: IGNORED,
-        State.DUE: f"dispatcher.release, client.error 502, {END}, +worker_lost, > DONE",
+        State.DUE: f"dispatcher.free_slot, client.error 502, {END}, +worker_lost, > DONE",
         State.OPEN: LOST, State.TUNNEL: LOST, State.HALF: LOST,
         State.DONE: IGNORED,
     },

@@ -105,7 +105,6 @@ def state_of(connection: Connection) -> tuple[object, ...]:
         connection.writing,
         connection.must_close,
         connection.is_half_closed,
-        connection.may_begin,
         connection.has_unread,
         request and (request.upgrade, request.keep_alive, request.minor_version, request.is_chunked),
         None if connection.error is None else connection.error.reason,
@@ -157,7 +156,6 @@ def check(connection: Connection) -> None:
     assert not connection.has_unread or connection.writing < Writing.LAST or connection.reading is Reading.TUNNEL
     if connection.reading in (Reading.ENDED, Reading.FAILED) or connection.writing in (Writing.LAST, Writing.CLOSED):
         assert connection.must_close
-        assert not connection.may_begin
     is_in_progress = connection.request is not None
     assert is_in_progress or connection.writing not in (Writing.DUE, Writing.BODY, Writing.TUNNEL)
     assert not is_in_progress or connection.writing not in (Writing.IDLE, Writing.CLOSED)
@@ -204,10 +202,10 @@ def test_every_pair_of_states_and_no_other() -> None:
         (("GET, close", "reply", "eof"), Reading.ENDED, Writing.LAST, Situation.CLOSE),
         (("eof",), Reading.ENDED, Writing.IDLE, Situation.CLOSE),
         (("CRLF", "eof"), Reading.ENDED, Writing.IDLE, Situation.CLOSE),
-        (("CR", "eof"), Reading.FAILED, Writing.IDLE, Situation.REFUSE),
-        (("part of a head", "eof"), Reading.FAILED, Writing.IDLE, Situation.REFUSE),
+        (("CR", "eof"), Reading.FAILED, Writing.IDLE, Situation.TELL),
+        (("part of a head", "eof"), Reading.FAILED, Writing.IDLE, Situation.TELL),
         (("part of a head", "eof", "reply"), Reading.ENDED, Writing.LAST, Situation.CLOSE),
-        (("CRLF", "CRLF"), Reading.FAILED, Writing.IDLE, Situation.REFUSE),
+        (("CRLF", "CRLF"), Reading.FAILED, Writing.IDLE, Situation.TELL),
         (("CRLF", "CRLF", "reply"), Reading.FAILED, Writing.LAST, Situation.LINGER),
         (("POST",), Reading.BODY, Writing.DUE, Situation.REPLY),
         (("POST", "begin"), Reading.BODY, Writing.BODY, Situation.REPLY),
@@ -215,10 +213,10 @@ def test_every_pair_of_states_and_no_other() -> None:
         (("POST", "reply", "xyz"), Reading.IDLE, Writing.IDLE, Situation.REQUEST),
         (("POST", "reply", "xyz", "GET"), Reading.IDLE, Writing.DUE, Situation.REPLY),
         (("POST, close", "reply"), Reading.BODY, Writing.LAST, Situation.LINGER),
-        (("POST", "eof"), Reading.FAILED, Writing.DUE, Situation.REFUSE),
+        (("POST", "eof"), Reading.FAILED, Writing.DUE, Situation.TELL),
         (("POST", "begin", "eof"), Reading.FAILED, Writing.BODY, Situation.CUT),
         (("POST", "reply", "eof"), Reading.ENDED, Writing.LAST, Situation.CLOSE),
-        (("chunked", "CRLF"), Reading.FAILED, Writing.DUE, Situation.REFUSE),
+        (("chunked", "CRLF"), Reading.FAILED, Writing.DUE, Situation.TELL),
         (("chunked", "begin", "CRLF"), Reading.FAILED, Writing.BODY, Situation.CUT),
         (("chunked", "begin", "CRLF", "cut"), Reading.FAILED, Writing.CLOSED, Situation.GONE),
         (("chunked", "reply", "CRLF"), Reading.FAILED, Writing.LAST, Situation.LINGER),
@@ -254,11 +252,9 @@ def test_what_is_sent_ahead_waits_unparsed() -> None:
     (first,) = connection.receive(GET + POST + b"xyz" + GET + b"garb")
     assert connection.request is first
     assert connection.has_unread
-    assert not connection.may_begin
     assert connection.receive(b"age\r\n\r\n") == []
     assert connection.next() == []
     reply(connection)
-    assert connection.may_begin
     post, *body = connection.next()
     assert isinstance(post, RequestHead)
     assert (post.method, body) == (b"POST", [b"xyz", RequestEnd([])])
@@ -269,7 +265,7 @@ def test_what_is_sent_ahead_waits_unparsed() -> None:
     assert connection.has_unread
     reply(connection)
     assert connection.next() == []
-    assert connection.situation is Situation.REFUSE
+    assert connection.situation is Situation.TELL
     assert not connection.has_unread
 
 
@@ -302,12 +298,10 @@ def test_the_rest_of_a_body_is_dropped_and_the_next_request_read() -> None:
 def test_a_held_connection_begins_nothing() -> None:
     connection = Connection(HttpLimits())
     connection.hold()
-    assert not connection.may_begin
     assert connection.receive(GET) == connection.next() == []
     assert connection.has_unread
     assert connection.situation is Situation.REQUEST
     connection.release()
-    assert connection.may_begin
     assert len(connection.next()) == 1
     assert not connection.has_unread
 
@@ -357,7 +351,7 @@ def test_what_is_left_at_the_end_of_input_is_incomplete() -> None:
     assert connection.error is None
     reply(connection)
     assert connection.next() == []
-    assert connection.situation is Situation.REFUSE
+    assert connection.situation is Situation.TELL
     assert b"connection: close" in connection.send_whole(REFUSED, b"", date=b"", close=False)
     assert connection.situation is Situation.CLOSE
 

@@ -24,11 +24,11 @@ def test_what_was_cut_is_gone() -> None:
 
 @pytest.mark.parametrize("writing", [Writing.DUE, Writing.BODY])
 def test_a_request_in_progress_is_replied_to_or_fails(writing: Writing) -> None:
-    assert set(column(writing)) <= {Situation.REPLY, Situation.REFUSE, Situation.CUT, None}
+    assert set(column(writing)) <= {Situation.REPLY, Situation.TELL, Situation.CUT, None}
 
 
 def test_a_fault_is_told_once_and_only_before_a_reply() -> None:
-    assert SITUATIONS[Reading.FAILED][: Writing.TUNNEL] == (Situation.REFUSE, Situation.REFUSE, Situation.CUT)
+    assert SITUATIONS[Reading.FAILED][: Writing.TUNNEL] == (Situation.TELL, Situation.TELL, Situation.CUT)
     assert SITUATIONS[Reading.FAILED][Writing.LAST] is Situation.LINGER
 
 

@@ -269,20 +269,6 @@ class TestCredit:
 
 
 class TestOtherFrames:
-    @pytest.mark.parametrize(("opens_odd", "ids"), [(True, [1, 3]), (False, [2, 4])])
-    def test_ping(self, opens_odd: bool, ids: list[int]) -> None:
-        session = quiet_session(opens_odd=opens_odd)
-        session.ping()
-        session.ping()
-        assert [frame.stream_id for frame in out(session)] == ids
-
-    def test_ping_ids_wrap(self) -> None:
-        session = quiet_session()
-        session._ping_id = 0xFFFFFFFF
-        session.ping()
-        session.ping()
-        assert [frame.stream_id for frame in out(session)] == [0xFFFFFFFF, 1]
-
     def test_max_concurrent(self) -> None:
         session = quiet_session()
         session.set_max_concurrent(0)

@@ -164,13 +164,6 @@ class TestCommands:
         connection = ready_router()
         assert connection.receive(frame(1, b"a") + frame(4, b"\x04PING\x00\x00") + frame(0, b"b")) == [b"a", b"b"]
 
-    @pytest.mark.parametrize(("octets", "seconds"), [(b"\x00\x00", 0), (b"\x00\x0f", 1.5), (b"\xff\xff", MAX_TTL_S)])
-    def test_the_last_ttl_is_kept(self, octets: bytes, seconds: float) -> None:
-        connection = ready_router()
-        assert connection.peer_ttl_s == 0
-        connection.receive(frame(4, b"\x04PING\x00\x07") + frame(4, b"\x04PING" + octets))
-        assert connection.peer_ttl_s == seconds
-
     @pytest.mark.parametrize(
         ("ttl_s", "octets"),
         [
@@ -248,7 +241,7 @@ class TestSealedTraffic:
         server, client = self.ends()
         assert server.is_ready
         assert client.is_ready
-        assert server.peer_identity == b"me"
+        assert server.peer_metadata[b"identity"] == b"me"
         assert client.peer_socket_type == b"ROUTER"
 
     def test_messages_are_sealed_in_message_frames(self) -> None:
@@ -270,7 +263,6 @@ class TestSealedTraffic:
         ping = client.ping(1.5, b"ctx")
         assert b"PING" not in ping
         assert server.receive(ping) == []
-        assert server.peer_ttl_s == 1.5
         pong = server.take_output()
         assert b"PONG" not in pong
         assert client.receive(pong) == []

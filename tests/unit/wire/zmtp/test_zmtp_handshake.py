@@ -119,7 +119,7 @@ class TestNullHandshake:
         assert router.is_ready
         assert router.take_output() == READY_ROUTER
         assert router.peer_socket_type == b"DEALER"
-        assert router.peer_identity == b""
+        assert router.peer_metadata[b"identity"] == b""
 
     def test_the_end_that_binds_answers(self) -> None:
         router = router_end()
@@ -148,18 +148,17 @@ class TestNullHandshake:
             b"x-empty": b"",
             b"x-octets": b"\x00\xff",
         }
-        assert router.peer_identity == b"me"
         assert repr(router) == "<zmtp.Connection ROUTER to 'DEALER', FRAME, ready>"
 
     def test_metadata_of_more_than_255_octets_goes_in_a_long_frame(self) -> None:
         router, dealer = router_end(), dealer_end(identity=b"i" * 255)
         exchange(router, dealer)
-        assert router.peer_identity == b"i" * 255
+        assert router.peer_metadata[b"identity"] == b"i" * 255
 
     def test_the_case_of_names_means_nothing(self) -> None:
         connection = router_end()
         connection.receive(GREETING + ready(item(b"SOCKET-type", b"DEALER"), item(b"iDENTITY", b"me")))
-        assert connection.peer_identity == b"me"
+        assert connection.peer_metadata[b"identity"] == b"me"
 
     def test_a_short_command_may_come_in_the_long_form(self) -> None:
         connection = router_end()
@@ -168,7 +167,7 @@ class TestNullHandshake:
 
     def test_metadata_is_unknown_before(self) -> None:
         connection = router_end()
-        assert (connection.peer_metadata, connection.peer_socket_type, connection.peer_identity) == ({}, b"", b"")
+        assert (connection.peer_metadata, connection.peer_socket_type) == ({}, b"")
         assert repr(connection) == "<zmtp.Connection ROUTER to ?, FIRST_OCTET>"
 
     @pytest.mark.parametrize(
