@@ -104,6 +104,11 @@ class Connection:
         return f"<zmtp.Connection {self._socket_type.decode()} to {peer}, {state}>"
 
     @property
+    def suspicion(self) -> str:
+        """What it most likely means if the peer closes the connection now without a word; empty if nobody knows."""
+        return self._mechanism.suspicion
+
+    @property
     def peer_socket_type(self) -> bytes:
         """Empty before `is_ready`."""
         return self.peer_metadata.get(b"socket-type", b"")

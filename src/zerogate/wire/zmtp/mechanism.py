@@ -52,6 +52,11 @@ class Mechanism(Protocol):
         ...
 
     @property
+    def suspicion(self) -> str:
+        """What it most likely means if the peer closes the connection now without a word; empty if nobody knows."""
+        ...
+
+    @property
     def cipher(self) -> Cipher | None:
         """Read once, when the handshake is done. None: traffic is in clear, and costs nothing here."""
         ...
@@ -77,6 +82,7 @@ class NullMechanism:
 
     name = b"NULL"
     is_server = False  # RFC 37: with NULL the octet is zero at both ends
+    suspicion = ""
     cipher: Cipher | None = None
 
     def __init__(self, *, answers: bool) -> None:
