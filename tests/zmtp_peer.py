@@ -79,6 +79,7 @@ class RotMechanism:
     """The four steps of CURVE without its cryptography: HELLO, WELCOME, INITIATE with metadata, READY with metadata."""
 
     name = b"ROT"
+    suspicion = ""
 
     def __init__(self, *, is_server: bool) -> None:
         self.is_server = is_server
