@@ -13,8 +13,8 @@ from typing import cast
 
 from zerogate.router import sockets
 from zerogate.router.clients.alone import alone
+from zerogate.router.clients.ending import Ending
 from zerogate.router.clients.probe import probe
-from zerogate.router.clients.taking import is_taking, window_s
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
 from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
@@ -53,14 +53,13 @@ class Http1Client(asyncio.Protocol):
         self._exchange: ClientExchange | None = None
         self._forwarding: Forwarding
         self._transport: asyncio.Transport
+        self._ending: Ending
         self._credit_bytes = 0
         self._held = b""
-        self._unsent_bytes = 0
         self._is_handing_on = False
         self._is_paused = False
         self._is_body_held = False
         self._timed: Situation | None = None  # what has a time of its own, which further bytes do not move
-        self._is_lingering = False
         self.is_writable = True
         self.address = ""
         self.bytes_out = 0
@@ -73,8 +72,9 @@ class Http1Client(asyncio.Protocol):
     # From the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        ends = sockets.ends_of(self._transport)
+        self._transport = transport = cast(asyncio.Transport, transport)
+        self._ending = Ending(transport, self._desk.settings)
+        ends = sockets.ends_of(transport)
         self.address = ends.address or "unix"
         self._forwarding = self._desk.forwarding(*ends)
         self.expect(self._desk.settings.keepalive_timeout)
@@ -123,7 +123,7 @@ class Http1Client(asyncio.Protocol):
             elif connection.writing is Writing.BODY:
                 self.expect(HALF_CLOSED_S)
         self._hand_on(())
-        return not self._is_lingering and not self._transport.is_closing()
+        return not self._ending.is_lingering and not self._transport.is_closing()
 
     def pause_writing(self) -> None:
         self.is_writable = False
@@ -150,12 +150,12 @@ class Http1Client(asyncio.Protocol):
         self.deadline = math.inf
         if self._exchange is not None:
             self._exchange.expire()
-        elif self._is_still_taking():
-            self.expect(window_s(self._desk.settings))
+        elif seconds := self._ending.look():
+            self.expect(seconds)
         elif self._connection.situation is Situation.HEAD:
             self._send_early_error(HttpError(HEAD_TIMEOUT))
             self._linger()
-        elif self._is_lingering or self._transport.is_closing():
+        elif self._ending.is_lingering or self._transport.is_closing():
             self._transport.abort()
         else:
             self.close()
@@ -330,8 +330,7 @@ class Http1Client(asyncio.Protocol):
     def close(self) -> None:
         """End, after what is left to send."""
         self._connection.close()
-        self._transport.close()
-        self._expect_end()
+        self.expect(self._ending.close())
 
     def close_if_idle(self) -> None:
         if self._exchange is None and not self._transport.is_closing():
@@ -367,25 +366,9 @@ class Http1Client(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Close, but let the client read what it was sent: drop what it still sends, for a while."""
-        transport = self._transport
-        if self._is_lingering or transport.is_closing():
-            return
-        self._is_lingering = True
-        if self._connection.is_half_closed or not transport.can_write_eof():
-            self.close()
-            return
-        self._connection.close()
-        transport.write_eof()
-        self._expect_end()
-
-    def _expect_end(self) -> None:
-        """What is left to send may take as long as the client keeps taking it; then it has LINGER_S to close."""
-        self._unsent_bytes = self.unsent_bytes()
-        self.expect(window_s(self._desk.settings) if self._unsent_bytes else LINGER_S)
-
-    def _is_still_taking(self) -> bool:
-        before, self._unsent_bytes = self._unsent_bytes, self.unsent_bytes()
-        return is_taking(before, self._unsent_bytes, self._desk.settings)
+        if not self._ending.is_lingering and not self._transport.is_closing():
+            self._connection.close()
+            self.expect(self._ending.linger(is_half_closed=self._connection.is_half_closed))
 
 
 # What comes next, where it is not the exchange's matter.
