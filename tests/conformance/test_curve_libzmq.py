@@ -9,7 +9,7 @@ from tests.curve_ends import ROUTER_KEYS, WORKER_KEYS, client, server
 from tests.support.zmtp_wire import Meeting, Wire
 from tests.zmtp_peer import dealer_end, router_end
 
-from zerogate.wire.zmtp import KeyPair, decode_key, encode_key, make_key_pair
+from zerogate.wire.zmtp import KeyPair, NullMechanism, decode_key, encode_key, make_key_pair
 
 pytestmark = pytest.mark.skipif(not zmq.has("curve"), reason="this libzmq has no CURVE")
 
@@ -84,6 +84,21 @@ def test_their_router(meeting: Meeting) -> None:
         router.send_multipart([b"me", body])
         wire.run_until_received(body)
     assert MARKER not in wire.raw + wire.written
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_where_both_are_taken_their_dealer_chooses(meeting: Meeting, is_sealed: bool) -> None:
+    keys = {
+        "curve_serverkey": encode_key(ROUTER_KEYS.public).encode(),
+        "curve_publickey": encode_key(WORKER_KEYS.public).encode(),
+        "curve_secretkey": encode_key(WORKER_KEYS.secret).encode(),
+    }
+    dealer = meeting.libzmq(zmq.DEALER, **(keys if is_sealed else {}))
+    wire = meeting.bind_ours(router_end(mechanism=server(), others=[NullMechanism(answers=True)]), dealer)
+    wire.handshake()
+    dealer.send(MARKER)
+    wire.run_until_received(MARKER)
+    assert (MARKER not in wire.raw) is is_sealed
 
 
 @pytest.mark.parametrize("meeting", ["tcp"], indirect=True)

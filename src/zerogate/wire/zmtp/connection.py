@@ -1,6 +1,6 @@
 """One end of one ZMTP connection: greeting, handshake, traffic (RFC 37). The machine it runs on is in `states`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from zerogate.errors import ZmtpError
 from zerogate.wire.zmtp import states
@@ -20,6 +20,7 @@ from zerogate.wire.zmtp.commands import (
 from zerogate.wire.zmtp.frames import (
     COMMAND,
     GREETING_REST,
+    GREETING_START_BYTES,
     LONG,
     LONG_HEADER_BYTES,
     LONG_SIZE,
@@ -42,7 +43,8 @@ class Connection:
 
     `socket_type` is ours, `accepts` the peer's types that we talk to; a peer of another gets ERROR. `metadata` goes to
     the peer besides socket type and identity. `mechanism` is NULL if None: at a ROUTER it answers, elsewhere it speaks
-    first. `max_frame_bytes` is the limit of long message frames (a short one, of up to 255 octets, always passes).
+    first. With `others` the peer chooses among them and `mechanism`: for the end that binds. `max_frame_bytes` is the
+    limit of long message frames (a short one, of up to 255 octets, always passes).
     Raises ValueError for what RFC 37 does not allow.
     """
 
@@ -57,6 +59,7 @@ class Connection:
         "_mechanism",
         "_metadata",
         "_need",
+        "_others",
         "_output",
         "_socket_type",
         "_state",
@@ -72,6 +75,7 @@ class Connection:
         accepts: frozenset[bytes],
         identity: bytes = b"",
         mechanism: Mechanism | None = None,
+        others: Sequence[Mechanism] = (),
         metadata: Mapping[bytes, bytes] = {},
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
     ) -> None:
@@ -83,7 +87,9 @@ class Connection:
         self._mechanism = mechanism or NullMechanism(answers=socket_type == b"ROUTER")
         self._metadata = encode_metadata(properties)
         self._max_frame_bytes = max_frame_bytes
-        self._output = [greeting(self._mechanism.name, is_server=self._mechanism.is_server)]
+        self._others = others
+        # Who lets the peer choose names no mechanism before it: once it knows our version, a peer waits for no more.
+        self._output = [self._greeting[: GREETING_START_BYTES if others else None]]
         self._cipher: Cipher | None = None
         self._frames: FrameTable = states.HANDSHAKE
         self._state = State.FIRST_OCTET
@@ -102,6 +108,10 @@ class Connection:
         peer = printable(self.peer_socket_type) if self.peer_metadata else "?"
         state = f"{self._state.name}{', ready' if self.is_ready else ''}{f': {self.error}' if self.error else ''}"
         return f"<zmtp.Connection {self._socket_type.decode()} to {peer}, {state}>"
+
+    @property
+    def _greeting(self) -> bytes:
+        return greeting(self._mechanism.name, is_server=self._mechanism.is_server)
 
     @property
     def suspicion(self) -> str:
@@ -242,9 +252,14 @@ class Connection:
         # Only the mechanism counts. The minor version may be 0 (RFC 23): all that 3.1 added is commands, which such a
         # peer ignores. As-server is not looked at: libzmq leaves it zero in either role. The filler is for extensions.
         _, name, _, _ = GREETING_REST.unpack_from(data, pos)
-        if name != self._mechanism.name.ljust(MECHANISM_NAME_BYTES, b"\0"):
-            theirs, ours = printable(name.rstrip(b"\0")), printable(self._mechanism.name)
+        mechanisms = (self._mechanism, *self._others)
+        chosen = next((one for one in mechanisms if name == one.name.ljust(MECHANISM_NAME_BYTES, b"\0")), None)
+        if chosen is None:
+            theirs, ours = printable(name.rstrip(b"\0")), " or ".join(printable(one.name) for one in mechanisms)
             raise ZmtpError(f"the peer's security mechanism is {theirs}, ours is {ours}")
+        self._mechanism = chosen
+        if self._others:
+            self._output.append(self._greeting[GREETING_START_BYTES:])
         self._expect(State.FRAME, SHORT_HEADER_BYTES)
         self._move(self._mechanism.start(self._metadata))
         return pos + GREETING_REST.size

@@ -6,6 +6,8 @@ from struct import Struct
 
 VERSION = (3, 1)
 SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
+GREETING_START_BYTES = len(SIGNATURE) + 1
+"""The signature and the major version, at which each end knows what the other speaks."""
 MECHANISM_NAME_BYTES = 20
 GREETING_REST = Struct(f">B {MECHANISM_NAME_BYTES}s B 31s")
 """Minor version, mechanism, as-server, filler: all that follows the signature and the major version."""

@@ -5,7 +5,7 @@ from tests.curve_ends import ROUTER_KEYS, WORKER_KEYS, client, ends, joined, mee
 from tests.zmtp_peer import dealer_end, router_end
 
 from zerogate.errors import ZmtpError
-from zerogate.wire.zmtp import Connection, CurveServer, UnlistedKeyError, make_key_pair
+from zerogate.wire.zmtp import Connection, CurveServer, NullMechanism, UnlistedKeyError, make_key_pair
 from zerogate.wire.zmtp.boxes import KeyPair, seal, shared_key, unseal
 
 HELLO, WELCOME, INITIATE, READY = range(2, 6)
@@ -94,6 +94,28 @@ def test_null_does_not_meet_curve() -> None:
     assert worker.error is not None
     assert worker.error.reason == "the peer's security mechanism is 'CURVE', ours is 'NULL'"
     assert router.error is not None
+
+
+@pytest.mark.parametrize("chosen", ["CURVE", "NULL"])
+def test_where_both_are_taken_the_peer_chooses(chosen: str) -> None:
+    router = router_end(mechanism=server(), others=[NullMechanism(answers=True)])
+    worker = dealer_end(mechanism=client() if chosen == "CURVE" else None)
+    began = router.take_output()
+    assert began == GREETING_OF_CURVE[:11], "no mechanism yet"
+    worker.receive(began)
+    went = meet(router, worker)
+    assert router.is_ready
+    assert worker.is_ready
+    assert chosen.encode() in went[1]
+    sealed = worker.encode([b"a marker"])
+    assert (b"marker" in sealed) is (chosen == "NULL")
+    assert router.receive(sealed) == [b"a marker"]
+
+
+def test_what_neither_of_both_is() -> None:
+    router = router_end(mechanism=server(), others=[NullMechanism(answers=True)])
+    router.receive(b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"PLAIN".ljust(20, b"\0") + bytes(32))
+    assert str(router.error) == "the peer's security mechanism is 'PLAIN', ours is 'CURVE' or 'NULL'"
 
 
 def test_a_wrong_socket_type_is_refused_when_its_key_is_proved() -> None:
