@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_S = 600
 
 # To the last line and branch. What of the short loop covers them is enough of it.
-WHOLE = ("wire/", "router/exchange/", "router/dispatcher.py", "worker/call.py")
+WHOLE = ("wire/", "router/exchange/", "router/dispatcher.py", "router/holds.py", "router/rests.py", "worker/call.py")
 TESTS = ("unit/wire", "unit/router", "unit/worker", "property", "conformance")
 
 

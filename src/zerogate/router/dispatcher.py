@@ -10,11 +10,13 @@ from collections.abc import Collection
 from typing import Protocol
 
 from zerogate.router.counters import Counters
+from zerogate.router.holds import Holds
 from zerogate.router.outage import Outage
 from zerogate.router.pool import Pool
 from zerogate.router.queue import Queue
+from zerogate.router.rests import Rests
 from zerogate.router.routes import RouteTable
-from zerogate.router.timers import Timer, Timers
+from zerogate.router.timers import Timers
 from zerogate.router.workers import Away, Worker
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import HEAD_TOO_LARGE, NO_ROUTE, QUEUE_FULL, SHUTTING_DOWN, HttpError
@@ -28,16 +30,8 @@ logger = logging.getLogger("zerogate.router")
 # A worker that refused has no room that we know of, until it says SETTINGS or this has passed.
 REFUSAL_PAUSE_S = 0.1
 
-# A worker's rests are forgotten by half in so much time: what failed last week says nothing of today.
-REST_HALF_LIFE_S = 600.0
-
 # A link is replaced when so many stream ids are left: enough for what is sent while the new one comes up.
 MIN_STREAM_IDS = 16
-
-
-# Routes that are held for workers to come back, of all workers together: beyond it the oldest is forgotten. Each costs
-# about a KiB, and a worker that comes and goes with ever new routes leaves all of them behind.
-MAX_HELD_ROUTES = 16_384
 
 
 class Waiting(Protocol):
@@ -94,13 +88,13 @@ class Dispatcher:
         self._has_been_joined = False
         self._is_stopping = False
         self._settle_timer = timers.call_later(settings.settle, self._settle)
-        self._holds: dict[Route, Timer] = {}
+        self._holds = Holds(settings.hold, timers, self._drop)
+        self._rests = Rests(settings, timers, self.reconsider)
 
     def close(self) -> None:
         """Nothing more will happen by itself."""
         self._settle_timer.cancel()
-        for timer in self._holds.values():
-            timer.cancel()
+        self._holds.close()
 
     def stop(self) -> None:
         """No worker will join any more: who waits for one to come is told so."""
@@ -187,13 +181,12 @@ class Dispatcher:
         for pool in [pool for pool in worker.pools if pool.route not in wanted]:
             self._remove_from(pool.route, worker)
             if not pool.workers:
-                worker.left_behind[pool.route] = self._holds[pool.route]
-        self._forget_left_behind(worker, self._settings.max_routes - len(wanted))
+                self._holds.assign(pool.route, worker)
+        self._holds.limit(worker, self._settings.max_routes - len(wanted))
         for route in wanted:
             pool = self.routes.get(route) or self._make_pool(route)
             if worker.serial not in pool.workers:
-                if (hold := self._holds.pop(route, None)) is not None:
-                    hold.cancel()
+                self._holds.end(route)
                 worker.pools.append(pool)
                 pool.add(worker)
         self.workers[worker.serial] = worker
@@ -218,7 +211,7 @@ class Dispatcher:
             self._offer(worker)
         elif worker.away:
             for pool in worker.pools:
-                self._wake_enough(pool.workers)
+                self._rests.wake_enough(pool.workers)
 
     def pause(self, worker: Worker) -> None:
         """The worker refused a request: it has less room than we thought."""
@@ -232,21 +225,8 @@ class Dispatcher:
         self.reconsider(worker)
 
     def blame(self, worker: Worker) -> None:
-        """A request failed by the worker's fault. After too many running it rests, if enough others of its pools don't:
-        a request that fails wherever it goes must not take a pool apart.
-        """
-        worker.failures += 1
-        if worker.failures < self._settings.max_failures or Away.RESTING in worker.away:
-            return
-        if not all(_may_rest(worker, pool.workers) for pool in worker.pools):
-            return
-        now = self._timers.time()
-        worker.rests = (worker.rests >> int((now - worker.rested_at) / REST_HALF_LIFE_S)) + 1
-        worker.rested_at = now
-        seconds = self._settings.rest * worker.rests
-        worker.set_away(Away.RESTING, True)
-        self._timers.call_later(seconds, self._wake, worker)
-        logger.warning("worker %s failed %d times running: passed over for %g s", worker.name, worker.failures, seconds)
+        """A request failed by the worker's fault: after too many running it rests."""
+        self._rests.blame(worker)
 
     # Inside
 
@@ -337,58 +317,15 @@ class Dispatcher:
         pool.remove(worker)
         worker.pools.remove(pool)
         if pool.workers:
-            self._wake_enough(pool.workers)
+            self._rests.wake_enough(pool.workers)
         else:
-            self._holds[route] = self._timers.call_later(self._settings.hold, self._drop, pool)
             if self._is_stopping:
                 self._submit_all(pool.queue)
-            if len(self._holds) > MAX_HELD_ROUTES:
-                self._end_hold(next(iter(self._holds)))
+            self._holds.begin(route)
 
-    def _forget_left_behind(self, worker: Worker, n_kept: int) -> None:
-        """The worker has left many routes behind: the oldest are held no longer."""
-        left = worker.left_behind
-        while len(left) > n_kept:
-            route = next(iter(left))
-            # Not if somebody has come back to it meanwhile, even if he has left again.
-            if left.pop(route) is self._holds.get(route):
-                self._end_hold(route)
-
-    def _end_hold(self, route: Route) -> None:
-        self._holds[route].cancel()
+    def _drop(self, route: Route) -> None:
+        """Nobody has come back to the route in time."""
         pool = self.routes.get(route)
         assert pool is not None, route
-        self._drop(pool)
-
-    def _drop(self, pool: Pool) -> None:
-        """Nobody has come back to the route in time."""
-        del self._holds[pool.route]
-        self.routes.remove(pool.route)
+        self.routes.remove(route)
         self._submit_all(pool.queue)
-
-    def _wake_enough(self, workers: dict[int, Worker]) -> None:
-        """A pool whose other workers are away, or have left, has no use for so many that rest."""
-        resting = [worker for worker in workers.values() if worker.away == Away.RESTING]
-        n_surplus = len(resting) - _max_resting(len(workers))
-        if not n_surplus and all(worker.away for worker in workers.values()):
-            n_surplus = len(resting)
-        for worker in sorted(resting, key=lambda w: w.rests)[: max(0, n_surplus)]:
-            self._wake(worker)
-
-    def _wake(self, worker: Worker) -> None:
-        if Away.RESTING in worker.away:
-            worker.failures = 0
-            worker.set_away(Away.RESTING, False)
-            self.reconsider(worker)
-
-
-def _max_resting(n_workers: int) -> int:
-    """At most half of a pool rests at once."""
-    return n_workers // 2
-
-
-def _may_rest(worker: Worker, workers: dict[int, Worker]) -> bool:
-    """Whether the others of a pool can do without it."""
-    others = [other for other in workers.values() if other is not worker]
-    n_resting = sum(Away.RESTING in other.away for other in others)
-    return n_resting < _max_resting(len(workers)) and any(not other.away for other in others)

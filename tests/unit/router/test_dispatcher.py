@@ -532,15 +532,6 @@ def test_what_another_holds_is_not_forgotten() -> None:
     assert worker_of(office.ask(b"/a")) == "waits"
 
 
-def test_all_that_is_held_together_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zerogate.router.dispatcher.MAX_HELD_ROUTES", 10)
-    office = Office()
-    for number in range(20):
-        office.dispatcher.leave(office.worker("w", f"/{number}", f"/{number}/x"))
-    assert len(office.dispatcher.routes.values()) == 10
-    assert worker_of(office.ask(b"/19")) == "waits"
-
-
 class DispatcherModel(RuleBasedStateMachine):
     """Loads, joins and leaves, in any order."""
 

@@ -4,7 +4,8 @@ import pytest
 
 from tests.support.fakes import FakeTimers, make_worker
 from zerogate.router.counters import Counters
-from zerogate.router.dispatcher import REST_HALF_LIFE_S, Dispatcher
+from zerogate.router.dispatcher import Dispatcher
+from zerogate.router.rests import REST_HALF_LIFE_S
 from zerogate.router.workers import Away, Worker
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.routes import parse_route
