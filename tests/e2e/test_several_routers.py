@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.chaos import APP, ROOT, ChaosSite
 from tests.support.load import Clients, Load, get, post
-from tests.support.processes import Process, Site, wait_for
+from tests.support.processes import Process, Site, free_port, wait_for
 
 CAPACITY = 8
 
@@ -158,6 +158,32 @@ def test_a_worker_dials_the_routers_that_it_is_told_of() -> None:
     finally:
         second.close()
         first.close()
+
+
+def test_a_router_with_two_addresses_has_each_worker_once() -> None:
+    site = ChaosSite()
+    other = f"tcp://127.0.0.1:{free_port()}"
+    try:
+        router = site.chaos_router("--bind", other)
+        worker = site.chaos_worker("twice", "--connect", other)
+        site.chaos_worker("once")
+        site.wait_workers(2)
+        wait_for(lambda: site.status()["counters"]["links"] >= 3, "the second address was tried")
+        with Load(site.http_port, [Clients(get, 8)]) as load:
+            load.wait_ok(100)
+        assert load.report.is_clean, load.report
+        assert sorted(found["name"] for found in site.status()["workers"]) == ["once", "twice"]
+        assert not site.status()["refusals"]
+        # The router is restarted with the second address alone.
+        assert router.terminate() == 0
+        site.start(
+            *("router", "--http", f"127.0.0.1:{site.http_port}", "--bind", other),
+            *("--admin", f"127.0.0.1:{site.admin_port}", "--access-log", "off"),
+        ).wait_output("Ctrl-C stops")
+        site.wait_state("twice", "up")
+        assert worker.popen.poll() is None
+    finally:
+        site.close()
 
 
 def test_stream_ids_run_out_and_nobody_notices() -> None:

@@ -129,6 +129,11 @@ class LinkPeer:
         if octets and not self.transport.is_closing():
             self.transport.say(octets)
 
+    @property
+    def router_mark(self) -> bytes:
+        """The mark in the router's greeting."""
+        return self._zmtp.peer_mark
+
     def join(self, name: str, *routes: str, weight: int = 100) -> None:
         join = Join(name, [parse_route(route) for route in routes or ("*",)], weight, "test/1")
         self.say_join(join.fields())

@@ -9,6 +9,7 @@ from typing import Any
 
 from zerogate.link.handlers import Fields, StreamHandler
 from zerogate.link.link import Link
+from zerogate.link.marks import mark_of
 from zerogate.settings import LinkSettings, WorkerSettings
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
@@ -100,7 +101,12 @@ class Asked(StreamHandler):
 
 
 class RouterEnd:
-    """A router that does what the test says. `links` are those that have joined, `grants` what each was told last."""
+    """A router that does what the test says. `links` are those that have joined, `grants` what each was told last.
+
+    id: said in the greeting, if it is one of 16 hexadecimal digits
+    """
+
+    id = ""
 
     def __init__(self, path: Path, name: str = "router", *, status: bytes = b"200", **reply: bytes) -> None:
         self.path = path
@@ -112,6 +118,7 @@ class RouterEnd:
         self.grants: dict[Link, int] = {}
         self.told: list[int] = []
         self.goaways = 0
+        self.n_connections = 0
         self.leaving: set[Link] = set()
         self._server: asyncio.Server | None = None
 
@@ -130,8 +137,13 @@ class RouterEnd:
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(self.make_link, str(self.path))
+
+    def make_link(self) -> Link:
+        """For a connection that came to it."""
         settings = LinkSettings(session_window=SESSION_WINDOW_BYTES)
-        self._server = await loop.create_unix_server(lambda: Link(self, settings, is_router=True), str(self.path))
+        self.n_connections += 1
+        return Link(self, settings, is_router=True, mark=mark_of(self.id))
 
     async def close(self) -> None:
         """Be gone at once, as a router that was killed."""

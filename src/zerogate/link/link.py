@@ -14,6 +14,7 @@ from zerogate.link.allowance import SETTINGS_BURST, SETTINGS_PER_S, Allowance
 from zerogate.link.handlers import HEARS, StreamHandler, end_failed
 from zerogate.link.limits import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_BATCH, MAX_PIECES, MAX_PING_TTL_S
 from zerogate.link.liveness import Liveness
+from zerogate.link.marks import id_of
 from zerogate.link.strangers import stranger
 from zerogate.settings import LinkSettings
 from zerogate.wire import zmtp
@@ -69,13 +70,14 @@ class Link(asyncio.Protocol):
         *,
         is_router: bool,
         max_concurrent: int | None = None,
+        mark: bytes = zmtp.NO_MARK,
         decode_opening: Decode = decode_block,
         decode_reply: Decode = decode_block,
     ) -> None:
         ours, theirs = (b"ROUTER", (b"DEALER", b"XREQ")) if is_router else (b"DEALER", (b"ROUTER", b"XREP"))
         self._owner = owner
         self._settings = settings
-        self._zmtp = zmtp.Connection(socket_type=ours, accepts=frozenset(theirs))
+        self._zmtp = zmtp.Connection(socket_type=ours, accepts=frozenset(theirs), mark=mark)
         self.session = Session(
             opens_odd=is_router,
             stream_window=settings.stream_window,
@@ -102,6 +104,7 @@ class Link(asyncio.Protocol):
         self.has_failed = False
         self.was_silent = False
         self.peer = "?"
+        self.peer_id = ""
         self.peer_max_concurrent: int | None = None
         self.bytes_in = 0
         self.bytes_out = 0
@@ -333,6 +336,7 @@ class Link(asyncio.Protocol):
 
     def _become_ready(self) -> None:
         self.is_ready = True
+        self.peer_id = id_of(self._zmtp.peer_mark)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(self.liveness.schedule(self._loop.time()), self._check_liveness)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 import time
 from collections import deque
 from collections.abc import Container
@@ -11,10 +10,12 @@ from weakref import WeakKeyDictionary
 
 from zerogate.link.allowance import Allowance
 from zerogate.link.link import Link
+from zerogate.link.marks import mark_of, new_id
 from zerogate.link.sparse_log import SparseLog
 from zerogate.router.counters import Counters
 from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.pulses import Pulses
+from zerogate.router.seat import Seat
 from zerogate.router.workers import DEFAULT_CAPACITY, Away, Worker
 from zerogate.settings import RouterSettings
 from zerogate.wire.fields import Fields
@@ -39,14 +40,25 @@ MAX_LOGGED_ROUTES = 10
 LOG_BURST = 20
 
 
+# A link that its worker ends, with nothing in flight. It need not have joined: it may have found that it has another.
+DRAINED = "drained"
+
+
 class Links:
     """The owner of all links (link/link.py, LinkOwner).
 
+    seat: whose they are, where several processes are one router; then `id` is that of the seat
     id: this router process's own, random
     workers: each link that is no pulse, and its worker once it has joined
     """
 
-    def __init__(self, settings: RouterSettings, dispatcher: Dispatcher, counters: Counters) -> None:
+    def __init__(
+        self,
+        settings: RouterSettings,
+        dispatcher: Dispatcher,
+        counters: Counters,
+        seat: Seat | None = None,
+    ) -> None:
         self._settings = settings
         self._dispatcher = dispatcher
         self._counters = counters
@@ -61,7 +73,9 @@ class Links:
         self._turned_away = SparseLog(logger, "links turned away")
         self._cannot_join = SparseLog(logger, "joins refused", burst=LOG_BURST)
         self._ended = SparseLog(logger, "links ended before they had joined", burst=LOG_BURST)
-        self.id = secrets.token_hex(8)
+        seat = seat or Seat(new_id())
+        self.id = seat.id
+        self._processes = seat.processes
         self.workers: dict[Link, Worker | None] = {}
         self.refusals: deque[dict[str, Any]] = deque(maxlen=MAX_REFUSALS)
 
@@ -71,7 +85,7 @@ class Links:
             self._counters.links_failed += 1
             self._turned_away.warning("a link was turned away: there are %d already (--max-links)", len(self.workers))
             return _TurnedAway()
-        link = Link(self, self._settings, is_router=True, decode_reply=decode_known_reply)
+        link = Link(self, self._settings, is_router=True, mark=mark_of(self.id), decode_reply=decode_known_reply)
         self._keys[link] = key
         return link
 
@@ -176,7 +190,10 @@ class Links:
         if more > 0:
             routes += f" and {more} more"
         logger.info("worker %s joined from %s: serves %s, capacity %d", join.name, link.peer, routes, worker.capacity)
-        _answer(link, stream, JoinReply(200, settings.name, settings.advertise, id=self.id, accepts=(ID, PULSE)))
+        reply = JoinReply(
+            200, settings.name, settings.advertise, id=self.id, accepts=(ID, PULSE), processes=self._processes
+        )
+        _answer(link, stream, reply)
         self._dispatcher.join(worker, join.routes)
 
     def _take_pulse(self, link: Link, stream: Stream, process_id: str) -> None:
@@ -204,7 +221,7 @@ class Links:
             self._dispatcher.leave(worker)
         if worker is None or not worker.in_flight:
             # The one who hears last closes: the other end's close could take away what is still on its way to us.
-            link.close("drained")
+            link.close(DRAINED)
 
     def on_suspect(self, link: Link, is_suspect: bool) -> None:
         worker = self.workers.get(link)
@@ -225,7 +242,7 @@ class Links:
         worker = self.workers.pop(link)
         if worker is not None:
             self._lose(worker, reason)
-        elif not self._is_stopping:
+        elif not self._is_stopping and reason != DRAINED:
             self._note_failure(link, reason)
             if link.has_failed:
                 self._ended.warning("link to %s ended: %s", link.peer, reason)

@@ -14,6 +14,7 @@ import threading
 
 from zerogate.link.dial import CONNECT_TIMEOUT_S
 from zerogate.link.endpoint import Endpoint
+from zerogate.link.marks import mark_of
 from zerogate.settings import WorkerSettings
 from zerogate.wire import zmtp
 from zerogate.wire.http.join import parse_join_reply, pulse_fields
@@ -83,7 +84,9 @@ class Pulse:
 
     def _beat(self, sock: socket.socket) -> None:
         """Say whose pulse it is, and answer PINGs until the connection ends, or is not with whom it should be."""
-        connection = zmtp.Connection(socket_type=b"DEALER", accepts=frozenset({b"ROUTER", b"XREP"}))
+        connection = zmtp.Connection(
+            socket_type=b"DEALER", accepts=frozenset({b"ROUTER", b"XREP"}), mark=mark_of(self._router_id)
+        )
         session = Session(opens_odd=False)
         session.open_stream(self._block, True)
         sock.settimeout(self._settings.handshake_timeout)

@@ -11,21 +11,26 @@ from zerogate.link.dial import Dialler
 from zerogate.link.endpoint import Endpoint, parse_endpoint
 from zerogate.link.handlers import Fields, StreamHandler
 from zerogate.link.link import Link
+from zerogate.link.marks import mark_of
 from zerogate.link.sparse_log import SparseLog
 from zerogate.settings import WorkerSettings
-from zerogate.wire.http.join import PULSE, Join, parse_join_reply
+from zerogate.wire.http.join import PULSE, Join, JoinReply, parse_join_reply
 from zerogate.wire.http.routes import parse_route
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.known_blocks import decode_known
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
+from zerogate.worker.claims import Claims
 from zerogate.worker.printable import printable
 from zerogate.worker.pulse import Pulse
+from zerogate.worker.targets import Target, Targets, addresses_of, at_address, is_name
 
 logger = logging.getLogger("zerogate.worker")
 
 # How often capacity is shared out anew among several routers.
 SHARE_EVERY_S = 0.1
+# How often names are looked up again, and what is dialled is looked through.
+LOOK_EVERY_S = 10.0
 
 Serve = Callable[[Link, Stream, Fields, bool], None]
 
@@ -44,7 +49,9 @@ class Routers:
         self.is_leaving = False
         self.id = secrets.token_hex(8)
         self._links: dict[Link, RouterLink] = {}
-        self._diallers: dict[str, Dialler] = {}
+        self.claims = Claims()
+        self._targets = Targets()
+        self._looking: asyncio.Task[None] | None = None
         self._pulses: dict[str, tuple[Pulse, set[Link]]] = {}
         self.failures = SparseLog(logger, "links ended before we had joined")
         self._share_timer: asyncio.TimerHandle | None = None
@@ -63,21 +70,31 @@ class Routers:
         return any(not link.is_closed and link.session.streams for link in self._links)
 
     def dial(self, text: str) -> None:
-        """Keep a link to this endpoint, if there is none yet. Raises UsageError."""
-        if text in self._diallers:
-            return
-        settings = self.settings
-        dialler = Dialler(
-            parse_endpoint(text), self._make_link, redial_min=settings.redial_min, redial_max=settings.redial_max
-        )
-        self._diallers[text] = dialler
-        dialler.start()
+        """Keep a link to this endpoint for ever, and to each of its addresses. Raises UsageError."""
+        self._name(parse_endpoint(text), is_given=True)
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look(), name="look at names")
+
+    def dial_others(self, target: Target, reply: JoinReply) -> None:
+        """Keep links to whom a router names: other routers, and other processes at the same endpoint."""
+        for text in reply.routers:
+            try:
+                self._name(parse_endpoint(text))
+            except UsageError as error:
+                name = printable(reply.router.encode("latin-1"))
+                logger.error("router %s names an endpoint that cannot be dialled: %s", name, error.reason)
+        for router_id in reply.processes:
+            # Whoever has a link already was named by it.
+            if router_id not in self.claims:
+                self._name(target.endpoint, router_id)
 
     def leave(self) -> None:
         """Dial no more, and tell every router to send nothing new. What is in flight goes on."""
         self.is_leaving = True
-        for dialler in self._diallers.values():
-            dialler.stop()
+        if self._looking is not None:
+            self._looking.cancel()
+        for target in self._targets:
+            target.dialler.stop()
         for link in list(self._links):
             link.goaway()
 
@@ -128,15 +145,50 @@ class Routers:
             pulse.start()
         self._pulses[router_id][1].add(link)
 
+    def drop(self, target: Target) -> None:
+        """Dial it no more: whom it meant is gone, and who answers there is known."""
+        self._targets.drop(target)
+        self.claims.forget(target.dialler)
+        target.dialler.stop()
+
     # Inside
 
-    def _make_link(self, dialler: Dialler) -> Link:
+    def _name(self, endpoint: Endpoint, wish: str = "", *, is_given: bool = False) -> None:
+        if self.is_leaving:
+            return
+        target = self._targets.name(endpoint, self.loop.time(), wish, is_given=is_given)
+        if target is None:
+            return
+        settings = self.settings
+        target.dialler = Dialler(
+            endpoint,
+            lambda dialler: self._make_link(target),
+            redial_min=settings.redial_min,
+            redial_max=settings.redial_max,
+        )
+        target.dialler.start()
+
+    async def _look(self) -> None:
+        """Look names up, again and again: an address may come, and one may go."""
+        while True:
+            for target in [target for target in self._targets if is_name(target.endpoint)]:
+                for endpoint in await addresses_of(target.endpoint):
+                    self._name(endpoint)
+            for link in self._links.values():
+                link.name_others()
+            for target in self._targets.forget(self.loop.time()):
+                logger.info("%s is dialled no more: nobody has named it for long", target.endpoint.text)
+                self.drop(target)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _make_link(self, target: Target) -> Link:
         settings = self.settings
         return Link(
-            RouterLink(self, dialler),
+            RouterLink(self, target),
             settings,
             is_router=False,
             max_concurrent=settings.concurrency,
+            mark=mark_of(target.wish),
             decode_opening=decode_known,
         )
 
@@ -155,12 +207,14 @@ class Routers:
 class RouterLink:
     """The owner of a link to one router: joining, requests, leaving."""
 
-    def __init__(self, routers: Routers, dialler: Dialler) -> None:
+    def __init__(self, routers: Routers, target: Target) -> None:
         self._routers = routers
-        self._dialler = dialler
+        self._target = target
+        self._reply: JoinReply | None = None
         self._joined_at: float | None = None
         self._is_leaving = False
-        self.name = dialler.endpoint.text
+        self._is_second = False
+        self.name = target.endpoint.text
         self.on_stream = routers.serve  # requests are not our matter
 
     def __repr__(self) -> str:
@@ -171,6 +225,8 @@ class RouterLink:
         self._routers.add(self, link)
 
     def on_ready(self, link: Link) -> None:
+        if link.peer_id and not self._claim(link, link.peer_id):
+            return
         self._routers.give_share(link)
         link.open_stream(join_block(self._routers.settings, self._routers.id), True, _JoinReply(self, link))
 
@@ -182,14 +238,22 @@ class RouterLink:
             logger.error("router at %s refused this worker: %s", self.name, reason)
             link.close("refused")
             return
+        if reply.id and not self._claim(link, reply.id):
+            return
         settings = self._routers.settings
+        self._reply = reply
         self._joined_at = self._routers.loop.time()
         self.name = printable(reply.router.encode("latin-1")) or self.name
         logger.info("%s joined router %s: serves %s", settings.name, self.name, ", ".join(settings.route))
         if PULSE in reply.accepts:
-            self._routers.beat(link, self._dialler.endpoint, reply.id)
-        for text in reply.routers:
-            self._dial_as_well(text)
+            self._routers.beat(link, self._reached(link), reply.id)
+        self.name_others()
+
+    def name_others(self) -> None:
+        """What the router has said when we joined holds for as long as its link."""
+        if self._reply is not None and not self._is_leaving:
+            self._target.named_at = self._routers.loop.time()
+            self._routers.dial_others(self._target, self._reply)
 
     def on_settings(self, link: Link, max_concurrent: int) -> None:
         """How many streams the router takes: we open one."""
@@ -198,15 +262,19 @@ class RouterLink:
         """The router is stopping, or has run out of stream ids: dial anew, beside this link, which goes on."""
         if not self._is_leaving:
             self._is_leaving = True
+            self._part(link)
             self._routers.withdraw_share(link)
             logger.info("router %s is leaving", self.name)
-            self._dialler.dial_again(float("inf"))
+            self._target.dialler.dial_again(float("inf"))
 
     def on_suspect(self, link: Link, is_suspect: bool) -> None:
         logger.warning("router %s %s", self.name, "is silent" if is_suspect else "has spoken again")
 
     def on_closed(self, link: Link, reason: str) -> None:
         self._routers.remove(link)
+        self._part(link)
+        if self._is_second:
+            return
         if self._is_leaving or self._routers.is_leaving:
             logger.info("link to router %s ended: %s", self.name, reason)
             return
@@ -216,13 +284,34 @@ class RouterLink:
             logger.warning("link to router %s ended: %s", self.name, reason)
         elif link.has_failed:
             self._routers.failures.warning("link to router %s ended: %s", self.name, reason)
-        self._dialler.dial_again(lasted_s)
+        self._target.dialler.dial_again(lasted_s)
 
-    def _dial_as_well(self, text: str) -> None:
-        try:
-            self._routers.dial(text)
-        except UsageError as error:
-            logger.error("router %s names an endpoint that cannot be dialled: %s", self.name, error.reason)
+    def _claim(self, link: Link, router_id: str) -> bool:
+        """Have this router process. False if another link has it: then this one ends, before or after it has joined."""
+        routers, target = self._routers, self._target
+        if routers.claims.claim(router_id, link):
+            target.link = link
+            target.wish = router_id
+            return True
+        logger.debug("%s leads to a router that has a link already", self.name)
+        self._is_second = True
+        if target.is_given or target.wish in ("", router_id):
+            routers.claims.wait(router_id, target.dialler)
+        else:
+            routers.drop(target)
+        link.goaway()
+        link.close("there is another one")
+        return False
+
+    def _part(self, link: Link) -> None:
+        self._routers.claims.free(link)
+        if self._target.link is link:
+            self._target.link = None
+
+    def _reached(self, link: Link) -> Endpoint:
+        """Where the link goes: of a name, the one address."""
+        endpoint = self._target.endpoint
+        return at_address(endpoint, link.peer.rpartition(":")[0]) if is_name(endpoint) else endpoint
 
 
 class _JoinReply(StreamHandler):

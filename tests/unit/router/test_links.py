@@ -8,6 +8,7 @@ import pytest
 from tests.support.bench import Bench
 from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_time import run_virtually
+from zerogate.link.marks import mark_of
 from zerogate.router.links import MAX_REFUSALS
 from zerogate.router.workers import DEFAULT_CAPACITY, Worker
 
@@ -40,6 +41,19 @@ async def test_a_worker_joins_and_is_answered(bench: Bench) -> None:
     assert (reply[b":status"], reply[b"router"]) == (b"200 OK", b"bench")
     assert reply[b"routers"] == b"tcp://other:1\0tcp://third:1"
     assert (bench.counters.links, bench.counters.joined) == (1, 1)
+
+
+@on_a_bench()
+async def test_a_worker_that_leaves_before_it_has_joined_is_no_failure(bench: Bench) -> None:
+    """It has a link already, as it has read in the greeting."""
+    peer = bench.peer()
+    await bench.quiet()
+    assert peer.router_mark == mark_of(bench.links.id)
+    peer.goaway()
+    await bench.quiet()
+    assert not bench.links.workers
+    assert not bench.links.refusals
+    assert bench.counters.links_failed == 0
 
 
 @on_a_bench()

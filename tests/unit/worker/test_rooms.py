@@ -12,7 +12,7 @@ RANKS = {
     rank: number
     for number, line in enumerate(
         (
-            "errors capacity printable pulse",
+            "errors capacity claims printable pulse targets",
             "reply_block routers",
             "call",
             "host",

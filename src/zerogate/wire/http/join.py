@@ -116,6 +116,7 @@ class JoinReply(NamedTuple):
     status: 200 if the worker has joined; 0 if it could not be read
     id: random, new for each router process; empty if it does not say
     accepts: what it has understood, or would take, of what not every router knows
+    processes: the ids of all router processes at the endpoint that was dialled, if they are several
     """
 
     status: int
@@ -124,6 +125,7 @@ class JoinReply(NamedTuple):
     reason: str = ""
     id: str = ""
     accepts: tuple[str, ...] = ()
+    processes: tuple[str, ...] = ()
 
     @property
     def is_accepted(self) -> bool:
@@ -139,6 +141,8 @@ class JoinReply(NamedTuple):
                 fields[b"id"] = self.id.encode()
             if self.accepts:
                 fields[b"accepts"] = "\0".join(self.accepts).encode()
+            if self.processes:
+                fields[b"processes"] = "\0".join(self.processes).encode()
         else:
             fields[b"reason"] = self.reason.encode("ascii", "backslashreplace")
         return fields
@@ -154,6 +158,7 @@ def parse_join_reply(fields: Fields) -> JoinReply:
         fields.get(b"reason", b"").decode("latin-1"),
         fields.get(b"id", b"").decode("latin-1"),
         _parse_list(fields, b"accepts"),
+        _parse_list(fields, b"processes"),
     )
 
 

@@ -24,7 +24,9 @@ from zerogate.wire.zmtp.frames import (
     LONG,
     LONG_HEADER_BYTES,
     LONG_SIZE,
+    MARK_BYTES,
     MECHANISM_NAME_BYTES,
+    NO_MARK,
     SHORT_HEADER_BYTES,
     SIGNATURE,
     VERSION,
@@ -43,8 +45,9 @@ class Connection:
 
     `socket_type` is ours, `accepts` the peer's types that we talk to; a peer of another gets ERROR. `metadata` goes to
     the peer besides socket type and identity. `mechanism` is NULL if None: at a ROUTER it answers, elsewhere it speaks
-    first. With `others` the peer chooses among them and `mechanism`: for the end that binds. `max_frame_bytes` is the
-    limit of long message frames (a short one, of up to 255 octets, always passes).
+    first. With `others` the peer chooses among them and `mechanism`: for the end that binds. `mark` is eight octets for
+    the greeting, of which ZMTP says nothing. `max_frame_bytes` is the limit of long message frames (a short one, of up
+    to 255 octets, always passes).
     Raises ValueError for what RFC 37 does not allow.
     """
 
@@ -55,6 +58,7 @@ class Connection:
         "_frames",
         "_is_between_frames",
         "_left",
+        "_mark",
         "_max_frame_bytes",
         "_mechanism",
         "_metadata",
@@ -65,6 +69,7 @@ class Connection:
         "_state",
         "error",
         "is_ready",
+        "peer_mark",
         "peer_metadata",
     )
 
@@ -78,6 +83,7 @@ class Connection:
         others: Sequence[Mechanism] = (),
         metadata: Mapping[bytes, bytes] = {},
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+        mark: bytes = NO_MARK,
     ) -> None:
         if not is_identity(identity):
             raise ValueError("a ZMTP identity has at most 255 octets, the first of them not zero")
@@ -87,7 +93,7 @@ class Connection:
         self._mechanism = mechanism or NullMechanism(answers=socket_type == b"ROUTER")
         self._metadata = encode_metadata(properties)
         self._max_frame_bytes = max_frame_bytes
-        self._others = others
+        self._others, self._mark = others, mark
         # Who lets the peer choose names no mechanism before it: once it knows our version, a peer waits for no more.
         self._output = [self._greeting[: GREETING_START_BYTES if others else None]]
         self._cipher: Cipher | None = None
@@ -99,6 +105,8 @@ class Connection:
         self._is_between_frames = False  # in clear traffic, at a frame's start, nothing buffered
         self.is_ready = False
         """The handshake is done, both ways. Write what `take_output` gives before what `encode` gives."""
+        self.peer_mark = NO_MARK
+        """The padding of the peer's signature: nothing that ZMTP depends on. libzmq has a small number there."""
         self.peer_metadata: dict[bytes, bytes] = {}
         """The peer's properties, names in lower case; empty before `is_ready`."""
         self.error: ZmtpError | None = None
@@ -111,7 +119,7 @@ class Connection:
 
     @property
     def _greeting(self) -> bytes:
-        return greeting(self._mechanism.name, is_server=self._mechanism.is_server)
+        return greeting(self._mechanism.name, is_server=self._mechanism.is_server, mark=self._mark)
 
     @property
     def suspicion(self) -> str:
@@ -234,8 +242,8 @@ class Connection:
         return pos + 1
 
     def _read_signature(self, data: bytes, pos: int, pieces: list[bytes]) -> int:
+        self.peer_mark = bytes(data[pos : pos + MARK_BYTES])  # whatever it is, it is ZMTP
         pos += len(SIGNATURE) - 1
-        # The eight octets of padding before the last must not be looked at.
         if data[pos - 1] != SIGNATURE[-1]:
             raise ZmtpError(f"the peer does not speak ZMTP 3: its signature ends with 0x{data[pos - 1]:02x}, not 0x7f")
         self._expect(State.MAJOR, 1)

@@ -5,7 +5,10 @@ from struct import Struct
 # --- greeting ---------------------------------------------------------------------------------------------------------
 
 VERSION = (3, 1)
-SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
+MARK_BYTES = 8
+NO_MARK = bytes(MARK_BYTES)
+SIGNATURE = b"\xff" + NO_MARK + b"\x7f"
+"""What is in between is padding, "not significant": room for a mark."""
 GREETING_START_BYTES = len(SIGNATURE) + 1
 """The signature and the major version, at which each end knows what the other speaks."""
 MECHANISM_NAME_BYTES = 20
@@ -13,10 +16,14 @@ GREETING_REST = Struct(f">B {MECHANISM_NAME_BYTES}s B 31s")
 """Minor version, mechanism, as-server, filler: all that follows the signature and the major version."""
 
 
-def greeting(mechanism: bytes, *, is_server: bool) -> bytes:
-    """The 64 octets that open a connection."""
+def greeting(mechanism: bytes, *, is_server: bool, mark: bytes = NO_MARK) -> bytes:
+    """The 64 octets that open a connection. `mark` goes where the signature is padded. Raises ValueError."""
+    if len(mark) != MARK_BYTES:
+        raise ValueError(f"a mark has {MARK_BYTES} octets")
     major, minor = VERSION
-    return SIGNATURE + bytes((major,)) + GREETING_REST.pack(minor, mechanism, is_server, b"")
+    return (
+        SIGNATURE[:1] + mark + SIGNATURE[-1:] + bytes((major,)) + GREETING_REST.pack(minor, mechanism, is_server, b"")
+    )
 
 
 # --- frames -----------------------------------------------------------------------------------------------------------

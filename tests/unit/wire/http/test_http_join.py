@@ -114,6 +114,12 @@ def test_ids_of_processes() -> None:
     assert parse_join_reply(reply.fields()) == reply
 
 
+def test_several_processes_are_named() -> None:
+    reply = JoinReply(200, "r", id="1", processes=("1", "2"))
+    assert reply.fields()[b"processes"] == b"1\x002"
+    assert parse_join_reply(reply.fields()) == reply
+
+
 @pytest.mark.parametrize("value", [b"", b"a b", b"x" * 65, b"\xe9"])
 def test_a_bad_id(value: bytes) -> None:
     for parse in (lambda fields: parse_join(fields, 1), parse_pulse):

@@ -36,6 +36,19 @@ class TestGreeting:
             output = router_end(mechanism=RotMechanism(is_server=is_server)).take_output()
             assert output[12:33] == b"ROT" + bytes(17) + bytes((is_server,))
 
+    def test_carries_a_mark(self) -> None:
+        mark = bytes(range(1, 9))
+        greeting = router_end(mark=mark).take_output()
+        assert greeting == GREETING[:1] + mark + GREETING[9:]
+        for cut in range(1, 10):
+            peer = dealer_end()
+            assert not any(peer.peer_mark)
+            peer.receive(greeting[:cut])
+            peer.receive(greeting[cut:])
+            assert peer.peer_mark == mark
+        with pytest.raises(ValueError, match="8 octets"):
+            router_end(mark=b"short")
+
     @pytest.mark.parametrize(
         ("start", "end", "octets"),
         [
