@@ -13,7 +13,18 @@ import pytest
 SRC = Path(__file__).resolve().parents[2] / "src"
 
 # Who imports only from lower ranks, or from its own part. `router` and `worker` have one rank, so they never meet.
-RANKS = {"": 0, "errors": 0, "native": 0, "settings": 1, "process": 1, "wire": 2, "link": 3, "router": 4, "worker": 4}
+RANKS = {
+    "": 0,
+    "errors": 0,
+    "native": 0,
+    "settings": 1,
+    "process": 1,
+    "wire": 2,
+    "keys": 3,
+    "link": 3,
+    "router": 4,
+    "worker": 4,
+}
 TOP_RANK = 5
 TOP = {"__main__", "child", "cli", "console", "demo", "folders", "logs", "runner", "status", "supervisor"}
 

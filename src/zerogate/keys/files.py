@@ -1,0 +1,101 @@
+"""Where keys lie: a router's folder, and a worker's one key.
+
+DIR/router.key       the router's secret key; 0600, and never printed
+DIR/router.old.key   the one before, while workers are told of the new one
+DIR/workers          who may come in (key_list.py)
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from zerogate.errors import UsageError, ZmtpError
+from zerogate.wire.zmtp import KeyPair, decode_key, encode_key, key_pair_of, make_key_pair
+
+ROUTER_KEY = "router.key"
+OLD_ROUTER_KEY = "router.old.key"
+WORKERS = "workers"
+
+FOLDER_MODE = 0o700
+SECRET_MODE = 0o600
+_READABLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def default_folder() -> Path:
+    """`zerogate/keys` in the user's configuration (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".config") / "zerogate" / "keys"
+
+
+def make_router_key(folder: Path) -> KeyPair:
+    """A router's new key pair, kept in the folder. Raises UsageError if it has one already."""
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    pair = make_key_pair()
+    try:
+        _write_secret(folder / ROUTER_KEY, pair)
+    except FileExistsError:
+        raise UsageError(f"{folder / ROUTER_KEY}: there is a key already (`zerogate keys rotate router`)") from None
+    return pair
+
+
+def rotate_router_key(folder: Path) -> KeyPair:
+    """A new key pair beside the present one, which is still taken. Raises UsageError: none there, or two already."""
+    old = folder / OLD_ROUTER_KEY
+    if not (folder / ROUTER_KEY).exists():
+        raise UsageError(f"{folder}: there is no router key to change (`zerogate keys router`)")
+    if old.exists():
+        raise UsageError(f"{old}: the last change is not finished (`zerogate keys rotate router --finish`)")
+    os.link(folder / ROUTER_KEY, old)
+    pair = make_key_pair()
+    new = folder / f".{ROUTER_KEY}.new"
+    new.unlink(missing_ok=True)
+    _write_secret(new, pair)
+    os.replace(new, folder / ROUTER_KEY)
+    return pair
+
+
+def finish_rotation(folder: Path) -> None:
+    """Forget the key before. Raises UsageError if there is none."""
+    try:
+        (folder / OLD_ROUTER_KEY).unlink()
+    except FileNotFoundError:
+        raise UsageError(f"{folder}: no change of the router's key is under way") from None
+
+
+def router_key_pairs(folder: Path) -> tuple[KeyPair, ...]:
+    """The router's key pair, and the one before while there is one. Empty if there is none. Raises UsageError."""
+    names = (ROUTER_KEY, OLD_ROUTER_KEY)
+    return tuple(read_key_pair(folder / name) for name in names if (folder / name).exists())
+
+
+def read_key_pair(path: Path) -> KeyPair:
+    """The pair of a file's secret key. Raises UsageError; it must be readable by nobody else."""
+    try:
+        if path.stat().st_mode & _READABLE_BY_OTHERS:
+            raise UsageError(f"{path}: others can read this secret key (chmod 600 {path})")
+        return parse_secret(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error.strerror if isinstance(error, OSError) else error}") from error
+    except ZmtpError as error:
+        raise UsageError(f"{path}: {error.reason}") from error
+
+
+def worker_key_pair(text: str) -> KeyPair:
+    """A worker's pair: `text` is its secret key, or the path of the file that has it. Raises UsageError."""
+    try:
+        return parse_secret(text)
+    except ZmtpError:
+        return read_key_pair(Path(text))
+
+
+def parse_secret(text: str) -> KeyPair:
+    """The pair of a secret key as text. Raises ZmtpError."""
+    return key_pair_of(decode_key(text.strip()))
+
+
+def _write_secret(path: Path, pair: KeyPair) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
+    with open(fd, "w", encoding="utf-8") as file:
+        file.write(f"{encode_key(pair.secret)}\n")
+        file.flush()
+        os.fsync(file.fileno())

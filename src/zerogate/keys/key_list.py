@@ -1,0 +1,143 @@
+"""The router's list of workers' keys: a plain text file, a line for each key.
+
+    # a comment
+    KEY NAME ROUTE...
+
+It is read again when it changes, and rewritten whole, so that nobody ever reads half of it.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from zerogate.errors import ZerogateError, ZmtpError
+from zerogate.wire.http.routes import Route, RouteError, parse_route
+from zerogate.wire.zmtp import decode_key, encode_key
+
+# As a worker's own name (protocol.md, Joining).
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+LIST_MODE = 0o644
+"""Public keys and names are no secrets; whoever can write the file decides who comes in."""
+
+HEADING = "# Who may be a worker here: KEY NAME ROUTE..., a line each. It is read again when it changes.\n"
+
+
+class KeyListError(ZerogateError):
+    """The list cannot be read; the reason names the line."""
+
+
+class Entry(NamedTuple):
+    """A key that may come in: under which name, and for which routes."""
+
+    key: bytes
+    name: str
+    grants: tuple[Route, ...]
+
+    def line(self) -> str:
+        return f"{encode_key(self.key)} {self.name} {' '.join(map(str, self.grants))}\n"
+
+
+class KeyList(NamedTuple):
+    """What the list says. Keys and names are each there once."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def find(self, key: bytes) -> Entry | None:
+        return next((entry for entry in self.entries if entry.key == key), None)
+
+    def named(self, name: str) -> Entry | None:
+        return next((entry for entry in self.entries if entry.name == name), None)
+
+
+def parse_key_list(text: str) -> KeyList:
+    """Read a list. Raises KeyListError."""
+    entries: list[Entry] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):  # no key begins so: it would be over 2^32
+            continue
+        try:
+            entry = _parse_line(words)
+            _check_new(entry, entries)
+        except ZerogateError as error:
+            raise KeyListError(f"line {number}: {error.reason}") from error
+        entries.append(entry)
+    return KeyList(tuple(entries))
+
+
+def read_key_list(path: Path) -> KeyList:
+    """Read the list at a path; none there is an empty one. Raises KeyListError."""
+    try:
+        return parse_key_list(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return KeyList()
+    except KeyListError as error:
+        raise KeyListError(f"{path}, {error.reason}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyListError(f"{path}: {error}") from error
+
+
+def add_entry(path: Path, entry: Entry) -> None:
+    """Add a line at the end; what is there stays as it is, comments too. Raises KeyListError."""
+    _check_new(entry, read_key_list(path).entries)
+    text = _text(path)
+    _replace(path, [text if text.endswith("\n") else f"{text}\n", entry.line()])
+
+
+def remove_entry(path: Path, name: str) -> Entry:
+    """Take a name's line out. Raises KeyListError if there is none."""
+    entry = read_key_list(path).named(name)
+    if entry is None:
+        raise KeyListError(f"{path}: nobody is called {name!r}")
+    mine = encode_key(entry.key)
+    _replace(path, (line for line in _text(path).splitlines(keepends=True) if line.split()[:1] != [mine]))
+    return entry
+
+
+def check_name(name: str) -> str:
+    """The name, if it may be one. Raises KeyListError."""
+    if not _NAME.fullmatch(name):
+        raise KeyListError(f"{name[:140]!r} is no name: 1 to 128 of A-Z a-z 0-9 . _ -")
+    return name
+
+
+def _parse_line(words: list[str]) -> Entry:
+    key, *rest = words
+    if len(rest) < 2:
+        raise KeyListError("a line has KEY NAME ROUTE...; `*` is every route")
+    try:
+        return Entry(decode_key(key), check_name(rest[0]), tuple(map(parse_route, rest[1:])))
+    except (ZmtpError, RouteError) as error:
+        raise KeyListError(error.reason) from error
+
+
+def _check_new(entry: Entry, entries: Iterable[Entry]) -> None:
+    for other in entries:
+        if other.key == entry.key:
+            raise KeyListError(f"the key of {entry.name} is {other.name}'s")
+        if other.name == entry.name:
+            raise KeyListError(f"the name {entry.name} is there already")
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else HEADING
+
+
+def _replace(path: Path, pieces: Iterable[str]) -> None:
+    """Write a file anew, whole or not at all (rename(2))."""
+    mode = path.stat().st_mode & 0o777 if path.exists() else LIST_MODE
+    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(fd, "w", encoding="utf-8") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

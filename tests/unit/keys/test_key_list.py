@@ -1,0 +1,142 @@
+"""The list of who may come in: read, written, and refused by its line."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zerogate.keys.key_list import (
+    Entry,
+    KeyListError,
+    add_entry,
+    check_name,
+    parse_key_list,
+    read_key_list,
+    remove_entry,
+)
+from zerogate.wire.http.routes import parse_route
+from zerogate.wire.zmtp import encode_key
+
+ONE = Entry(b"1" * 32, "one", (parse_route("example.org/api"),))
+TWO = Entry(b"2" * 32, "two", (parse_route("*"), parse_route("/static")))
+
+
+def test_reads_what_it_says() -> None:
+    text = f"# heading\n\n  {ONE.line()}#no blank after it\n\t\n{TWO.line()}"
+    keys = parse_key_list(text)
+    assert keys.entries == (ONE, TWO)
+    assert keys.find(TWO.key) == TWO
+    assert keys.find(b"3" * 32) is None
+    assert keys.named("one") == ONE
+    assert keys.named("three") is None
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_no_key_begins_as_a_comment_does(key: bytes) -> None:
+    assert not encode_key(key).startswith("#")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("short one *", "a key has 40 characters, not 5"),
+        (encode_key(ONE.key), "KEY NAME ROUTE"),
+        (f"{encode_key(ONE.key)} one", "KEY NAME ROUTE"),
+        (f"{encode_key(ONE.key)} o/ne *", "is no name"),
+        (f"{encode_key(ONE.key)} one not/a/../route?", "is not a route"),
+        (f"{encode_key(b'9' * 32)} two *", "the name two is there already"),
+        (f"{encode_key(TWO.key)} other *", "the key of other is two's"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, line: str, reason: str) -> None:
+    path = tmp_path / "workers"
+    path.write_text(f"# heading\n{TWO.line()}{line}\n")
+    with pytest.raises(KeyListError, match="line 3: ") as caught:
+        read_key_list(path)
+    assert reason in caught.value.reason
+    assert str(path) in caught.value.reason
+
+
+def test_no_list_is_an_empty_one(tmp_path: Path) -> None:
+    assert read_key_list(tmp_path / "workers").entries == ()
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(KeyListError, match="Is a directory"):
+        read_key_list(tmp_path)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(KeyListError, match="binary"):
+        read_key_list(tmp_path / "binary")
+
+
+def test_lines_come_and_go_and_the_rest_stays(tmp_path: Path) -> None:
+    path = tmp_path / "workers"
+    add_entry(path, ONE)
+    assert path.read_text().startswith("# ")
+    path.write_text(path.read_text() + "# by hand, without an end")
+    add_entry(path, TWO)
+    assert read_key_list(path).entries == (ONE, TWO)
+    assert remove_entry(path, "one") == ONE
+    assert read_key_list(path).entries == (TWO,)
+    assert "# by hand, without an end\n" in path.read_text()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["workers"]
+
+
+def test_what_is_there_is_not_added(tmp_path: Path) -> None:
+    path = tmp_path / "workers"
+    add_entry(path, ONE)
+    before = path.read_text()
+    for again in (ONE._replace(name="other"), ONE._replace(key=b"3" * 32)):
+        with pytest.raises(KeyListError):
+            add_entry(path, again)
+    assert path.read_text() == before
+
+
+def test_who_is_not_there_is_not_removed(tmp_path: Path) -> None:
+    with pytest.raises(KeyListError, match="nobody is called 'one'"):
+        remove_entry(tmp_path / "workers", "one")
+
+
+def test_a_broken_list_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "workers"
+    path.write_text("nonsense\n")
+    for change in (lambda: add_entry(path, ONE), lambda: remove_entry(path, "one")):
+        with pytest.raises(KeyListError, match="line 1"):
+            change()
+    assert path.read_text() == "nonsense\n"
+
+
+def test_its_mode_stays_and_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "workers"
+    add_entry(path, ONE)
+    assert path.stat().st_mode & 0o777 == 0o644
+    path.chmod(0o640)
+    add_entry(path, TWO)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+    def fail(source: str, target: str) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no room"):
+        remove_entry(path, "one")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["workers"]
+    assert read_key_list(path).entries == (ONE, TWO)
+
+
+def test_names() -> None:
+    assert check_name("web-1.example_") == "web-1.example_"
+    for bad in ("", "a b", "a\n", "é", "x" * 129):
+        with pytest.raises(KeyListError, match="is no name"):
+            check_name(bad)
+
+
+@given(st.text())
+def test_whatever_is_written(text: str) -> None:
+    try:
+        keys = parse_key_list(text)
+    except KeyListError:
+        return
+    assert parse_key_list("".join(entry.line() for entry in keys.entries)) == keys
