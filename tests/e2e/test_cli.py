@@ -131,7 +131,8 @@ def test_each_option_is_a_setting_and_an_environment_variable(
     (name,) = option.opts
     assert option.setting in {field.name for field in dataclasses.fields(SETTINGS[command])}
     variable = "ZEROGATE_" + name.removeprefix("--").replace("-", "_").upper()
-    assert option.envvar == variable
+    others = [option.option.variable] if option.option.variable else []
+    assert option.envvar == ([variable, *others] if others else variable)
     words, expected = sample(option.option.kind)
     given = [part for word in words for part in (name, word)] or [name]
     by_option = commands.commands[command].make_context(command, [*given, *arguments])

@@ -113,6 +113,10 @@ class MemoryTransport(asyncio.Transport):
                 self._is_protocol_paused = True
                 self._protocol.pause_writing()
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
+        self._protocol = protocol
+
     def write_eof(self) -> None:
         self.is_eof_written = True
 

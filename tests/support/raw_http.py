@@ -68,6 +68,15 @@ class HttpConnection:
         self.buffer = b""
         self.was_reset = False
 
+    @classmethod
+    def over(cls, sock: socket.socket) -> "HttpConnection":
+        """Over a connection that there is."""
+        connection = cls.__new__(cls)
+        connection.sock = sock
+        connection.buffer = b""
+        connection.was_reset = False
+        return connection
+
     def __enter__(self) -> "HttpConnection":
         return self
 

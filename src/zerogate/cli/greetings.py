@@ -3,6 +3,7 @@
 import zerogate
 from zerogate.console import say
 from zerogate.settings import ListenSettings, ServeSettings, WorkerSettings
+from zerogate.settings.kinds import OFF_WORD
 from zerogate.wire.http.routes import Route, parse_route
 
 
@@ -12,11 +13,15 @@ def greet(what: str, *lines: str) -> None:
 
 def addresses(settings: ListenSettings) -> list[str]:
     """Where a router can be reached."""
-    lines = [f"  http    http://{address}/" for address in settings.http]
+    lines = [f"  http    {_url('http', address)}" for address in settings.http if address != OFF_WORD]
     lines += [f"  workers {endpoint}" for endpoint in settings.bind]
     if settings.admin != "off":
         lines.append(f"  status  http://{settings.admin}/status")
     return lines
+
+
+def _url(scheme: str, address: str) -> str:
+    return address if address.startswith("unix:") else f"{scheme}://{address}/"
 
 
 def served(settings: ServeSettings) -> list[str]:

@@ -58,7 +58,7 @@ class SettingOption(click.Option):
             is_flag=is_flag,
             multiple=isinstance(option.kind, Texts),
             default=None,
-            envvar=environment_name(setting),
+            envvar=[environment_name(setting), option.variable] if option.variable else environment_name(setting),
             metavar=None if is_flag else option.kind.metavar(),
             help=option.help + self._notes(),
             hidden=option.is_hidden,

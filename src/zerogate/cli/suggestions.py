@@ -21,6 +21,7 @@ FOREIGN_NAMES = {
     "-b": "http",
     "--listen": "http",
     "--bind-http": "http",
+    "--uds": "http",
     "--http-port": "http",
     "--bind-admin": "admin",
     "--bind-link": "bind",
@@ -73,7 +74,7 @@ def explain_no_such_option(name: str, ctx: click.Context) -> str | None:
 
 def unknown_variables(group: click.Group, environment: Mapping[str, str]) -> list[str]:
     """A line for each variable that looks like an option of ours and is none."""
-    known = {str(param.envvar) for command in group.commands.values() for param in command.params if param.envvar}
+    known = {environment_name(setting) for command in group.commands.values() for setting in _settings(command)}
     known.add(compiled.VARIABLE)
     lines = []
     for name, value in sorted(environment.items()):

@@ -57,10 +57,10 @@ def tcp_places(host: str, port: int, label: str) -> list[Place]:
     return [Place(label, family, address) for family, _, _, _, address in sorted(set(found), key=lambda item: item[0])]
 
 
-def endpoint_places(endpoint: Endpoint, label: str, ipc_mode: int = IPC_MODE) -> list[Place]:
-    """Raises StartError."""
+def endpoint_places(endpoint: Endpoint, label: str, mode: int = IPC_MODE) -> list[Place]:
+    """Where an endpoint is: `mode` is that of a Unix socket's file. Raises StartError."""
     if endpoint.path:
-        return [Place(label, socket.AF_UNIX, endpoint.path, ipc_mode)]
+        return [Place(label, socket.AF_UNIX, endpoint.path, mode)]
     return tcp_places(endpoint.host, endpoint.port, label)
 
 

@@ -28,13 +28,27 @@ def parse_endpoint(text: str) -> Endpoint:
     """Read `tcp://host:port`, `tcp://[::1]:port`, `tcp://*:port` or `ipc://path`. Raises UsageError."""
     scheme, separator, rest = text.partition("://")
     if scheme == "ipc" and rest:
-        if "\0" in rest or len(os.fsencode(rest)) > MAX_PATH_BYTES:
-            raise UsageError(f"{text!r}: a socket's path has at most {MAX_PATH_BYTES} bytes, and no NUL among them")
-        return Endpoint(text, path=rest)
+        return Endpoint(text, path=_checked_path(rest, text))
     if scheme != "tcp" or not separator:
         raise UsageError(f"{text!r} is not an endpoint: write tcp://HOST:PORT or ipc://PATH")
     host, port = parse_address(rest)
     return Endpoint(text, host=host, port=port)
+
+
+def parse_listening(text: str) -> Endpoint:
+    """Read where clients connect to: `unix:/path`, or an address as `parse_address` takes it. Raises UsageError."""
+    scheme, _, path = text.partition(":")
+    if scheme == "unix" and path and not path.isdigit():
+        # nginx and Caddy write `unix:/path`, others `unix:///path`.
+        return Endpoint(text, path=_checked_path(path.removeprefix("//"), text))
+    host, port = parse_address(text)
+    return Endpoint(text, host=host, port=port)
+
+
+def _checked_path(path: str, text: str) -> str:
+    if not path or "\0" in path or len(os.fsencode(path)) > MAX_PATH_BYTES:
+        raise UsageError(f"{text!r}: a socket's path has 1 to {MAX_PATH_BYTES} bytes, and no NUL among them")
+    return path
 
 
 def parse_address(text: str) -> tuple[str, int]:

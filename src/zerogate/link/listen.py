@@ -40,7 +40,8 @@ class Listener:
             self.adopt()
 
     def __repr__(self) -> str:
-        return f"<Listener {self.key} connecting={len(self._connecting)}>"
+        state = "waits" if self._acceptor is None else f"connecting={len(self._connecting)}"
+        return f"<Listener {self.key} {state}>"
 
     @property
     def key(self) -> str:

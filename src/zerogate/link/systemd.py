@@ -12,25 +12,26 @@ from zerogate.link.endpoint import is_loopback
 from zerogate.link.listen import Listener
 
 FIRST_FD = 3
-NAMES = ("http", "bind")
+NAMES = ("http", "https", "bind")
 # What systemd calls a socket that nobody named: its unit, or these.
 UNNAMED = ("", "unknown")
 
 
 class Inherited(NamedTuple):
-    """Listeners by what they are for: clients or workers."""
+    """Listeners by what they are for: clients, those that speak TLS, or workers."""
 
     http: list[Listener]
+    https: list[Listener]
     bind: list[Listener]
 
 
 def inherited_listeners(*, insecure: bool, environ: Mapping[str, str] = os.environ) -> Inherited:
-    """Sockets passed with LISTEN_FDS: named `http` and `bind` (FileDescriptorName=), else the first is http.
+    """Sockets passed with LISTEN_FDS: by their names (NAMES, FileDescriptorName=), else the first is http.
 
     Raises UsageError for other names, and for workers' sockets that others could reach unless `insecure`; StartError
     for what is not a listening socket.
     """
-    result = Inherited([], [])
+    result = Inherited([], [], [])
     if environ.get("LISTEN_PID") != str(os.getpid()):
         return result
     names = environ.get("LISTEN_FDNAMES", "").split(":")
@@ -42,7 +43,8 @@ def inherited_listeners(*, insecure: bool, environ: Mapping[str, str] = os.envir
             place = place_of(sock, f"--{name} (from systemd)")
             if name == "bind" and not insecure:
                 _check_local(place)
-            (result.http if name == "http" else result.bind).append(Listener(sock, place, is_inherited=True))
+            found: list[Listener] = getattr(result, name)
+            found.append(Listener(sock, place, is_inherited=True))
         undoing.pop_all()
     return result
 
@@ -52,7 +54,7 @@ def _name(name: str, index: int) -> str:
         return name
     if name in UNNAMED or name.endswith(".socket"):
         return "http" if index == 0 else "bind"
-    raise UsageError(f"systemd passes a socket called {name!r}: FileDescriptorName= is http or bind")
+    raise UsageError(f"systemd passes a socket called {name!r}: FileDescriptorName= is http, https or bind")
 
 
 def _check_local(place: Place) -> None:

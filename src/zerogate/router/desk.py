@@ -59,7 +59,10 @@ class _EarlyError:
 
 
 class Desk:
-    """See the module. `date` is the Date field's; `deadlines` are the clients'; `clients` is who is connected."""
+    """See the module. `date` is the Date field's; `deadlines` are the clients'; `clients` is who is connected.
+
+    `trust` says whose word on its own client is believed.
+    """
 
     def __init__(
         self, settings: RouterSettings, counters: Counters, answer: Answer, access_log: AccessLog | None = None
@@ -73,7 +76,7 @@ class Desk:
         self.clients: set[ConnectedClient] = set()
         self._answer = answer
         self._access_log = access_log
-        self._trust = parse_trust(settings.trust)
+        self.trust = parse_trust(settings.trust)
         self._crossing = Crossing(keeps_underscores=settings.underscores)
         self._id_prefix = secrets.token_hex(8).encode()
         self._n_ids = 0
@@ -92,9 +95,10 @@ class Desk:
         self.clients.discard(client)
         self.deadlines.remove(client)
 
-    def forwarding(self, address: str, port: int = 0, local_host: bytes = b"") -> Forwarding:
+    def forwarding(self, address: str, port: int = 0, local_host: bytes = b"", is_tls: bool = False) -> Forwarding:
         """Who sends the requests of a connection. The address of a Unix socket's peer is empty."""
-        return Forwarding(address, b"http", self._trust, port=port, local_host=local_host, crossing=self._crossing)
+        scheme = b"https" if is_tls else b"http"
+        return Forwarding(address, scheme, self.trust, port=port, local_host=local_host, crossing=self._crossing)
 
     # Exchanges
 

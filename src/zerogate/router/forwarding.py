@@ -1,17 +1,23 @@
 """Who the client is: settled once for each connection, unless a trusted proxy speaks for many clients over one."""
 
 import ipaddress
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from zerogate.errors import UsageError
 from zerogate.router.crossing import Crossing
+from zerogate.wire.http.forwarded import Hop, Node, forwarded_for, parse_forwarded
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import encode_pair
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_EVERYBODY = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+
+# What proxies call a scheme. Some tell a WebSocket's own, which its upgrade's request has not.
+_SCHEMES = {b"http": b"http", b"https": b"https", b"ws": b"http", b"wss": b"https"}
 
 
 class Trust(NamedTuple):
@@ -36,19 +42,30 @@ NOBODY = Trust()
 
 
 def parse_trust(texts: Sequence[str]) -> Trust:
-    """Read `loopback`, `unix`, `none`, addresses and networks. Raises UsageError."""
+    """Read `loopback`, `unix`, `*`, `none`, addresses and networks, also with commas between. Raises UsageError."""
     networks: list[Network] = []
-    for text in texts:
+    words = [word for text in texts for word in re.split(r"\s*,\s*", text.strip(" ,"))]
+    for text in words:
         if text == "loopback":
             networks += _LOOPBACK
+        elif text == "*":
+            networks += _EVERYBODY
         elif text not in ("unix", "none"):
             try:
                 networks.append(ipaddress.ip_network(text, strict=False))
             except ValueError as error:
-                raise UsageError(f"--trust: {error}, and neither is it `loopback`, `unix` or `none`") from error
-    if "none" in texts and len(texts) > 1:
+                raise UsageError(f"--trust: {error}, and neither is it `loopback`, `unix`, `*` or `none`") from error
+    if "none" in words and len(words) > 1:
         raise UsageError("--trust none goes with no other")
-    return Trust(tuple(networks), "unix" in texts)
+    return Trust(tuple(networks), "unix" in words or "*" in words)
+
+
+class Told(NamedTuple):
+    """What trusted proxies say of a request."""
+
+    client: Node
+    scheme: bytes
+    host: bytes
 
 
 class Forwarding:
@@ -89,21 +106,35 @@ class Forwarding:
                     return value
         return b""
 
-    def pairs(self, head: RequestHead) -> bytes:
+    def told_pairs(self, told: Told) -> bytes:
         """As `own_pairs`, by the word of a trusted proxy."""
-        claims = dict(head.fields)
-        address = self._peel(b",".join(value for name, value in head.fields if name == b"x-forwarded-for"))
-        scheme = claims.get(b"x-forwarded-proto", self.scheme)
-        if scheme not in (b"http", b"https"):
-            scheme = self.scheme
-        return self._pairs(address, self.port if address == self.address else 0, scheme)
+        return self._pairs(told.client.address, told.client.port, told.scheme)
 
-    def host(self, head: RequestHead) -> bytes:
-        """The host that the client asked for, by a trusted proxy's word or its own."""
-        for name, value in head.fields:
-            if name == b"x-forwarded-host":
-                return value
-        return head.host
+    def told(self, head: RequestHead) -> Told:
+        """What a trusted proxy says of a request; what it does not say is as the connection has it.
+
+        `Forwarded` counts where there is none of the older fields. Many proxies know only those, set them, and pass on
+        what a client says in the other.
+        """
+        claims = dict(head.fields)
+        node, proto, host = None, claims.get(b"x-forwarded-proto", b""), claims.get(b"x-forwarded-host", b"")
+        chain = b",".join(value for name, value in head.fields if name == b"x-forwarded-for")
+        if chain:
+            node = self._peel(forwarded_for(chain))
+        elif b"forwarded" in claims and not proto and not host:
+            hops = parse_forwarded(b",".join(value for name, value in head.fields if name == b"forwarded"))
+            node, proto, host = self._hear(hops)
+        client = Node(self.address, self.port) if node is None else node
+        return Told(client, _SCHEMES.get(proto, self.scheme), host or head.host)
+
+    def _hear(self, hops: list[Hop]) -> Hop:
+        """What those hops say together that a trusted proxy has added: the one nearest to the client knows best."""
+        node, proto, host = None, b"", b""
+        for hop in hops:
+            node, proto, host = hop.node or node, hop.proto or proto, hop.host or host
+            if hop.node is None or not self._trust.includes(hop.node.address):
+                break
+        return Hop(node, proto, host)
 
     def _pairs(self, address: str, port: int, scheme: bytes) -> bytes:
         client = address.encode()
@@ -115,16 +146,13 @@ class Forwarding:
             + encode_pair(b"x-real-port", b"%d" % port)
         )
 
-    def _peel(self, forwarded_for: bytes) -> str:
+    def _peel(self, chain: Iterable[Node | None]) -> Node | None:
         """The last address of the chain that is not a trusted proxy's: what lies before it, anybody could have said."""
-        address = self.address
-        for hop in reversed(forwarded_for.decode("latin-1").split(",")):
-            candidate = hop.strip()
-            try:
-                ipaddress.ip_address(candidate)
-            except ValueError:
+        found = None
+        for node in chain:
+            if node is None:
                 break
-            address = candidate
-            if not self._trust.includes(candidate):
+            found = node
+            if not self._trust.includes(node.address):
                 break
-        return address
+        return found

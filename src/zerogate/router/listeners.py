@@ -3,17 +3,18 @@
 import asyncio
 import enum
 import socket
-from collections.abc import Callable, Container, Mapping, MutableMapping
+from collections.abc import Callable, Container, Mapping, MutableMapping, Sequence
 from typing import NamedTuple
 
 from zerogate.errors import StartError, UsageError
 from zerogate.link.bind import Place, TakenError, bind, endpoint_places, tcp_places
-from zerogate.link.endpoint import parse_address, parse_endpoint
+from zerogate.link.endpoint import parse_address, parse_endpoint, parse_listening
 from zerogate.link.listen import Listener, MakeProtocol
 from zerogate.link.systemd import inherited_listeners
 from zerogate.router.owner import owner_of
 from zerogate.router.takeover import who_has
 from zerogate.settings import ListenSettings
+from zerogate.settings.kinds import OFF_WORD
 
 
 class Kind(enum.Enum):
@@ -25,7 +26,10 @@ class Kind(enum.Enum):
 
 
 class Addresses(NamedTuple):
-    """Where a router can be reached, as one would write it: `127.0.0.1:9000`, `tcp://127.0.0.1:8000`, `ipc:///path`."""
+    """Where a router can be reached, as one would write it.
+
+    `127.0.0.1:9000`, `unix:/path`; `tcp://127.0.0.1:8000`, `ipc:///path`
+    """
 
     http: list[str]
     bind: list[str]
@@ -48,6 +52,8 @@ class Listeners:
         self._has_room = has_room
         self._places: list[tuple[Kind, Place]] = []
         self._listeners: dict[Listener, Kind] = {}
+        # Whose sockets whoever we replace has, too; and those of them that we have from there.
+        self._shared: set[Listener] = set()
         self._handed_over: set[Listener] = set()
         self._started: set[Listener] = set()
 
@@ -56,7 +62,8 @@ class Listeners:
         """Where it listens, whatever the settings said: what systemd opened, and which port 0 has become."""
         where: dict[Kind, list[str]] = {kind: [] for kind in Kind}
         for listener, kind in self._listeners.items():
-            scheme = "" if kind is not Kind.LINKS else "ipc://" if listener.place.family == socket.AF_UNIX else "tcp://"
+            of_tcp, of_unix = ("tcp://", "ipc://") if kind is Kind.LINKS else ("", "unix:")
+            scheme = of_unix if listener.place.family == socket.AF_UNIX else of_tcp
             where[kind].append(scheme + listener.place.where)
         return Addresses(where[Kind.CLIENTS], where[Kind.LINKS], where[Kind.ADMIN])
 
@@ -70,14 +77,13 @@ class Listeners:
         return {listener.key: listener.fileno() for listener in self._listeners}
 
     def find(self) -> list[str]:
-        """Find out where to listen. Returns the keys of what is to be bound. Raises UsageError or StartError."""
+        """Find out where to listen. Returns the keys of all places. Raises UsageError or StartError."""
         settings = self._settings
         inherited = inherited_listeners(insecure=settings.insecure)
         for kind, listeners in ((Kind.CLIENTS, inherited.http), (Kind.LINKS, inherited.bind)):
             self._listeners.update(dict.fromkeys(listeners, kind))
         if not inherited.http:
-            for address in settings.http:
-                self._want(Kind.CLIENTS, tcp_places(*parse_address(address), f"--http {address}"))
+            self._want_clients(Kind.CLIENTS, "--http", settings.http)
         if not inherited.bind:
             for text in settings.bind:
                 endpoint = parse_endpoint(text)
@@ -90,10 +96,15 @@ class Listeners:
                 self._want(Kind.LINKS, endpoint_places(endpoint, f"--bind {text}", mode))
         if settings.admin != "off":
             self._want(Kind.ADMIN, tcp_places(*parse_address(settings.admin), f"--admin {settings.admin}"))
-        return [place.key for _, place in self._places]
+        return [*(listener.key for listener in self._listeners), *(place.key for _, place in self._places)]
 
     def bind(self, given: MutableMapping[str, socket.socket]) -> None:
         """Bind every place, or take the socket that was given for it. Raises StartError."""
+        for listener in self._listeners:
+            # Of systemd's sockets whoever is replaced has the very same.
+            if (sock := given.pop(listener.key, None)) is not None:
+                sock.close()
+                self._shared.add(listener)
         port = 0
         label = ""
         for kind, place in self._places:
@@ -104,6 +115,7 @@ class Listeners:
             if sock is not None:
                 listener = Listener(sock, place, is_inherited=True)
                 self._handed_over.add(listener)
+                self._shared.add(listener)
             else:
                 listener = Listener(self._bind(place), place)
             self._listeners[listener] = kind
@@ -112,7 +124,7 @@ class Listeners:
     def accept_links(self) -> None:
         """Take workers where nobody else does: not from the sockets that were given."""
         for listener, kind in self._listeners.items():
-            if kind is Kind.LINKS and listener not in self._handed_over:
+            if kind is Kind.LINKS and listener not in self._shared:
                 self._start(listener)
 
     def accept_all_links(self) -> None:
@@ -162,6 +174,12 @@ class Listeners:
             listener.close()
         self._listeners.clear()
         self._started.clear()
+
+    def _want_clients(self, kind: Kind, option: str, addresses: Sequence[str]) -> None:
+        mode = int(self._settings.http_mode, 8)
+        for address in addresses:
+            if address != OFF_WORD:
+                self._want(kind, endpoint_places(parse_listening(address), f"{option} {address}", mode))
 
     def _want(self, kind: Kind, places: list[Place]) -> None:
         self._places += [(kind, place) for place in places]

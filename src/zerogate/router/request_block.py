@@ -45,8 +45,9 @@ def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) 
     pairs = forwarding.own_pairs
     if begin.has_claims and forwarding.is_trusted:
         crossing = forwarding.crossing
-        octets = _head_pairs(head, head.host, forwarding.host(head), crossing, crossing.trusted).octets
-        pairs = forwarding.pairs(head)
+        told = forwarding.told(head)
+        octets = _head_pairs(head, head.host, told.host, crossing, crossing.trusted).octets
+        pairs = forwarding.told_pairs(told)
     return b"%b%b%b%b%b" % (octets, pairs, _REQUEST_ID, _length(len(request_id)), request_id)
 
 

@@ -14,6 +14,7 @@ from zerogate.router.clients.http1 import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import Dispatcher
+from zerogate.router.entrance import Entrance, ProxyReader
 from zerogate.router.exchange import Exchange
 from zerogate.router.links import Links
 from zerogate.router.listeners import Addresses, Kind, Listeners, Makers
@@ -28,6 +29,8 @@ logger = logging.getLogger("zerogate.router")
 POLL_S = 0.005
 # When the grace is over: to get the last error replies out, and then the last frames.
 LAST_WORDS_S = 1.0
+# Who has connected and is about to say who it is.
+NEWCOMERS_S = 1.0
 
 
 class Router:
@@ -45,12 +48,16 @@ class Router:
         self._desk = Desk(settings, counters, partial(Exchange, self._dispatcher), access_log)
         self._admin_desk = Desk(settings, Counters(), Admin(self.status, settings.admin))
         clients, admin = Http1Clients(self._desk), Http1Clients(self._admin_desk)
+        self._entrance = Entrance()
+        proxied = partial(ProxyReader, self._entrance, self._desk.trust, clients)
         makers: Makers = {
-            Kind.CLIENTS: lambda key: clients,
+            Kind.CLIENTS: lambda key: proxied if settings.proxy_protocol else clients,
             Kind.LINKS: lambda key: partial(self.links.make_link, key),
             Kind.ADMIN: lambda key: admin,
         }
-        self.listeners = Listeners(settings, makers, lambda n: len(self._desk.clients) + n < room.max_connections)
+        self.listeners = Listeners(
+            settings, makers, lambda n: len(self._desk.clients) + len(self._entrance) + n < room.max_connections
+        )
         self._predecessor = Predecessor(settings.name, self)
         self._moving: frozenset[str] = frozenset()
         self.replaced = asyncio.Event()
@@ -132,6 +139,8 @@ class Router:
         self._desk.stop()
         self.links.stop()
         self._dispatcher.stop()
+        await self._wait(lambda: not self._entrance, NEWCOMERS_S)
+        self._entrance.close()
         await self._wait(lambda: not self._desk.clients, self.settings.grace)
         self._desk.shut_down()
         await self._wait(lambda: not self._desk.clients, LAST_WORDS_S)
@@ -156,6 +165,7 @@ class Router:
             await asyncio.sleep(POLL_S)
 
     def _close(self) -> None:
+        self._entrance.close()
         self._desk.close()
         self._admin_desk.close()
         self._dispatcher.close()

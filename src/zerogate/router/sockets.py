@@ -11,12 +11,20 @@ from typing import NamedTuple
 KEEPALIVE_IDLE_S = 60
 
 
+# How an IPv6 socket that takes IPv4 as well writes the addresses of that (RFC 4291, 2.5.5.2).
+MAPPED = "::ffff:"
+
+
 class Ends(NamedTuple):
-    """Who is at the other end (empty and 0 for a Unix socket), and which address of ours it has connected to."""
+    """Who is at the other end (empty and 0 for a Unix socket), and which address of ours it has connected to.
+
+    is_tls: what passes between the two is encrypted
+    """
 
     address: str
     port: int
     local_host: bytes
+    is_tls: bool = False
 
 
 def ends_of(transport: asyncio.Transport) -> Ends:
@@ -31,8 +39,17 @@ def ends_of(transport: asyncio.Transport) -> Ends:
         transport.abort()
         return Ends("?", 0, b"")
     host, port = transport.get_extra_info("sockname")[:2]
-    local_host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return Ends(peer[0], peer[1], local_host.encode())
+    return Ends(unmapped(peer[0]), peer[1], host_and_port(unmapped(host), port))
+
+
+def host_and_port(address: str, port: int) -> bytes:
+    """As a request's Host has it."""
+    return (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
+
+
+def unmapped(address: str) -> str:
+    """An address as its own version of IP writes it."""
+    return address.removeprefix(MAPPED) if "." in address else address
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -26,6 +26,7 @@ class Option:
     """What is known of an option beside its name: what kind of value it has, and its words for people.
 
     `default_words` stand for a default that is made when it is needed; `range_words` for a range that is its own.
+    `variable` is one of the environment that others have made known for the same; ours goes before it.
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class Option:
     default_words: str = ""
     range_words: str = ""
     is_hidden: bool = False
+    variable: str = ""
 
 
 def option(default: Any, option: Option) -> Any:
@@ -96,9 +98,10 @@ def text(default: Any, help: str, *, metavar: str, default_words: str = "") -> A
     return option(default, Option(Text(metavar), help, default_words))
 
 
-def texts(default: tuple[str, ...], help: str, *, metavar: str) -> Any:
+def texts(default: tuple[str, ...], help: str, *, metavar: str, variable: str = "") -> Any:
     """An option that is repeatable."""
-    return option(default, Option(Texts(metavar), f"{help} Repeatable."))
+    also = f" {variable} in the environment is heeded, too." if variable else ""
+    return option(default, Option(Texts(metavar), f"{help} Repeatable.{also}", variable=variable))
 
 
 def choice(default: str, help: str, *, words: tuple[str, ...]) -> Any:

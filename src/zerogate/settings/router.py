@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 
 from zerogate.errors import UsageError
-from zerogate.settings.kinds import KIB, MIB
+from zerogate.settings.kinds import KIB, MIB, OFF_WORD
 from zerogate.settings.link import LinkSettings, ProcessSettings
 from zerogate.settings.option import Settings, count, duration, flag, size, text, texts
 
@@ -37,13 +37,16 @@ def process_name() -> str:
 class ListenSettings(Settings):
     """Listening."""
 
-    http: tuple[str, ...] = texts((DEFAULT_HTTP,), "Address to take HTTP on.", metavar="HOST:PORT")
+    http: tuple[str, ...] = texts(
+        (DEFAULT_HTTP,), "Address to take HTTP on, or unix:PATH, or off.", metavar="HOST:PORT"
+    )
     bind: tuple[str, ...] = texts(
         (DEFAULT_BIND,), "Endpoint that workers dial: tcp://HOST:PORT or ipc://PATH.", metavar="ENDPOINT"
     )
     insecure: bool = flag("Take workers without keys on any address.")
     admin: str = text(DEFAULT_ADMIN, "Address of /status and /healthz, or off.", metavar="HOST:PORT")
     access_log: str = text("-", "Where requests are logged: - (standard output), a PATH, or off.", metavar="PATH")
+    http_mode: str = text("666", "Who may connect to a unix: socket: its file's mode, in octal.", metavar="MODE")
     ipc_mode: str = text("600", "Who may dial an ipc:// socket: its file's mode, in octal.", metavar="MODE")
     replace: bool = flag("Take over from the router that has these addresses, if there is one.")
     takeover_wait: float = duration(
@@ -56,8 +59,11 @@ class ListenSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _MODE.fullmatch(self.ipc_mode):
-            raise UsageError(f"{self.written('ipc_mode')}: not a mode: write it in octal, as 600 or 660")
+        if OFF_WORD in self.http and len(self.http) > 1:
+            raise UsageError("--http off goes with no other")
+        for name in ("http_mode", "ipc_mode"):
+            if not _MODE.fullmatch(getattr(self, name)):
+                raise UsageError(f"{self.written(name)}: not a mode: write it in octal, as 600 or 660")
 
 
 @dataclass(frozen=True)
@@ -73,9 +79,11 @@ class ClientSettings(Settings):
     keepalive_timeout: float = duration(75.0, "Time between requests before the connection is closed.", off="no limit")
     trust: tuple[str, ...] = texts(
         ("loopback", "unix"),
-        "Whose x-forwarded-* and x-request-id are believed: addresses, networks, loopback, unix, or none.",
+        "Whose forwarded, x-forwarded-* and x-request-id are believed: addresses, networks, loopback, unix, * or none.",
         metavar="NETWORK",
+        variable="FORWARDED_ALLOW_IPS",
     )
+    proxy_protocol: bool = flag("Whom --trust names begins each connection with a PROXY header, version 1 or 2.")
     underscores: bool = flag("Hand on fields with an underscore in their name.")
 
 

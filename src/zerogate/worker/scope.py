@@ -8,6 +8,8 @@ from zerogate.wire.fields import KnownFields
 from zerogate.worker.asgi_types import ASGI_VERSION, EXTENSIONS, Scope
 
 MAX_PORT_DIGITS = 5
+# RFC 9110, 4.2.
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def http_scope(fields: Fields, root_path: str) -> Scope:
@@ -40,25 +42,26 @@ def _make_scope(fields: Fields, root_path: str) -> dict[str, Any]:
             else:
                 headers.append((name, value))
     client = fields.get(b"x-real-ip")
+    scheme = fields.get(b"x-forwarded-proto", b"http").decode("latin-1")
     return {
         "type": "http",
         "asgi": ASGI_VERSION,
         "http_version": "1.0" if fields.get(b":version") == b"HTTP/1.0" else "1.1",
         "method": fields[b":method"].decode("latin-1"),
-        "scheme": fields.get(b"x-forwarded-proto", b"http").decode("latin-1"),
+        "scheme": scheme,
         "path": root_path + path if root_path else path,
         "raw_path": root_path.encode() + raw_path if root_path else raw_path,
         "query_string": query,
         "root_path": root_path,
         "headers": headers,
         "client": (client.decode("latin-1"), int(fields.get(b"x-real-port") or 0)) if client else None,
-        "server": _server(host),
+        "server": _server(host, DEFAULT_PORTS.get(scheme, 80)),
         "extensions": EXTENSIONS.copy(),
     }
 
 
-def _server(host: bytes) -> tuple[str, int | None]:
+def _server(host: bytes, default_port: int) -> tuple[str, int | None]:
     name, _, port = host.rpartition(b":")
     if name and len(port) <= MAX_PORT_DIGITS and (not port or port.isdigit()):
-        return name.decode("latin-1"), int(port or 80)
-    return host.decode("latin-1"), 80
+        return name.decode("latin-1"), int(port or default_port)
+    return host.decode("latin-1"), default_port

@@ -21,6 +21,8 @@ def test_where_a_router_is() -> None:
         "  status  http://127.0.0.1:9/status",
     ]
     assert addresses(RouterSettings(http=(), bind=(), admin="off")) == []
+    assert addresses(RouterSettings(http=("off",), bind=(), admin="off")) == []
+    assert addresses(RouterSettings(http=("unix:/s",), bind=(), admin="off")) == ["  http    unix:/s"]
 
 
 UNDERSTOOD = {

@@ -36,6 +36,13 @@ class Painting(Paint, Fence):
     """Painting."""
 
 
+@dataclass(frozen=True)
+class Posts(Settings):
+    """Posts."""
+
+    posts: tuple[str, ...] = texts((), "What holds it.", metavar="POST", variable="OTHERS_POSTS")
+
+
 class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         format_sections(self, ctx, formatter)
@@ -71,6 +78,18 @@ def test_the_environment_does_as_well_and_the_command_line_wins(monkeypatch: pyt
     assert read("--colour", "red", "--where", "nowhere") == Painting(where=("nowhere",), is_high=True, dries_in=0.0)
     monkeypatch.setenv("ZEROGATE_IS_HIGH", "0")
     assert not read().is_high
+
+
+def test_a_variable_that_others_have_made_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = click.Command("posts", params=settings_options(Posts))
+    monkeypatch.setenv("OTHERS_POSTS", "theirs 'and more'")
+    assert command.make_context("posts", []).params["posts"] == ("theirs", "and more")
+    monkeypatch.setenv("ZEROGATE_POSTS", "ours")
+    assert command.make_context("posts", []).params["posts"] == ("ours",)
+    assert command.make_context("posts", ["--posts", "given"]).params["posts"] == ("given",)
+    assert "OTHERS_POSTS in the environment is heeded, too." in " ".join(
+        command.get_help(click.Context(command)).split()
+    )
 
 
 @pytest.mark.parametrize(

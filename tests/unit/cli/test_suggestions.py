@@ -56,7 +56,8 @@ def test_a_variable_with_a_slip_of_the_pen(name: str) -> None:
 
 
 def test_variables_that_are_ours_or_nobodys() -> None:
-    ours = {str(param.envvar): "" for command in commands.commands.values() for param in command.params if param.envvar}
+    params = [param for command in commands.commands.values() for param in command.params if param.envvar]
+    ours = {str(param.envvar): "" for param in params if isinstance(param.envvar, str)}
     assert len(ours) > 50
     assert unknown_variables(commands, ours | {"HOME": "/", "MY_ZEROGATE_X": "1"}) == []
 

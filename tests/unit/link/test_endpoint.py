@@ -3,7 +3,7 @@
 import pytest
 
 from zerogate.errors import UsageError
-from zerogate.link.endpoint import is_loopback, parse_address, parse_endpoint
+from zerogate.link.endpoint import MAX_PATH_BYTES, is_loopback, parse_address, parse_endpoint, parse_listening
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,29 @@ def test_what_is_no_endpoint(text: str) -> None:
 )
 def test_what_only_this_machine_can_reach(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("unix:/run/a", "/run/a"),
+        ("unix:///run/a", "/run/a"),
+        ("unix:relative", "relative"),
+        ("unix:./80", "./80"),
+    ],
+)
+def test_where_clients_connect_to_by_path(text: str, path: str) -> None:
+    endpoint = parse_listening(text)
+    assert (endpoint.text, endpoint.path) == (text, path)
+
+
+@pytest.mark.parametrize("text", ["[::1]:80", "*:80", "unix:80"])
+def test_where_clients_connect_to_by_address(text: str) -> None:
+    endpoint = parse_listening(text)
+    assert (endpoint.host, endpoint.port, endpoint.path) == (*parse_address(text), "")
+
+
+@pytest.mark.parametrize("text", ["", "unix:", "unix://", "unix:a\0b", f"unix:{'x' * (MAX_PATH_BYTES + 1)}", "/run/a"])
+def test_where_no_client_can_connect_to(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_listening(text)

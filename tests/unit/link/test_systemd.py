@@ -59,6 +59,14 @@ def test_names(passed: Passed, names: str, n_http: int) -> None:
         listener.close()
 
 
+def test_a_socket_for_tls(passed: Passed) -> None:
+    found = inherited_listeners(insecure=False, environ=passed("127.0.0.1", "127.0.0.1", names="https:http"))
+    assert (len(found.http), len(found.https), len(found.bind)) == (1, 1, 0)
+    assert found.https[0].label == "--https (from systemd)"
+    for listener in (*found.http, *found.https):
+        listener.close()
+
+
 def test_names_that_are_not_ours(passed: Passed) -> None:
     with pytest.raises(UsageError, match="'metrics'"):
         inherited_listeners(insecure=False, environ=passed("127.0.0.1", names="metrics"))
@@ -82,4 +90,4 @@ def test_what_does_not_listen(passed: Passed) -> None:
 
 def test_sockets_of_another_process(passed: Passed) -> None:
     environ = passed("127.0.0.1", names="http") | {"LISTEN_PID": "1"}
-    assert inherited_listeners(insecure=False, environ=environ) == ([], [])
+    assert inherited_listeners(insecure=False, environ=environ) == ([], [], [])

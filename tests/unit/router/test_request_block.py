@@ -144,7 +144,7 @@ def test_a_trusted_proxy_that_says_nothing_is_the_client() -> None:
         ([b"nonsense, 203.0.113.9"], CLIENT),
         ([b"203.0.113.9, nonsense"], "10.1.2.3"),
         ([b"203.0.113.9, nonsense, 10.9.9.9"], "10.9.9.9"),
-        ([b"203.0.113.9:1234"], "10.1.2.3"),
+        ([b"203.0.113.9:1234"], CLIENT),  # some tell the port as well
         ([b"\xe9"], "10.1.2.3"),
         ([b""], "10.1.2.3"),
         ([b","], "10.1.2.3"),

@@ -30,9 +30,18 @@ def test_a_head_fits_into_a_block_of_the_link() -> None:
 @pytest.mark.parametrize("mode", ["600", "660", "0600"])
 def test_a_mode_in_octal(mode: str) -> None:
     assert ListenSettings(ipc_mode=mode).ipc_mode == mode
+    assert ListenSettings(http_mode=mode).http_mode == mode
 
 
 @pytest.mark.parametrize("mode", ["", "6", "680", "rw-rw----", "0o600"])
 def test_a_mode_that_is_none(mode: str) -> None:
     with pytest.raises(UsageError, match="octal"):
         ListenSettings(ipc_mode=mode)
+    with pytest.raises(UsageError, match="octal"):
+        ListenSettings(http_mode=mode)
+
+
+def test_off_and_somewhere() -> None:
+    assert ListenSettings(http=("off",)).http == ("off",)
+    with pytest.raises(UsageError, match="--http off goes with no other"):
+        ListenSettings(http=("off", ":80"))

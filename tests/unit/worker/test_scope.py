@@ -95,7 +95,11 @@ def test_paths(target: bytes, path: str, raw_path: bytes, query: bytes) -> None:
     ],
 )
 def test_servers(host: bytes, server: tuple[str, int]) -> None:
-    assert scope_of(_host=host)["server"] == server
+    assert http_scope({**FIELDS, b":host": host, b"x-forwarded-proto": b"http"}, "")["server"] == server
+
+
+def test_the_port_is_the_scheme_s_where_none_is_named() -> None:
+    assert http_scope({**FIELDS, b":host": b"a", b"x-forwarded-proto": b"https"}, "")["server"] == ("a", 443)
 
 
 def test_without_a_host() -> None:

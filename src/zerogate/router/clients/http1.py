@@ -1,7 +1,7 @@
 """A client that speaks HTTP/1: its connection to the socket, and to the exchange it is in.
 
-What the octets mean, and what may come when, is `wire/http1/connection.py`'s matter. Here is what has a socket and a
-clock: reading is paused and resumed, replies are written, deadlines are set, and the connection ends.
+What the octets mean, and what may come when, is `wire/http1/connection.py`'s matter. Here is what has a socket (and its
+`ends`, where the transport does not know them) and a clock: pausing, writing, deadlines, and the connection's end.
 """
 
 import asyncio
@@ -40,15 +40,16 @@ class Http1Clients:
             max_body_bytes=settings.max_body,
         )
 
-    def __call__(self) -> "Http1Client":
-        return Http1Client(self._desk, Connection(self._limits, self._known_heads))
+    def __call__(self, ends: sockets.Ends | None = None) -> "Http1Client":
+        return Http1Client(self._desk, Connection(self._limits, self._known_heads), ends)
 
 
 class Http1Client(asyncio.Protocol):
     """One connection. At most one exchange at a time."""
 
-    def __init__(self, desk: Desk, connection: Connection) -> None:
+    def __init__(self, desk: Desk, connection: Connection, ends: sockets.Ends | None = None) -> None:
         self._desk = desk
+        self._ends = ends
         self._connection = connection
         self._exchange: ClientExchange | None = None
         self._forwarding: Forwarding
@@ -74,7 +75,7 @@ class Http1Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)
         self._ending = Ending(transport, self._desk.settings)
-        ends = sockets.ends_of(transport)
+        ends = self._ends or sockets.ends_of(transport)
         self.address = ends.address or "unix"
         self._forwarding = self._desk.forwarding(*ends)
         self.expect(self._desk.settings.keepalive_timeout)

@@ -1,0 +1,95 @@
+"""Who a request comes from, by the word of the proxies that it came through.
+
+`Forwarded` (RFC 7239) has an element for each proxy, `X-Forwarded-For` an address: the last is the nearest proxy's
+word, on whoever has connected to it. Here they are read; who is believed is the router's matter.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from zerogate.wire.fields import TOKEN
+
+# RFC 7239, 4: `for=192.0.2.43;proto=https`. What is quoted may have any octet, with a backslash before it.
+_PAIR = re.compile(rb'[ \t]*(%b)=(?:(%b)|"((?:[^"\\]|\\.)*)")[ \t]*' % (TOKEN, TOKEN), re.DOTALL)
+_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+# Blanks as well: a list may have empty elements (RFC 9110, 5.6.1.2).
+_BETWEEN = b",; \t"
+_PORT = re.compile(r"\d{1,5}", re.ASCII)
+MAX_PORT = 65535
+
+
+class Node(NamedTuple):
+    """An address. The port is 0 where it was not told."""
+
+    address: str
+    port: int = 0
+
+
+class Hop(NamedTuple):
+    """What one proxy says of whoever has connected to it: who that is (None for `unknown`), and what it has asked for.
+
+    proto, host: empty where nothing was said
+    """
+
+    node: Node | None
+    proto: bytes
+    host: bytes
+
+
+def parse_node(text: str) -> Node | None:
+    """Read `192.0.2.43`, `192.0.2.43:4711`, `2001:db8::17` or `[2001:db8::17]:4711`. None for what has no address."""
+    host, port = text.strip(), ""
+    if host.startswith("["):
+        host, bracket, rest = host[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            return None
+        port = rest[1:]
+    elif host.count(":") == 1:
+        host, _, port = host.partition(":")
+    if "%" in host:
+        return None  # A zone means something on the machine only that it is of.
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    number = int(port) if _PORT.fullmatch(port) else 0
+    return Node(host, number if number <= MAX_PORT else 0)
+
+
+def forwarded_for(value: bytes) -> Iterator[Node | None]:
+    """The addresses of an `X-Forwarded-For`, the nearest first."""
+    for text in reversed(value.decode("latin-1").split(",")):
+        yield parse_node(text)
+
+
+def parse_forwarded(value: bytes) -> list[Hop]:
+    """The elements of a `Forwarded`, the nearest first; none of a value that breaks the rules anywhere.
+
+    Where a quote is left open nobody knows whose word an element is.
+    """
+    hops: list[Hop] = []
+    said: dict[bytes, bytes] = {}
+    position = 0
+    while True:
+        if (match := _PAIR.match(value, position)) is not None:
+            name, token, quoted = match.groups()
+            if name.lower() in said:
+                return []  # Each parameter once in an element.
+            said[name.lower()] = token if quoted is None else _QUOTED_PAIR.sub(rb"\1", quoted)
+            position = match.end()
+        end = value[position : position + 1]
+        if end in (b",", b"") and said:
+            hops.append(_hop(said))
+            said = {}
+        if not end:
+            return hops[::-1]
+        if end not in _BETWEEN:
+            return []
+        position += 1
+
+
+def _hop(said: dict[bytes, bytes]) -> Hop:
+    node = parse_node(said.get(b"for", b"").decode("latin-1"))
+    return Hop(node, said.get(b"proto", b"").lower(), said.get(b"host", b""))
