@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 from zerogate.link.handlers import Fields, StreamHandler
 from zerogate.link.link import Link
+from zerogate.wire.pieces import add_piece
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
@@ -275,7 +276,7 @@ class Call(StreamHandler):
         if self._body is None:
             self._body = [data]
         else:
-            self._body.append(data)
+            add_piece(self._body, data)
         if fin:
             self._end_body()
         elif self._waiters:

@@ -9,6 +9,7 @@ Until the reply begins it keeps what has come, up to `limit` bytes, so that all 
 from collections.abc import Sequence
 
 from zerogate.link.link import Link
+from zerogate.wire.pieces import add_piece
 from zerogate.wire.spdy.headers import encode_block, merge_fields
 from zerogate.wire.spdy.streams import Stream
 
@@ -48,7 +49,7 @@ class RequestBody:
     def keep(self, data: bytes) -> None:
         """A piece has come, and no worker has the request yet."""
         assert self._kept is not None
-        self._kept.append(data)
+        add_piece(self._kept, data)
         self.kept_bytes += len(data)
         self._owed_bytes += len(data)
 
@@ -74,7 +75,7 @@ class RequestBody:
         if self._kept is not None:
             self.kept_bytes += len(data)
             if self.kept_bytes <= self._limit_bytes:
-                self._kept.append(data)
+                add_piece(self._kept, data)
             else:
                 self._kept = None
         self._owed_bytes += len(data)

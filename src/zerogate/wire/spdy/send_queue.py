@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from zerogate.wire.pieces import add_piece
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.events import Event, Writable
 from zerogate.wire.spdy.frames import MAX_DATA_BYTES
@@ -105,7 +106,10 @@ class SendQueue:
     def _keep(self, stream: Stream, item: bytes | HeldBlock) -> None:
         if stream.pending is None:
             stream.pending = deque()
-        stream.pending.append(item)
+        if type(item) is bytes:
+            add_piece(stream.pending, item)
+        else:
+            stream.pending.append(item)
         self.wake(stream)
 
     def _frame_block(self, stream: Stream, pending: Pending) -> None:
