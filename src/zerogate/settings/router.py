@@ -55,6 +55,7 @@ class ListenSettings(Settings):
         zero="none",
         high=MAX_TAKEOVER_WAIT_S,
     )
+    command_pid: int = count(0, "The command that the router belongs to.", zero="itself", is_hidden=True)
     own_workers: int = count(0, "Workers to wait for before a router is replaced.", zero="none", is_hidden=True)
 
     def __post_init__(self) -> None:
@@ -115,7 +116,7 @@ class ReplySettings(Settings):
     """Replies."""
 
     timeout: float = duration(60.0, "Time for a worker to begin its reply: 504 after it.", off="no limit")
-    idle_timeout: float = duration(60.0, "Silence amid a reply before it is cut.", off="no limit")
+    idle_timeout: float = duration(60.0, "Silence amid a reply, or in a tunnel that one end has closed, before it is cut.", off="no limit")
 
 
 @dataclass(frozen=True)

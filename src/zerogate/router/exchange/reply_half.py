@@ -90,8 +90,10 @@ class ReplyHalf(RequestHalf):
             self._client.send_body(data)
         if fin:
             self._end_tunnel()
-        else:
-            self._account(data)
+            return
+        self._account(data)
+        if self._has_request_ended:
+            self._expect_more()
 
     def _trailers(self, fields: Fields, fin: bool) -> None:
         if fin:
@@ -112,6 +114,7 @@ class ReplyHalf(RequestHalf):
             self._finish()
         else:
             self.state = State.HALF
+            self._client.expect(self._desk.settings.idle_timeout)
 
     def _account(self, data: bytes) -> None:
         """The worker may go on as soon as the client has taken what it sent."""

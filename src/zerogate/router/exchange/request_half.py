@@ -88,8 +88,23 @@ class RequestHalf(Collecting):
         self._pass_end(trailers)
         self._client.expect(self._desk.settings.timeout)
 
+    # Of a tunnel. Open at both ends it may be silent for ever. Closed at one, there may be nobody left at the other, or
+    # somebody who never noticed: what goes the way that is left must go on, or a slot would be held for nothing.
+
+    def _go_half(self) -> None:
+        self._go_on()
+        self._client.expect(self._desk.settings.idle_timeout)
+
+    def _pass_half(self, data: bytes) -> None:
+        self._pass_body(data)
+        self._client.expect(self._desk.settings.idle_timeout)
+
+    def _half_end(self, trailers: Pairs) -> None:
+        self._pass_end(trailers)
+        self._client.expect(self._desk.settings.idle_timeout)
+
     def _last_end(self, trailers: Pairs) -> None:
-        """Of a tunnel whose other half has ended."""
+        """The other half has ended before."""
         self._pass_end(trailers)
         self._finish()
 

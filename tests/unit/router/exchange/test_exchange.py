@@ -755,13 +755,49 @@ async def test_a_tunnel(b: Bench, kind: str) -> None:
     request.data(b"bye", fin=True)
     await b.quiet()
     assert (ask.body, ask.has_tunnel_ended) == (b"pong3bye", True)
-    ask.send(b"still here")
-    await b.wait(100.0)
+    for _ in range(5):
+        ask.send(b"still")
+        await b.wait(4.0)
     assert not b.notes.lines
     ask.finish()
     await b.quiet()
-    assert (request.body, request.is_complete, request.reset) == (b"ping2still here", True, None)
+    assert (request.body, request.is_complete, request.reset) == (b"ping2" + 5 * b"still", True, None)
     assert b.notes.lines == [("203.0.113.9", 101, "w")]
+
+
+async def begin_tunnel(b: Bench, kind: str) -> tuple[Ask, PeerRequest]:
+    _, ask, request = await begin(b, kind, upgrade=b"websocket")
+    request.reply(101)
+    await b.quiet()
+    return ask, request
+
+
+async def assert_cut_in_time(b: Bench, request: PeerRequest) -> None:
+    await b.wait(4.0)
+    assert not b.notes.lines
+    await b.wait(2.0)
+    assert b.notes.lines == [("203.0.113.9", 101, "w")]
+    assert request.reset is not None
+
+
+@bench(idle_timeout=5.0)
+async def test_a_tunnel_that_its_worker_has_ended_and_whose_client_is_silent(b: Bench, kind: str) -> None:
+    _, request = await begin_tunnel(b, kind)
+    request.data(b"bye", fin=True)
+    await b.quiet()
+    await assert_cut_in_time(b, request)
+
+
+@bench(idle_timeout=5.0)
+async def test_a_tunnel_that_its_client_has_ended_and_whose_worker_is_silent(b: Bench, kind: str) -> None:
+    ask, request = await begin_tunnel(b, kind)
+    ask.finish()
+    for _ in range(3):
+        await b.wait(4.0)
+        request.data(b"more")
+        await b.quiet()
+    assert ask.body == 3 * b"more"
+    await assert_cut_in_time(b, request)
 
 
 @bench()

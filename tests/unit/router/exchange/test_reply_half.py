@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.scene import BAD, DUE, END, OK, OPEN, SWITCH, TUNNEL, Scene
+from tests.support.scene import BAD, CUT, DUE, END, HALF, OK, OPEN, SWITCH, TUNNEL, Scene
 
 
 def test_a_finished_reply_to_a_finished_request_is_not_reset() -> None:
@@ -35,7 +35,8 @@ def test_a_tunnel_in_pieces() -> None:
     assert scene.happens("on_data", b"ab", False) == "client.body ab, link.consumed 2"
     assert scene.happens("resume_reply") == ""
     assert scene.happens("on_headers", {b"x-t": b"1"}, False) == ""
-    assert scene.happens("receive_end", ()) == "link.data - fin"
+    assert scene.happens("receive_end", ()) == "link.data - fin, client.expect 60"
+    assert scene.happens("on_data", b"cd", False) == "client.body cd, link.consumed 2, client.expect 60"
     scene.stream.remote = 3
     assert scene.happens("on_data", b"", True) == f"client.fin, dispatcher.free_slot, {END}, > DONE"
 
@@ -43,10 +44,28 @@ def test_a_tunnel_in_pieces() -> None:
 def test_a_tunnel_that_ends_as_it_begins() -> None:
     scene = Scene(TUNNEL)
     scene.exchange.state = DUE
-    assert scene.happens("on_reply", SWITCH, True) == "client.tunnel 101, client.fin, > HALF"
+    assert scene.happens("on_reply", SWITCH, True) == "client.tunnel 101, client.fin, client.expect 60, > HALF"
     scene = Scene(TUNNEL)
     scene.exchange.state = DUE
-    assert scene.happens("on_whole_reply", SWITCH, b"hi") == "client.tunnel 101, client.body hi, client.fin, > HALF"
+    assert scene.happens("on_whole_reply", SWITCH, b"hi") == (
+        "client.tunnel 101, client.body hi, client.fin, client.expect 60, > HALF"
+    )
+
+
+def test_a_tunnel_that_is_closed_at_one_end_does_not_hold_its_slot_for_ever() -> None:
+    # By the client: the worker must say something now and then, or the client take what it has said.
+    scene = Scene(TUNNEL)
+    assert scene.happens("expire") == ""
+    scene.exchange.receive_end(())
+    scene.client.unsent = 5
+    scene.notes.clear()
+    assert scene.happens("expire") == "client.expect 60"
+    assert scene.happens("expire") == CUT
+    # By the worker: the client must, or the worker take what it has said.
+    scene = Scene(HALF)
+    scene.stream.pending_bytes = 5
+    assert scene.happens("expire") == "client.expect 60"
+    assert scene.happens("expire") == CUT
 
 
 @pytest.mark.parametrize("event", ["on_reply", "on_whole_reply"])

@@ -76,7 +76,7 @@ EXPECTED: dict[str, dict[State, str]] = {
         State.DUE: "link.data abc more, client.credit 3, client.expect 10",
         State.OPEN: "link.data abc more, client.credit 3",
         State.TUNNEL: "link.data abc more, client.credit 3",
-        State.HALF: "link.data abc more, client.credit 3",
+        State.HALF: "link.data abc more, client.credit 3, client.expect 60",
         State.DONE: IGNORED,
     },
     "receive_pause": {
@@ -89,7 +89,7 @@ EXPECTED: dict[str, dict[State, str]] = {
         State.WAITING: IGNORED,  # kept
         State.DUE: "link.headers x-t fin, client.expect 60",
         State.OPEN: "link.headers x-t fin",
-        State.TUNNEL: "link.headers x-t fin",
+        State.TUNNEL: "link.headers x-t fin, client.expect 60",
         State.HALF: f"link.headers x-t fin, dispatcher.free_slot, {END}, > DONE",
         State.DONE: IGNORED,
     },
@@ -122,8 +122,8 @@ EXPECTED: dict[str, dict[State, str]] = {
         State.WAITING: f"{LEFT}, client.error 503, {END}, +queue_timeout, > DONE",
         State.DUE: f"{FREED}, client.error 408, {END}, +timeout, > DONE",
         State.OPEN: CUT,  # nobody's failure: there may have been nothing to say
-        State.TUNNEL: IGNORED,
-        State.HALF: IGNORED,
+        State.TUNNEL: IGNORED,  # while it is open at both ends
+        State.HALF: CUT,
         State.DONE: IGNORED,
     },
     "shut_down": {
@@ -167,7 +167,7 @@ EXPECTED: dict[str, dict[State, str]] = {
         State.WAITING: IGNORED,
         State.DUE: "client.interim 100, client.expect 10",
         State.OPEN: f"client.fin x-t, {FREED}, {END}, > DONE",
-        State.TUNNEL: "client.fin, > HALF",
+        State.TUNNEL: "client.fin, client.expect 60, > HALF",
         State.HALF: IGNORED,
         State.DONE: IGNORED,
     },
@@ -177,7 +177,7 @@ EXPECTED: dict[str, dict[State, str]] = {
         State.DUE: "link.reset 1, dispatcher.blame, dispatcher.free_slot, client.error 502, "
                    f"{END}, +bad_replies, +worker_failed, > DONE",
         State.OPEN: f"client.body xyz, client.fin, {FREED}, {END}, > DONE",
-        State.TUNNEL: "client.body xyz, client.fin, > HALF",
+        State.TUNNEL: "client.body xyz, client.fin, client.expect 60, > HALF",
         State.HALF: IGNORED,
         State.DONE: IGNORED,
     },
@@ -187,7 +187,7 @@ EXPECTED: dict[str, dict[State, str]] = {
         State.DUE: "client.credit 7, client.expect 10",
         State.OPEN: "client.credit 7",
         State.TUNNEL: "client.credit 7",
-        State.HALF: "client.credit 7",
+        State.HALF: "client.credit 7, client.expect 60",
         State.DONE: IGNORED,
     },
     "on_reset": {
