@@ -4,9 +4,12 @@ The root logger is the application's: its `logging.basicConfig` does what it say
 logged a second time by us.
 """
 
+import datetime
 import importlib
 import json
 import logging
+import os
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,36 @@ from zerogate.process import STDERR_FD, write_whole
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
+# tzset(3): the system's time zone, where TZ says none.
+LOCAL_ZONE = Path("/etc/localtime")
+
 # All of ours are below it.
 ROOT = logging.getLogger("zerogate")
+
+
+def _zone() -> datetime.tzinfo | None:
+    """The time zone of this process as it was started."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    try:
+        if name:
+            return zoneinfo.ZoneInfo(name)
+        with LOCAL_ZONE.open("rb") as file:
+            return zoneinfo.ZoneInfo.from_file(file)
+    except (OSError, ValueError, LookupError):
+        # An old-fashioned name, such as CET-1: as it is now, without what summer changes.
+        return datetime.datetime.now().astimezone().tzinfo
+
+
+class LineFormatter(logging.Formatter):
+    """Our format, with the times of one time zone: Django sets its own for the whole process."""
+
+    def __init__(self) -> None:
+        super().__init__(FORMAT)
+        self._zone = _zone()
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 # as logging has it
+        time = datetime.datetime.fromtimestamp(record.created, self._zone)
+        return f"{time:%Y-%m-%d %H:%M:%S},{int(record.msecs):03}"
 
 
 class LineHandler(logging.Handler):
@@ -41,7 +72,7 @@ def set_up_logging(level: str, config: str = "") -> None:
         _configure(Path(config))
         return
     handler = LineHandler()
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(LineFormatter())
     ROOT.addHandler(handler)
 
 

@@ -228,6 +228,9 @@ def test_wrong_usage_is_one_line_and_exit_code_2(name: str, folder: Path) -> Non
     assert_one_line(run_command(*arguments, cwd=folder, env=environment), 2, *words)
 
 
+RUN = ("--processes", "1", "--admin", "off")
+
+
 @pytest.mark.parametrize("kind", ["http", "bind", "admin"])
 @pytest.mark.parametrize("command", [["router"], ["run", "good:app"]], ids=["router", "run"])
 def test_a_port_that_is_taken(kind: str, command: list[str], folder: Path) -> None:
@@ -242,6 +245,33 @@ def test_a_port_that_is_taken(kind: str, command: list[str], folder: Path) -> No
             cwd=folder,
         )
     assert_one_line(result, 1, f"--{kind}", f"127.0.0.1:{taken}", f"(process {os.getpid()})")
+
+
+def test_a_port_that_a_run_has_is_taken_by_that_command(site: Site, folder: Path) -> None:
+    """Not by one of its processes: it is the command that one would stop."""
+    running = site.start("run", "good:app", *RUN, "--http", f"127.0.0.1:{site.http_port}", cwd=folder)
+    running.wait_output("Ctrl-C stops")
+    result = run_command("run", "good:app", *RUN, "--http", f"127.0.0.1:{site.http_port}", cwd=folder)
+    assert_one_line(result, 1, f"127.0.0.1:{site.http_port} is taken by the router", f"(process {running.pid})")
+
+
+def test_a_run_that_is_replaced_says_what_matters(site: Site, folder: Path) -> None:
+    command = ["run", "good:app", *RUN, "--http", f"127.0.0.1:{site.http_port}"]
+    old = site.start(*command, cwd=folder)
+    old.wait_output("Ctrl-C stops")
+    new = site.start(*command, "--replace", cwd=folder)
+    new.wait_output("Ctrl-C stops")
+    assert old.popen.wait(20) == 0
+    assert f"(process {old.pid})" in new.output()
+    assert "the router was replaced" in old.output()
+    for process in (old, new):
+        assert "dialling on" not in process.output()
+
+
+def test_help_has_no_section_for_what_has_no_words() -> None:
+    shown = run_command("run", "--help").stdout
+    assert shown.startswith("Usage: zerogate run [OPTIONS] APP\n")
+    assert shown.rpartition("\nHelp:\n")[2].split() == ["-h,", "--help", "Show", "this", "message", "and", "exit."]
 
 
 CANNOT_START = {

@@ -83,6 +83,26 @@ def test_no_octet_crosses_after_another_reply(site: Site, worker: RawWorker, sta
         client.assert_ends()
 
 
+def test_an_application_without_it(site: Site) -> None:
+    """A client that wants WebSocket and nothing else is told at once, and the log of the worker says so."""
+    worker = site.hello("plain")
+    with HttpConnection(site.http_port) as client:
+        client.send(UPGRADE)
+        reply = client.read_reply()
+        assert (reply.status, reply.body) == (501, b"501: the application does not speak this protocol\n")
+    worker.wait_output("GET /tunnel asks for websocket, which the application does not speak")
+    assert worker.terminate() == 0
+    wait_for(lambda: not site.status()["workers"], "the worker is gone")
+
+
+def test_a_version_that_is_not_spoken(site: Site) -> None:
+    with HttpConnection(site.http_port) as client:
+        client.send(UPGRADE.replace(b"version: 13", b"version: 8"))
+        head = client.read_reply().head
+        assert (head.status, head.get("upgrade"), head.get("sec-websocket-version")) == (426, "websocket", "13")
+        assert {value for name, value in head.fields if name == "connection"} == {"upgrade", "close"}
+
+
 def test_who_sends_into_it_for_ever_costs_no_memory() -> None:
     """Before the 101 a client is not read beyond what came with its request."""
     with make_site() as own:

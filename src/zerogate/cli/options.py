@@ -100,6 +100,8 @@ def format_sections(command: click.Command, ctx: click.Context, formatter: click
     """The options of a command, those of each noun under its heading."""
     sections: dict[str, list[tuple[str, str]]] = {}
     for param in command.get_params(ctx):
+        if isinstance(param, click.Argument):
+            continue  # The usage line and the command's own words have it.
         title = heading(param.noun) if isinstance(param, SettingOption) else "Help"
         if (record := param.get_help_record(ctx)) is not None:
             sections.setdefault(title, []).append(record)

@@ -1,6 +1,7 @@
 """The services that commands run, and those that they supervise. What a service needs is imported when it is made."""
 
 import asyncio
+import os
 import re
 import sys
 from typing import Any
@@ -65,10 +66,12 @@ def worker_children(
 def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
     """A router and workers for it, which meet at `endpoint`. Raises UsageError."""
     own_workers = settings.processes if settings.replace else 0
-    router = settings.part(RouterSettings, bind=(endpoint, *settings.bind), own_workers=own_workers)
+    router = settings.part(
+        RouterSettings, bind=(endpoint, *settings.bind), own_workers=own_workers, command_pid=os.getpid()
+    )
     module = app.partition(":")[0].rpartition(".")[2]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", module)[:MAX_NAME_CHARS] or "worker"
-    worker = settings.part(WorkerSettings, connect=(endpoint,), name=name)
+    worker = settings.part(WorkerSettings, connect=(endpoint,), name=name, own_router=1)
     check_join(worker)
     return [
         Child("the router", ["router"], to_environment(router), takes_hangup=True),

@@ -18,16 +18,24 @@ CONNECT_TIMEOUT_S = 5.0
 class Dialler:
     """Keeps a link to one endpoint. Names are resolved anew for each try.
 
-    Waits between tries with exponential backoff and full jitter, `redial_min` to `redial_max` seconds.
+    Waits between tries with exponential backoff and full jitter, `redial_min` to `redial_max` seconds. That there is no
+    router is news, unless not `is_told`.
     """
 
     def __init__(
-        self, endpoint: Endpoint, make_link: Callable[["Dialler"], Link], *, redial_min: float, redial_max: float
+        self,
+        endpoint: Endpoint,
+        make_link: Callable[["Dialler"], Link],
+        *,
+        redial_min: float,
+        redial_max: float,
+        is_told: bool = True,
     ) -> None:
         self.endpoint = endpoint
         self._make_link = make_link
         self._redial_min = redial_min
         self._redial_max = redial_max
+        self._is_told = is_told
         self._failures = 0
         self._again = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -54,7 +62,7 @@ class Dialler:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     await self._connect()
             except (OSError, TimeoutError) as error:
-                level = logging.INFO if self._failures == 0 else logging.DEBUG
+                level = logging.INFO if self._failures == 0 and self._is_told else logging.DEBUG
                 logger.log(level, "no router at %s yet (%s): dialling on", self.endpoint.text, describe(error))
                 self._failures += 1
             else:

@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from zerogate.link.bind import is_answered
+
 logger = logging.getLogger("zerogate.router")
 
 DIRECTORY_NAME = "zerogate"
@@ -76,6 +78,14 @@ def make_directory() -> Path:
         if is_private(directory):
             return directory
     raise OSError(f"{directory} is not this user's alone")
+
+
+def sweep(directory: str | Path) -> None:
+    """Remove what routers have left there that were killed. Whoever listens has a name without a dot (takeover.py)."""
+    with contextlib.suppress(OSError):
+        for path in Path(directory).iterdir():
+            if "." not in path.name and not is_answered(str(path)):
+                path.unlink()
 
 
 def name_of(key: str) -> str:

@@ -58,7 +58,7 @@ class Router:
         self.listeners = Listeners(
             settings, makers, lambda n: len(self._desk.clients) + len(self._entrance) + n < room.max_connections
         )
-        self._predecessor = Predecessor(settings.name, self)
+        self._predecessor = Predecessor(settings.name, self, settings.command_pid)
         self._moving: frozenset[str] = frozenset()
         self.replaced = asyncio.Event()
 

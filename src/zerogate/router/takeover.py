@@ -2,7 +2,7 @@
 
 What the two say, in order (rendezvous.py carries it):
 
-    old    {"router": its name}
+    old    {"router": its name, "pid": the command's}
     new    {"want": [keys of addresses]}
     old    {"have": [keys]}                   and the sockets, in the same order: now both have them
     new    {"go": seconds}                    it is ready for workers
@@ -38,6 +38,7 @@ from zerogate.router.rendezvous import (
     make_directory,
     name_of,
     peer_of,
+    sweep,
 )
 
 logger = logging.getLogger("zerogate.router")
@@ -69,8 +70,9 @@ class Replaceable(Protocol):
 class Predecessor:
     """The old router's part: lets a successor find it, and does what that one asks."""
 
-    def __init__(self, name: str, router: Replaceable) -> None:
-        self._greeting: Message = {"router": name, "id": secrets.token_hex(8)}
+    def __init__(self, name: str, router: Replaceable, command_pid: int = 0) -> None:
+        """`command_pid` is the process that a person has started, if it is not this one."""
+        self._greeting: Message = {"router": name, "id": secrets.token_hex(8), "pid": command_pid or os.getpid()}
         self._router = router
         self._doors: list[_Door] = []
         self._talks: set[asyncio.Task[None]] = set()
@@ -81,18 +83,31 @@ class Predecessor:
 
     def open(self, keys: Iterable[str]) -> None:
         """Let a successor find it by any of these addresses. If that cannot be, it cannot be replaced: no more."""
+        keys = list(keys)
         try:
-            directory = make_directory()
-            for key in keys:
-                self._doors.append(_Door(os.path.join(directory, name_of(key)), self._answer))
+            try:
+                self._open(keys)
+            except FileNotFoundError:
+                # Another router has removed the directory just now, as the last that was there.
+                self.close()
+                self._open(keys)
         except OSError as error:
             self.close()
             logger.warning("no successor will find this router (--replace): %s", error)
+
+    def _open(self, keys: list[str]) -> None:
+        directory = make_directory()
+        sweep(directory)
+        for key in keys:
+            self._doors.append(_Door(os.path.join(directory, name_of(key)), self._answer))
 
     def close(self) -> None:
         """Nobody finds it any more."""
         for door in self._doors:
             door.close()
+        if self._doors:
+            with contextlib.suppress(OSError):  # others are still there
+                os.rmdir(self._doors[0].directory)
         self._doors = []
 
     async def stop(self) -> None:
@@ -183,6 +198,7 @@ class _Door:
 
     def __init__(self, path: str, answer: "_Answer") -> None:
         self._path = path
+        self.directory = os.path.dirname(path)
         # Elsewhere first, so that the path is never gone: a predecessor's is replaced.
         temporary = f"{path}.{os.getpid()}"
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -218,12 +234,13 @@ class Successor:
     def __init__(self, channel: Channel, name: str) -> None:
         self._channel = channel
         self._is_alone = False
+        self._pid = channel.peer.pid
         self.name = name
         self.sockets: dict[str, socket.socket] = {}
 
     @property
     def label(self) -> str:
-        return f"the router {self.name} (process {self._channel.peer.pid})"
+        return f"the router {self.name} (process {self._pid})"
 
     @classmethod
     async def find(cls, keys: Iterable[str]) -> "Successor | None":
@@ -267,6 +284,7 @@ class Successor:
             channel.close()
             raise
         successor.name = str(greeting.get("router"))
+        successor._pid = greeting.get("pid", channel.peer.pid)
         if str(greeting.get("id")) in found:
             channel.close()
         else:
@@ -331,10 +349,9 @@ class Successor:
         except TimeoutError:
             if not is_patient:
                 raise
-            pid = self._channel.peer.pid
             raise StartError(
-                f"--replace: the router that has these addresses (process {pid}) does not answer: end it "
-                f"(kill -9 {pid}), and start again"
+                f"--replace: the router that has these addresses (process {self._pid}) does not answer: end it "
+                f"(kill -9 {self._pid}), and start again"
             ) from None
         if "no" in message:
             raise StartError(f"--replace: {self.label} will not be replaced: {message['no']}")
@@ -351,8 +368,8 @@ def who_has(key: str) -> str:
             pid = peer_of(sock).pid
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 sock.settimeout(NAME_TIMEOUT_S)
-                name = json.loads(sock.recv(4096)).get("router")
-                return f"the router {name} (process {pid})"
+                greeting = json.loads(sock.recv(4096))
+                return f"the router {greeting.get('router')} (process {greeting.get('pid', pid)})"
             return f"a router that does not answer (process {pid})"
     except OSError:
         return "a router that does not answer"

@@ -28,6 +28,13 @@ class DialSettings(Settings):
     )
     redial_min: float = duration(0.05, "Shortest wait before dialling again.")
     redial_max: float = duration(1.0, "Longest wait before dialling again.")
+    own_router: int = count(
+        0,
+        "1: one command starts router and workers, and says itself what becomes of them.",
+        zero="no",
+        high=1,
+        is_hidden=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,7 +1,7 @@
 """A kind of application: what the worker asks of whatever hosts one.
 
 The worker does the rest, the same for every kind: routers, capacity, credit, and the end of a call. ASGI is one host
-(`asgi.py`). Another is a module beside it that has these three methods, and speaks to its requests in the words of
+(`asgi.py`). Another is a module beside it that has these, and speaks to its requests in the words of
 `Call`.
 """
 
@@ -11,7 +11,13 @@ from zerogate.worker.call import Call
 
 
 class Host(Protocol):
-    """`start`, `begin` for each request, `stop`: all in the worker's event loop."""
+    """`start`, `begin` for each request, `stop`: all in the worker's event loop.
+
+    upgrades: the protocols that its application may switch to (`websocket`), in lower case. A request for another one
+    does not come to `begin`
+    """
+
+    upgrades: frozenset[bytes] = frozenset()
 
     async def start(self) -> None:
         """Make the application ready. No request comes before. Raises StartError. May be cancelled."""

@@ -165,6 +165,7 @@ class Routers:
             lambda dialler: self._make_link(target),
             redial_min=settings.redial_min,
             redial_max=settings.redial_max,
+            is_told=not settings.own_router,
         )
         target.dialler.start()
 

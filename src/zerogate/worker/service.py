@@ -7,12 +7,15 @@ from collections.abc import Callable
 from zerogate.link.endpoint import parse_endpoint
 from zerogate.link.handlers import Fields
 from zerogate.link.link import Link
+from zerogate.link.sparse_log import SparseLog
 from zerogate.settings import WorkerSettings
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.call import Call
 from zerogate.worker.host import Host
+from zerogate.worker.printable import printable
+from zerogate.worker.reply_block import reply_block
 from zerogate.worker.routers import Routers
 
 logger = logging.getLogger("zerogate.worker")
@@ -25,6 +28,10 @@ CLOSE_TIMEOUT_S = 2.0
 # For the application to shut down, beyond what is left of the grace.
 SHUTDOWN_TIMEOUT_S = 5.0
 
+NO_UPGRADE_BODY = b"501: the application does not speak this protocol\n"
+NO_UPGRADE_BLOCK = reply_block(
+    501, [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(NO_UPGRADE_BODY))]
+)
 BAD_REQUEST_BLOCK = encode_block({b":status": b"400", b":version": b"HTTP/1.1", b"content-length": b"0"})
 
 
@@ -40,6 +47,8 @@ class Worker:
         self.free_slot = self.routers.free_slot
         self._take_slot = self.routers.capacity.take_slot
         self._host = host
+        self._upgrades = host.upgrades
+        self._refused_upgrades = SparseLog(logger, "requests for it")
         self._is_stopping = False
 
     async def start(self) -> None:
@@ -65,6 +74,7 @@ class Worker:
         await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
         routers.close("the worker stops")
         await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
+        self._refused_upgrades.close()
         await self._stop_host(max(0.0, give_up - self.loop.time()) + SHUTDOWN_TIMEOUT_S)
 
     def serve(self, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
@@ -73,6 +83,9 @@ class Worker:
             link.reset(stream, RstStatus.REFUSED_STREAM)
             return
         call = Call(self, link, stream, fields, fin)
+        if b"upgrade" in fields and fields[b"upgrade"].lower() not in self._upgrades:
+            self._refuse_upgrade(call)
+            return
         try:
             self._host.begin(call)
         except Exception:
@@ -86,6 +99,14 @@ class Worker:
             call.end()
 
     # Inside
+
+    def _refuse_upgrade(self, call: Call) -> None:
+        """RFC 9110, 7.8 would have it ignored; but who asks to switch has no use for a page instead."""
+        protocol = printable(call.fields[b"upgrade"])
+        self._refused_upgrades.warning("%s asks for %s, which the application does not speak", call.label, protocol)
+        call.begin_reply(NO_UPGRADE_BLOCK)
+        call.send_body(NO_UPGRADE_BODY, False)
+        call.end()
 
     async def _wait(self, is_done: Callable[[], bool], until: float) -> None:
         while not is_done() and self.loop.time() < until:

@@ -38,11 +38,13 @@ class Network:
         return [later - earlier for earlier, later in itertools.pairwise(self.tries)]
 
 
-def start(network: Network, monkeypatch: pytest.MonkeyPatch, endpoint: str = "tcp://router:8000") -> Dialler:
+def start(
+    network: Network, monkeypatch: pytest.MonkeyPatch, endpoint: str = "tcp://router:8000", *, is_told: bool = True
+) -> Dialler:
     monkeypatch.setattr(VirtualLoop, "create_connection", lambda _, *arguments: network.connect(*arguments))
     monkeypatch.setattr(VirtualLoop, "create_unix_connection", lambda _, *arguments: network.connect(*arguments))
     make_link: Any = None
-    dialler = Dialler(parse_endpoint(endpoint), make_link, redial_min=MIN, redial_max=MAX)
+    dialler = Dialler(parse_endpoint(endpoint), make_link, redial_min=MIN, redial_max=MAX, is_told=is_told)
     dialler.start()
     return dialler
 
@@ -166,6 +168,19 @@ def test_said_once_and_in_words(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     with caplog.at_level("INFO", dial.logger.name):
         run_virtually(main())
     assert caplog.messages == ["no router at tcp://router:8000 yet (Connection refused): dialling on"]
+
+
+def test_not_said_by_who_is_started_along_with_its_router(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        dialler = start(Network(refuse), monkeypatch, is_told=False)
+        await asyncio.sleep(60.0)
+        dialler.stop()
+
+    with caplog.at_level("INFO", dial.logger.name):
+        run_virtually(main())
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize(

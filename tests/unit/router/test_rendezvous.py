@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zerogate.router.rendezvous import call, is_private, make_directory, name_of
+from zerogate.router.rendezvous import call, is_private, make_directory, name_of, sweep
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +33,20 @@ def test_another_users_directory_is_not_its_own(directory: Path, monkeypatch: py
     make_directory()
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     assert not is_private(directory)
+
+
+def test_what_the_dead_have_left_is_swept(directory: Path) -> None:
+    alive, dead, coming = (make_directory() / name for name in ("alive", "dead", "coming.7"))
+    with socket.socket(socket.AF_UNIX) as living, socket.socket(socket.AF_UNIX) as bound:
+        living.bind(str(alive))
+        living.listen()
+        bound.bind(str(coming))  # and about to listen
+        with socket.socket(socket.AF_UNIX) as killed:
+            killed.bind(str(dead))
+            killed.listen()
+        sweep(directory)
+        assert {*directory.iterdir()} == {alive, coming}
+    sweep(directory / "nowhere")
 
 
 def test_what_a_dead_one_left_is_removed(directory: Path) -> None:

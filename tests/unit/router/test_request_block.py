@@ -63,6 +63,14 @@ def test_the_older_version_and_no_host() -> None:
     assert (block[b":version"], block[b":host"], block[b"x-forwarded-host"]) == (b"HTTP/1.0", b"", b"")
 
 
+def test_without_a_host_it_is_where_the_client_has_connected_to() -> None:
+    """Each request has one (SPDY/3.1, 3.2.1); HTTP/1.0 need not say it. Every connection has its own."""
+    for local in (b"192.0.2.1:80", b"[2001:db8::1]:80"):
+        forwarding = Forwarding(CLIENT, b"http", local_host=local)
+        block = decode_block(request_block(make_head(host=b"", version=0), forwarding, b"id-1"))
+        assert (block[b":host"], block[b"x-forwarded-host"]) == (local, local)
+
+
 def test_repeated_names_are_joined_in_order() -> None:
     fields = [(b"a", b"1"), (b"b", b"x"), (b"a", b"2"), (b"a", b"3")]
     assert block_of(make_head(fields)) == {**OWN, b"a": b"1\x002\x003", b"b": b"x"}

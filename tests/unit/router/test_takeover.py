@@ -238,6 +238,47 @@ def test_without_a_directory_it_cannot_be_replaced(
     assert "no successor will find this router" in caplog.text
 
 
+def test_the_directory_goes_with_the_last_of_them(directory: Path) -> None:
+    async def main() -> None:
+        async with holder() as old:
+            other = Predecessor("other", old)
+            other.open(["tcp elsewhere:1"])
+            await old.predecessor.stop()
+            assert os.path.isdir(directory)  # noqa: ASYNC240 # nothing else runs here
+            await other.stop()
+            assert not os.path.isdir(directory)  # noqa: ASYNC240
+
+    asyncio.run(main())
+
+
+def test_who_removes_it_at_the_same_time_is_no_trouble(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with holder() as old:
+            await old.predecessor.stop()
+            sweeps: list[Callable[[str], None]] = [lambda path: None, os.rmdir]
+            monkeypatch.setattr(takeover, "sweep", lambda path: sweeps.pop()(path))
+            old.predecessor.open([old.key])
+            assert "holder" in await asyncio.to_thread(who_has, old.key)
+
+    asyncio.run(main())
+
+
+def test_it_is_called_by_the_process_that_a_person_has_started() -> None:
+    async def main() -> None:
+        async with holder() as old:
+            await old.predecessor.stop()
+            fleet = Predecessor("fleet", old, 77)
+            fleet.open([old.key])
+            assert await asyncio.to_thread(who_has, old.key) == "the router fleet (process 77)"
+            successor = await Successor.find([old.key])
+            assert successor is not None
+            assert successor.label == "the router fleet (process 77)"
+            successor.close()
+            await fleet.stop()
+
+    asyncio.run(main())
+
+
 def test_a_new_one_at_the_same_address_is_left_alone() -> None:
     async def main() -> None:
         async with holder() as old:

@@ -130,6 +130,31 @@ def test_a_request_without_what_all_have_is_the_routers_fault(missing: bytes) ->
     run_virtually(main())
 
 
+def test_an_upgrade_that_the_application_does_not_speak(caplog: pytest.LogCaptureFixture) -> None:
+    """A plain 501 and one line, however often somebody asks; the slot is free again."""
+
+    class Upgrading(NotingHost):
+        upgrades = frozenset({b"chat"})
+
+    async def main() -> None:
+        host = Upgrading()
+        host.answers.set()
+        async with routers() as (router,), working(host, [router], concurrency=2) as worker:
+            for path in ("/chat?key=1", "/2", "/3"):
+                asked = router.ask(path, (b"upgrade", b"WebSocket"), body=None)
+                assert (await asked.over()).status == "501"
+                assert asked.fields[b"content-length"] == b"%d" % len(asked.body)
+            assert (host.calls, worker.calls) == ([], set())
+            assert (await router.ask("/", (b"upgrade", b"Chat"), body=None).over()).status == "200"
+
+    caplog.set_level("WARNING", logger="zerogate.worker")
+    run_virtually(main())
+    assert [record.getMessage() for record in caplog.records] == [
+        "GET /chat asks for WebSocket, which the application does not speak",
+        "2 more requests for it; the last: GET /3 asks for WebSocket, which the application does not speak",
+    ]
+
+
 def stopping(
     grace: float, answers_after: float | None, *, n: int = 1, host: NotingHost | None = None
 ) -> tuple[list[Any], NotingHost, float]:

@@ -98,7 +98,12 @@ ERRORS = (
 _STATUS_FIELDS: Mapping[int, list[tuple[bytes, bytes]]] = MappingProxyType(
     {
         405: [(b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")],
-        426: [(b"sec-websocket-version", WEBSOCKET_VERSION)],
+        # RFC 9110, 15.5.22 and 7.8: with Upgrade, and so with the option of Connection that goes with it.
+        426: [
+            (b"connection", b"upgrade"),
+            (b"upgrade", b"websocket"),
+            (b"sec-websocket-version", WEBSOCKET_VERSION),
+        ],
     }
 )
 

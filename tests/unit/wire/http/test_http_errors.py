@@ -77,6 +77,10 @@ def test_what_some_say_besides(row: ErrorKind) -> None:
     assert (b"retry-after" in named) is (row.status == 503)
     assert (b"allow" in named) is (row.status == 405)
     assert (b"sec-websocket-version" in named) is (row.status == 426)
+    # RFC 9110, 15.5.22: who is told to upgrade must be told to what.
+    assert (named.get(b"upgrade"), named.get(b"connection")) == (
+        (b"websocket", b"upgrade") if row.status == 426 else (None, None)
+    )
 
 
 def test_replies_share_nothing() -> None:
