@@ -116,7 +116,9 @@ class ReplySettings(Settings):
     """Replies."""
 
     timeout: float = duration(60.0, "Time for a worker to begin its reply: 504 after it.", off="no limit")
-    idle_timeout: float = duration(60.0, "Silence amid a reply, or in a tunnel that one end has closed, before it is cut.", off="no limit")
+    idle_timeout: float = duration(
+        60.0, "Silence amid a reply, or in a tunnel that one end has closed, before it is cut.", off="no limit"
+    )
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ class Exchange(ReplyHalf):
         self._stream = None
         self._cut()
 
-    def _tunnel_idle(self) -> None:
+    def _too_still(self) -> None:
         """Silence is for who has ended its half already; what is open at both ends may have nothing to say."""
         if self._has_request_ended:
             self._too_quiet()
@@ -243,27 +243,27 @@ E = Exchange
 # What each event does in each state.
 # fmt: off
 RULES: dict[str, Row] = {
-    #                  COLLECTING   WAITING        DUE            OPEN          TUNNEL          HALF          DONE
-    "begin":          (E._ignore,   E._begin,      E._never,      E._never,     E._never,       E._never,     E._never),
-    "receive_body":   (E._collect,  E._keep_body,  E._pass_timed, E._pass_body, E._pass_body,   E._pass_half, E._ignore),
-    "receive_pause":  (E._pause,    E._ignore,     E._ignore,     E._ignore,    E._ignore,      E._ignore,    E._ignore),
-    "receive_end":    (E._complete, E._keep_end,   E._end_timed,  E._pass_end,  E._half_end,    E._last_end,  E._ignore),
-    "resume_reply":   (E._ignore,   E._ignore,     E._ignore,     E._resume_on, E._resume,      E._ignore,    E._ignore),
-    "reject_request": (E._reject,   E._reject,     E._reject_due, E._cut_off,   E._cut_off,     E._cut_off,   E._ignore),
-    "abandon":        (E._leave,    E._leave,      E._abandon,    E._abandon,   E._abandon,     E._abandon,   E._ignore),
-    "expire":         (E._too_slow, E._expire,     E._expire_due, E._too_quiet, E._tunnel_idle, E._half_idle, E._ignore),
-    "shut_down":      (E._close,    E._close,      E._close_due,  E._cut,       E._cut,         E._cut,       E._ignore),
+    #                  COLLECTING   WAITING        DUE            OPEN          TUNNEL         HALF          DONE
+    "begin":          (E._ignore,   E._begin,      E._never,      E._never,     E._never,      E._never,     E._never),
+    "receive_body":   (E._collect,  E._keep_body,  E._pass_timed, E._pass_body, E._pass_body,  E._pass_half, E._ignore),
+    "receive_pause":  (E._pause,    E._ignore,     E._ignore,     E._ignore,    E._ignore,     E._ignore,    E._ignore),
+    "receive_end":    (E._complete, E._keep_end,   E._end_timed,  E._pass_end,  E._half_end,   E._last_end,  E._ignore),
+    "resume_reply":   (E._ignore,   E._ignore,     E._ignore,     E._resume_on, E._resume,     E._ignore,    E._ignore),
+    "reject_request": (E._reject,   E._reject,     E._reject_due, E._cut_off,   E._cut_off,    E._cut_off,   E._ignore),
+    "abandon":        (E._leave,    E._leave,      E._abandon,    E._abandon,   E._abandon,    E._abandon,   E._ignore),
+    "expire":         (E._too_slow, E._expire,     E._expire_due, E._too_quiet, E._too_still,  E._half_idle, E._ignore),
+    "shut_down":      (E._close,    E._close,      E._close_due,  E._cut,       E._cut,        E._cut,       E._ignore),
 
-    "send":           (E._never,    E._send,       E._never,      E._never,     E._never,       E._never,     E._never),
-    "wait":           (E._never,    E._wait,       E._never,      E._never,     E._never,       E._never,     E._never),
-    "decline":        (E._never,    E._send_error, E._never,      E._never,     E._never,       E._never,     E._never),
+    "send":           (E._never,    E._send,       E._never,      E._never,     E._never,      E._never,     E._never),
+    "wait":           (E._never,    E._wait,       E._never,      E._never,     E._never,      E._never,     E._never),
+    "decline":        (E._never,    E._send_error, E._never,      E._never,     E._never,      E._never,     E._never),
 
-    "on_reply":       (E._ignore,   E._ignore,     E._reply,      E._too_late,  E._too_late,    E._too_late,  E._ignore),
-    "on_whole_reply": (E._ignore,   E._ignore,     E._whole,      E._too_late,  E._too_late,    E._too_late,  E._ignore),
-    "on_headers":     (E._ignore,   E._ignore,     E._interim,    E._trailers,  E._tunnel_end,  E._ignore,    E._ignore),
-    "on_data":        (E._ignore,   E._ignore,     E._too_early,  E._send_data, E._octets,      E._ignore,    E._ignore),
-    "on_writable":    (E._ignore,   E._ignore,     E._go_on_due,  E._go_on,     E._go_on,       E._go_half,   E._ignore),
-    "on_reset":       (E._ignore,   E._ignore,     E._reset_due,  E._cut_reset, E._cut_reset,   E._cut_reset, E._ignore),
-    "on_lost":        (E._ignore,   E._ignore,     E._lose_due,   E._lose_open, E._lose_open,   E._lose_open, E._ignore),
+    "on_reply":       (E._ignore,   E._ignore,     E._reply,      E._too_late,  E._too_late,   E._too_late,  E._ignore),
+    "on_whole_reply": (E._ignore,   E._ignore,     E._whole,      E._too_late,  E._too_late,   E._too_late,  E._ignore),
+    "on_headers":     (E._ignore,   E._ignore,     E._interim,    E._trailers,  E._tunnel_end, E._ignore,    E._ignore),
+    "on_data":        (E._ignore,   E._ignore,     E._too_early,  E._send_data, E._octets,     E._ignore,    E._ignore),
+    "on_writable":    (E._ignore,   E._ignore,     E._go_on_due,  E._go_on,     E._go_on,      E._go_half,   E._ignore),
+    "on_reset":       (E._ignore,   E._ignore,     E._reset_due,  E._cut_reset, E._cut_reset,  E._cut_reset, E._ignore),
+    "on_lost":        (E._ignore,   E._ignore,     E._lose_due,   E._lose_open, E._lose_open,  E._lose_open, E._ignore),
 }
 # fmt: on
