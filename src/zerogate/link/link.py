@@ -12,10 +12,11 @@ from typing import Any, Protocol, cast
 
 from zerogate.link.allowance import SETTINGS_BURST, SETTINGS_PER_S, Allowance
 from zerogate.link.handlers import HEARS, StreamHandler, end_failed
-from zerogate.link.limits import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_BATCH, MAX_PIECES, MAX_PING_TTL_S
+from zerogate.link.limits import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_BATCH, MAX_PIECES
 from zerogate.link.liveness import Liveness
 from zerogate.link.marks import id_of
 from zerogate.link.strangers import stranger
+from zerogate.link.watch import Watch
 from zerogate.settings import LinkSettings
 from zerogate.wire import zmtp
 from zerogate.wire.fields import Fields
@@ -94,7 +95,7 @@ class Link(asyncio.Protocol):
         self._has_opened = False
         self._n_batched = 0
         self._is_paused = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._watch: Watch | None = None
         self.liveness = Liveness(settings.suspect_after, self._loop.time())
         self._reason = ""
         self._settings_left = Allowance(SETTINGS_BURST, SETTINGS_PER_S, self._loop.time())
@@ -210,6 +211,20 @@ class Link(asyncio.Protocol):
             self._flush()
             self.fail(reason)
 
+    # From its watch
+
+    def set_suspect(self, is_suspect: bool) -> None:
+        self.is_suspect = is_suspect
+        try:
+            self._owner.on_suspect(self, is_suspect)
+        except Exception:
+            logger.exception("the owner of %r failed", self)
+
+    def ping(self, ttl_s: float) -> None:
+        """Ask the peer, by ZMTP, whether it is there."""
+        if self.is_ready:
+            self._write(self._zmtp.ping(ttl_s))
+
     # Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -220,7 +235,7 @@ class Link(asyncio.Protocol):
         self.liveness.heard = self._loop.time()
         self._owner.on_connected(self)
         self._write_zmtp()
-        self._timer = self._loop.call_later(self._settings.handshake_timeout, self._check_handshake)
+        self._watch = Watch(self, self._settings, self._loop)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -232,7 +247,7 @@ class Link(asyncio.Protocol):
         self.liveness.heard = self._loop.time()
         self.bytes_in += len(data)
         if self.is_suspect:
-            self._set_suspect(False)
+            self.set_suspect(False)
         connection = self._zmtp
         pieces = connection.receive(data)
         if connection.error is not None:
@@ -269,8 +284,8 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._watch is not None:
+            self._watch.stop()
         reason = self._reason or (str(exc) if exc else "closed by the peer")
         # The owner first: what the handlers send elsewhere must not come back to this link.
         try:
@@ -327,38 +342,13 @@ class Link(asyncio.Protocol):
         logger.error("%r failed", self, exc_info=error)
         self.fail("an internal error")
 
-    def _set_suspect(self, is_suspect: bool) -> None:
-        self.is_suspect = is_suspect
-        try:
-            self._owner.on_suspect(self, is_suspect)
-        except Exception:
-            logger.exception("the owner of %r failed", self)
-
     def _become_ready(self) -> None:
         self.is_ready = True
         self.peer_id = id_of(self._zmtp.peer_mark)
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self.liveness.schedule(self._loop.time()), self._check_liveness)
+        if self._watch is not None:
+            self._watch.begin()
         self._owner.on_ready(self)
         self._flush_soon()
-
-    def _check_handshake(self) -> None:
-        self.fail(f"no handshake within {self._settings.handshake_timeout:g} s")
-
-    def _check_liveness(self) -> None:
-        settings = self._settings
-        now = self._loop.time()
-        self.liveness.check(now)
-        if now - self.liveness.alive >= settings.lost_after:
-            self.was_silent = True
-            self.fail(f"silent for {now - self.liveness.heard:.1f} s")
-            return
-        if now - self.liveness.heard >= settings.suspect_after and not self.is_suspect:
-            self._set_suspect(True)
-        if self.liveness.wants_ping(now) and self.is_ready:
-            self._write(self._zmtp.ping(min(settings.lost_after, MAX_PING_TTL_S)))
-        self._timer = self._loop.call_at(self.liveness.schedule(now), self._check_liveness)
 
     def _flush_soon(self) -> None:
         if not self._is_flush_due:

@@ -67,7 +67,7 @@ def test_a_worker_whose_own_loop_stood_still_does_not_lose_its_router() -> None:
         await pair.settle()
         # The router's timers would be late as well here: it is as good as not there.
         pair.router_end.is_cut = True
-        pair.router._timer.cancel()  # type: ignore[union-attr]
+        pair.router._watch.stop()  # type: ignore[union-attr]
         await asyncio.sleep(0.2)
         stand_still(20)
         await asyncio.sleep(0.05)
