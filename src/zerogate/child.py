@@ -2,7 +2,7 @@
 
 A parent gives each child two pipes: one to hear from it, and one to be told how the child got on. On the first,
 STOPPING is said when the parent stops its children one after the other; that it closes means that the parent is gone,
-however it went. The second carries STARTED, or why the child could not start.
+however it went. The second carries STARTED, perhaps with what was FOUND before, or why the child could not start.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ from zerogate.settings.environment import PREFIX
 PARENT_FD_VARIABLE = f"{PREFIX}PARENT_FD"
 REPORT_FD_VARIABLE = f"{PREFIX}REPORT_FD"
 
+# Before that a worker may say what it has found; the line ends with it.
+FOUND = b"found "
 STARTED = b"started\n"
 STOPPING = b"s"
 # Said by a router that a successor has taken over from: it will end, and is not to be started again.

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from zerogate.child import PARENT_FD_VARIABLE, REPLACED, REPORT_FD_VARIABLE, STARTED, STOPPING, child_command
+from zerogate.child import FOUND, PARENT_FD_VARIABLE, REPLACED, REPORT_FD_VARIABLE, STARTED, STOPPING, child_command
 from zerogate.errors import StartError, UsageError
 from zerogate.logs import set_up_logging
 from zerogate.runner import (
@@ -54,6 +54,8 @@ class Child:
     is_early: bool = False
     started: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     failures: int = 0
+    # What it hosts, in its words.
+    found: str = ""
     report: bytes = b""
     process: asyncio.subprocess.Process | None = field(default=None, repr=False)
     # Our end of the pipe on which it hears from us.
@@ -220,6 +222,9 @@ class _Supervisor:
         # Our own copy of the child's end is open: there is no end of file, only nothing to read.
         with contextlib.suppress(BlockingIOError):
             child.report += os.read(report_fd, MAX_REPORT_BYTES)
+        if child.report.startswith(FOUND) and b"\n" in child.report:
+            words, _, child.report = child.report.removeprefix(FOUND).partition(b"\n")
+            child.found = words.decode("utf-8", "replace")
         if child.report.startswith(STARTED):
             child.report = child.report.removeprefix(STARTED)
             if not child.started.is_set():

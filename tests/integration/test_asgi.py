@@ -301,10 +301,11 @@ def test_the_server_is_what_the_client_asked_for(shared: ServedSite, client: Htt
 @pytest.mark.parametrize(
     ("app", "code", "word"),
     [
-        ("nonsense", 2, "MODULE:ATTRIBUTE"),
+        ("nonsense:", 2, "MODULE:ATTRIBUTE"),
+        ("no_such_module", 1, "no_such_module"),
         ("no_such_module:app", 1, "no_such_module"),
         ("tests.e2e.apps:no_such_app", 1, "no_such_app"),
-        ("tests.e2e.apps:PIECE", 1, "not an ASGI application"),
+        ("tests.e2e.apps:PIECE", 1, "not an application"),
     ],
 )
 def test_an_application_that_is_not_there(app: str, code: int, word: str) -> None:

@@ -33,7 +33,7 @@ NOT_IN_WIRE = {"asyncio", "concurrent", "logging", "multiprocessing", "random", 
 NOT_IN_WIRE |= {"signal", "socket", "ssl", "subprocess", "threading", "time", "datetime", "uvloop"}
 
 # Who may use what is installed with the package.
-DEPENDENCIES = {"click": {"cli"}, "httptools": {"wire"}, "nacl": {"wire"}, "uvloop": {"runner"}}
+DEPENDENCIES = {"click": {"cli"}, "dotenv": {"worker"}, "httptools": {"wire"}, "nacl": {"wire"}, "uvloop": {"runner"}}
 
 
 def modules() -> dict[str, Path]:

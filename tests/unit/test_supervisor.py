@@ -41,11 +41,12 @@ class FakeProcess:
         fails: tuple[int, bytes] | None = None,
         dies_in: float | None = None,
         last_words: bytes = b"",
+        found: bytes = b"",
     ) -> None:
         self.returncode: int | None = None
         self._ended = asyncio.Event()
         self._starts_in, self._ends_in, self._fails = starts_in, ends_in, fails
-        self._dies_in, self._last_words = dies_in, last_words
+        self._dies_in, self._last_words, self._found = dies_in, last_words, found
         self.name = ""
         self.house: House
 
@@ -59,7 +60,12 @@ class FakeProcess:
         if self._fails is not None:
             loop.call_later(0.1, self._end, *self._fails)
         elif self._starts_in is not None:
-            loop.call_later(self._starts_in, os.write, self._report_fd, STARTED)
+            # As it may well come: in the middle of a line.
+            said = self._found + STARTED
+            half = len(self._found) // 2
+            if half:
+                os.write(self._report_fd, said[:half])
+            loop.call_later(self._starts_in, os.write, self._report_fd, said[half:])
         if self._dies_in is not None:
             loop.call_later(self._dies_in, self._end, 1, self._last_words)
 
@@ -167,6 +173,14 @@ def test_they_come_stage_by_stage_and_go_in_the_same_order() -> None:
         *("one gets SIGTERM", "two gets SIGTERM", "one ends", "two ends"),
     ]
     assert house.time_of("one begins") > house.time_of("router begins")
+
+
+def test_what_a_child_has_found_is_its_own_words() -> None:
+    house = House(one=[{"found": b"found shop:app, WSGI, 4 threads\n"}])
+    children = [child("one"), child("two")]
+    found: list[str] = []
+    run(house, children, lambda: found.extend(each.found for each in children), STOP)
+    assert found == ["shop:app, WSGI, 4 threads", ""]
 
 
 def test_one_that_is_early_does_not_wait_for_those_before_it() -> None:

@@ -3,16 +3,18 @@
 import os
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import zerogate
-from zerogate.child import report_pipe
-from zerogate.cli.greetings import addresses, greet, served, worker_names
+from zerogate.child import FOUND, report, report_pipe
+from zerogate.cli.greetings import addresses, found_words, greet, served, worker_names
 from zerogate.cli.options import format_sections, make_settings, settings_options
 from zerogate.cli.services import (
     check_join,
+    example_application,
+    find_application,
     fleet,
     has_been_replaced,
     make_router,
@@ -24,12 +26,18 @@ from zerogate.cli.suggestions import explain_no_such_option, unknown_variables
 from zerogate.console import say
 from zerogate.folders import temporary_folder
 from zerogate.native import compiled
-from zerogate.runner import interrupt_on, run_service
+from zerogate.runner import Service, interrupt_on, run_service
 from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
 from zerogate.supervisor import ABRUPT_SIGNALS, supervise
 
+if TYPE_CHECKING:
+    from zerogate.worker.loader import Found
+
 # Of a `run` that nobody else can join.
 LONE = "--bind ENDPOINT lets more workers dial in"
+
+# It has a name, and knows its application.
+NOT_FOR_HELLO = ("name", "app_dir", "interface", "factory", "env_file", "threads")
 
 
 class Command(click.Command):
@@ -95,21 +103,17 @@ def router(**options: Any) -> None:
 @commands.command(params=settings_options(WorkerSettings))
 @click.argument("app")
 def worker(app: str, **options: Any) -> None:
-    """Host the ASGI application APP, written MODULE:ATTRIBUTE."""
-    from zerogate.worker.loader import load_application
-
+    """Host the ASGI or WSGI application APP, written MODULE:ATTRIBUTE or MODULE."""
     settings = make_settings(WorkerSettings, options)
-    _run_worker(settings, lambda: load_application(app, settings.app_dir), ["worker", app], app)
+    _run_worker(settings, lambda: find_application(app, settings), ["worker", app])
 
 
-@commands.command(params=settings_options(WorkerSettings, without=("name", "app_dir")))
+@commands.command(params=settings_options(WorkerSettings, without=NOT_FOR_HELLO))
 @click.argument("name")
 def hello(name: str, **options: Any) -> None:
     """Be an example worker: answer `Hello from NAME`."""
-    from zerogate.worker.hello import hello as make_application
-
     settings = make_settings(WorkerSettings, {**options, "name": name})
-    _run_worker(settings, lambda: make_application(name), ["hello"], "hello")
+    _run_worker(settings, lambda: example_application(name), ["hello"])
 
 
 @commands.command(params=settings_options(RunSettings, without=("connect", "name")))
@@ -124,11 +128,12 @@ def run(app: str, **options: Any) -> None:
     interrupt_on(signal.SIGTERM, *ABRUPT_SIGNALS)
     with temporary_folder() as folder:
         n_workers = settings.processes
+        children = fleet(app, settings, f"ipc://{folder}/link")
         supervise(
-            fleet(app, settings, f"ipc://{folder}/link"),
+            children,
             settings,
             on_started=lambda: greet(
-                f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({app})",
+                f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({children[-1].found})",
                 *addresses(settings),
                 *served(settings),
                 f"{'More workers may come and go' if settings.bind else LONE}. Ctrl-C stops.",
@@ -156,15 +161,26 @@ def status(**options: Any) -> None:
     show_status(settings.admin, as_json=settings.json)
 
 
-def _run_worker(settings: WorkerSettings, load: Callable[[], Any], arguments: list[str], label: str) -> None:
+def _run_worker(settings: WorkerSettings, find: Callable[[], "Found"], arguments: list[str]) -> None:
     """Be a worker process, or the supervisor of several."""
 
-    def introduce(*_: object) -> None:
+    def introduce(found: str) -> None:
         dials = ", ".join(settings.connect)
-        greet(f"worker {worker_names(settings)} ({label}) dials {dials}", *served(settings))
+        greet(f"worker {worker_names(settings)} ({found}) dials {dials}", *served(settings))
 
     check_join(settings)
     if settings.processes > 1:
-        supervise(worker_children(arguments, settings), settings, introduce)
-    else:
-        run_service(lambda: make_worker(settings, load()), settings, on_started=introduce)
+        children = worker_children(arguments, settings)
+        supervise(children, settings, lambda: introduce(children[0].found))
+        return
+
+    words = ""
+
+    def make() -> Service:
+        nonlocal words
+        found = find()
+        words = found_words(found, settings)
+        report(FOUND + words.encode() + b"\n")
+        return make_worker(settings, found)
+
+    run_service(make, settings, on_started=lambda _: introduce(words))

@@ -1,10 +1,15 @@
 """What a command says when it has started."""
 
+from typing import TYPE_CHECKING
+
 import zerogate
 from zerogate.console import say
 from zerogate.settings import ListenSettings, ServeSettings, WorkerSettings
 from zerogate.settings.kinds import OFF_WORD
 from zerogate.wire.http.routes import Route, parse_route
+
+if TYPE_CHECKING:
+    from zerogate.worker.loader import Found
 
 
 def greet(what: str, *lines: str) -> None:
@@ -29,6 +34,14 @@ def served(settings: ServeSettings) -> list[str]:
     if settings.route == ("*",):
         return []
     return [f"  serves  {_explain(parse_route(text))}" for text in settings.route]
+
+
+def found_words(found: "Found", settings: ServeSettings) -> str:
+    """What a worker hosts, and how: `mypkg.app:app, WSGI, 8 threads`."""
+    from zerogate.worker.interface import WSGI
+
+    n = settings.threads
+    return f"{found.words}, {n} thread{'s' if n > 1 else ''}" if found.interface == WSGI else found.words
 
 
 def worker_names(settings: WorkerSettings) -> str:

@@ -4,12 +4,15 @@ import asyncio
 import os
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zerogate.errors import UsageError, ZerogateError
 from zerogate.runner import Service
 from zerogate.settings import RouterSettings, RunSettings, WorkerSettings, to_environment
 from zerogate.supervisor import Child
+
+if TYPE_CHECKING:
+    from zerogate.worker.loader import Found
 
 MAX_NAME_CHARS = 100
 
@@ -20,16 +23,30 @@ def make_router(settings: RouterSettings) -> Service:
     return Router(settings)
 
 
-def make_worker(settings: WorkerSettings, application: Any) -> Service:
-    from zerogate.worker.asgi import AsgiHost
+def find_application(app: str, settings: WorkerSettings) -> "Found":
+    """Raises UsageError or StartError."""
+    from zerogate.worker.env_file import load_env_file
+    from zerogate.worker.loader import load_application
+
+    if settings.env_file:
+        load_env_file(settings.env_file)
+    return load_application(app, settings.app_dir, interface=settings.interface, factory=settings.factory)
+
+
+def example_application(name: str) -> "Found":
+    from zerogate.worker.hello import hello
+    from zerogate.worker.interface import ASGI3
+    from zerogate.worker.loader import Found
+
+    return Found(hello(name), ASGI3, "hello")
+
+
+def make_worker(settings: WorkerSettings, found: "Found") -> Service:
+    """A worker for an application, whichever interface it speaks."""
+    from zerogate.worker.hosts import host_for
     from zerogate.worker.service import Worker
 
-    host = AsgiHost(
-        application,
-        lifespan=settings.lifespan,
-        root_path=settings.root_path,
-        strips_prefix=settings.strip_prefix,
-    )
+    host, settings = host_for(found, settings)
     return Worker(settings, host)
 
 

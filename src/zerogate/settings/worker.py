@@ -12,11 +12,20 @@ from zerogate.settings.router import DEFAULT_BIND, process_name
 MAX_WEIGHT = 1000
 # More processes than any machine has cores are a slip of the finger, and a machine that does not answer any more.
 MAX_PROCESSES = 1024
+# Threads mostly wait, for a database or a client, so there are more than cores; but each costs memory, and each that
+# computes takes turns with all others at one interpreter.
+THREADS_PER_CORE = 4
+MAX_DEFAULT_THREADS = 32
+MAX_THREADS = 1024
 
 
 def n_cores() -> int:
     """How many cores this process may use, which in a container are not all that there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    return min(THREADS_PER_CORE * n_cores(), MAX_DEFAULT_THREADS)
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,13 @@ class ServeSettings(Settings):
         ("*",), "What it serves: *, host, host/prefix, /prefix or *.host/prefix.", metavar="ROUTE"
     )
     weight: int = count(100, "Share of the requests, relative to other workers.", high=MAX_WEIGHT)
-    concurrency: int = count(100, "Requests taken at once by each process.")
+    concurrency: int = count(100, "Requests taken at once by each process, unless its application is WSGI.")
+    threads: int = count(
+        default_threads,
+        "Threads of a WSGI application, in each process: so many requests are taken at once.",
+        high=MAX_THREADS,
+        default_words="4 for each core, at most 32",
+    )
     processes: int = count(1, "Worker processes.", high=MAX_PROCESSES)
 
 
@@ -62,9 +77,16 @@ class ApplicationSettings(Settings):
     app_dir: str = text(
         "", "Folder to find APP in, before all others. Default: the current one, after all others.", metavar="DIR"
     )
+    interface: str = choice("auto", "How APP is called; auto finds out.", words=("auto", "asgi3", "asgi2", "wsgi"))
+    factory: bool = flag("APP is called to make the application, as MODULE:ATTRIBUTE() says too.")
+    env_file: str = text(
+        "", "File of NAME=value lines, set for the application where the environment has no NAME.", metavar="PATH"
+    )
     lifespan: str = choice("auto", "The application's start-up and shutdown events.", words=("auto", "on", "off"))
-    strip_prefix: bool = flag("Take the route's prefix off the path; the application hears of it as its root_path.")
-    root_path: str = text("", "ASGI root_path: the prefix that the application is mounted at.", metavar="PREFIX")
+    strip_prefix: bool = flag("Take the route's prefix off the path; the application hears of it as its root path.")
+    root_path: str = text(
+        "", "The prefix that the application is mounted at: ASGI's root_path, WSGI's SCRIPT_NAME.", metavar="PREFIX"
+    )
     cancel_after: float = duration(
         5.0, "Time for the application to hear of a client that left, before its task ends.", zero="none"
     )

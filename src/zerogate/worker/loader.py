@@ -1,53 +1,156 @@
-"""Finding the application: `module:attribute`, and saying in one line what is wrong with it if it is none."""
+"""Finding the application, `module:attribute` or `module`, and saying in one line what is wrong if it is none."""
 
 import importlib
 import inspect
 import os
 import sys
-import traceback
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Final
 
-import zerogate
 from zerogate.errors import StartError, UsageError
+from zerogate.worker.import_failure import explain_failure
+from zerogate.worker.interface import INTERFACE_WORDS, interface_of, is_async, is_factory, signature_of, takes
 
-# Where no user's code is: the interpreter's library, what is installed, and ourselves.
-_NOT_USERS = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(zerogate.__file__) + os.sep)
-_INSTALLED = {"site-packages", "dist-packages"}
+# Of an interface: whatever is found out. The others are in `interface.py`.
+AUTO: Final = "auto"
 
-# Of the source line at which an import failed.
-_MAX_LINE_CHARS = 200
+# What a module has its application as, if nobody says; and what makes one there.
+APPLICATION_NAMES: Final = ("app", "application")
+FACTORY_NAMES: Final = ("create_app", "make_app")
+
+_EXAMPLE = "write MODULE:ATTRIBUTE, for example mypkg.app:app, or MODULE"
 
 
-def load_application(target: str, app_dir: str = "") -> Any:
+@dataclass(frozen=True)
+class Found:
+    """An application, which interface it speaks, and where it was found, as one would write it."""
+
+    application: Any
+    interface: str
+    target: str
+
+    @property
+    def words(self) -> str:
+        """For people: `mypkg.app:app, WSGI`."""
+        return f"{self.target}, {INTERFACE_WORDS[self.interface]}"
+
+
+def load_application(target: str, app_dir: str = "", *, interface: str = AUTO, factory: bool = False) -> Found:
     """Import `module:attribute`, from `app_dir`, what is installed, or the current folder. The attribute may be dotted.
 
+    `module` alone has one of APPLICATION_NAMES, else of FACTORY_NAMES. With `factory`, or where `()` is written behind
+    the attribute, that is called to make the application.
+
     Raises UsageError if it is not written so, StartError if the module or the attribute is not there, or if it is not
-    called as an ASGI application is.
+    called as an application is.
     """
-    module_name, separator, attribute = target.partition(":")
+    written = target.removesuffix("()")
+    factory = factory or written != target
+    module_name, separator, attribute = written.partition(":")
     if module_name.endswith(".py") or os.sep in module_name:
         raise UsageError(_not_a_file(target, Path(module_name), attribute))
-    if not separator or not module_name or not attribute:
-        raise UsageError(f"{target!r} is not an application: write MODULE:ATTRIBUTE, for example mypkg.app:app")
+    if not module_name or bool(separator) != bool(attribute) or (written != target and not attribute):
+        raise UsageError(f"{target!r} is not an application: {_EXAMPLE}")
     folder = _search_too(app_dir)
+    module = _import(module_name, folder)
+    if not attribute:
+        attribute, factory = _guess(module, module_name, factory)
+    found = _attribute(module, module_name, attribute)
+    where = f"{module_name}:{attribute}"
+    if factory:
+        found, where = _make(where, found), f"{where}()"
+    return Found(found, _checked(where, found, interface), where)
+
+
+def _import(module_name: str, folder: str) -> ModuleType:
     try:
-        found = importlib.import_module(module_name)
+        return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             raise StartError(f"no module named {error.name!r}, in {folder} or installed") from error
-        raise StartError(_import_failure(module_name, error)) from error
+        raise StartError(f"importing {module_name!r} failed: {explain_failure(error)}") from error
     except (Exception, SystemExit) as error:
-        raise StartError(_import_failure(module_name, error)) from error
+        raise StartError(f"importing {module_name!r} failed: {explain_failure(error)}") from error
+
+
+def _guess(module: ModuleType, module_name: str, factory: bool) -> tuple[str, bool]:
+    """The name of what a module has for an application, and whether that is a factory."""
+
+    def has(name: str) -> bool:
+        # A package may well have a module of that name.
+        found = getattr(module, name, None)
+        return callable(found) and not isinstance(found, ModuleType)
+
+    if not factory:
+        for name in APPLICATION_NAMES:
+            if has(name):
+                return name, False
+    for name in FACTORY_NAMES:
+        if has(name):
+            return name, True
+    makers = [f"{name}()" for name in FACTORY_NAMES]
+    *others, last = makers if factory else [*APPLICATION_NAMES, *makers]
+    raise StartError(
+        f"module {module_name!r} has none of {', '.join(others)} and {last}: write {module_name}:ATTRIBUTE"
+    )
+
+
+def _attribute(module: ModuleType, module_name: str, attribute: str) -> Any:
+    found: Any = module
     for name in attribute.split("."):
         try:
             found = getattr(found, name)
         except AttributeError as error:
             raise StartError(f"module {module_name!r} has no attribute {attribute!r}") from error
-    if not callable(found):
-        raise StartError(f"{target} is {type(found).__name__!r}, not an ASGI application")
-    _check_kind(module_name, attribute, found)
     return found
+
+
+def _make(where: str, factory: Any) -> Any:
+    """What the factory makes. Raises StartError."""
+    if not callable(factory):
+        raise StartError(f"{where} is {type(factory).__name__!r}: no factory, which is called to make the application")
+    signature = signature_of(factory)
+    if signature is not None and not takes(signature, 0):
+        taken = signature.replace(return_annotation=inspect.Signature.empty)
+        raise StartError(f"{where} takes {taken}: a factory is called without anything to make the application")
+    try:
+        made = factory()
+    except (Exception, SystemExit) as error:
+        raise StartError(f"{where}() failed: {explain_failure(error)}") from error
+    if inspect.iscoroutine(made):
+        made.close()
+        raise StartError(
+            f"{where} is async: a factory is called before there is anything to await, and returns at once"
+        )
+    return made
+
+
+def _checked(where: str, found: Any, interface: str) -> str:
+    """The interface by which to call it. Raises StartError for what each such call would fail of."""
+    if not callable(found):
+        raise StartError(f"{where} is {type(found).__name__!r}, not an application")
+    if interface != AUTO:
+        return interface
+    told = interface_of(found)
+    if told is not None:
+        return told
+    signature = signature_of(found)
+    if is_factory(found):
+        if inspect.isclass(found):
+            raise StartError(f"{where} is a class: write app = {found.__name__}() and name that, or add --factory")
+        kind = "an async function: name what it returns" if is_async(found) else "a factory: add --factory"
+        raise StartError(f"{where} is {kind}")
+    if inspect.isclass(found):
+        raise StartError(f"{where} is a class: make one of it, app = {found.__name__}(...), and name that")
+    if signature is None or any(each.kind is each.VAR_POSITIONAL for each in signature.parameters.values()):
+        raise StartError(f"{where} does not tell how it is called: say --interface asgi3 or --interface wsgi")
+    taken = signature.replace(return_annotation=inspect.Signature.empty)
+    raise StartError(
+        f"{where} is no application: it takes {taken}, not (scope, receive, send) as ASGI or "
+        f"(environ, start_response) as WSGI"
+    )
 
 
 def _not_a_file(target: str, path: Path, attribute: str) -> str:
@@ -58,45 +161,8 @@ def _not_a_file(target: str, path: Path, attribute: str) -> str:
         path = Path(path.name)
     path = path.with_suffix("") if path.suffix == ".py" else path
     module_name = ".".join(path.parent.parts if path.name == "__init__" else path.parts)
-    if not attribute:
-        return f"{target!r} is not an application: write MODULE:ATTRIBUTE, for example {module_name}:app{directory}"
-    return f"{target!r} is a file's name, not a module's: write {module_name}:{attribute}{directory}"
-
-
-def _check_kind(module_name: str, attribute: str, found: Any) -> None:
-    """Raises StartError for what every call with (scope, receive, send) would fail of."""
-    target = f"{module_name}:{attribute}"
-    try:
-        # Of the outermost wrapper: that is who will be called.
-        signature = inspect.signature(found, follow_wrapped=False)
-    except (TypeError, ValueError):
-        return  # Some callables do not tell.
-    takes_any = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in signature.parameters.values())
-    if takes_any or (_takes(signature, 3) and not _takes(signature, 0)):
-        return
-    if _takes(signature, 0):
-        kind = "class" if inspect.isclass(found) else "factory"
-        name = "app" if attribute != "app" else "application"
-        made = f"write {name} = {attribute}() in {module_name}, and start {module_name}:{name}"
-        raise StartError(f"{target} is a {kind}: {made}")
-    if _takes(signature, 2) and not _is_async(found):
-        wrapped = f"app = a2wsgi.WSGIMiddleware({attribute}) (pip install a2wsgi)"
-        raise StartError(f"{target} is a WSGI application: wrap it, for example {wrapped}")
-    parameters = signature.replace(return_annotation=inspect.Signature.empty)
-    raise StartError(f"{target} is not an ASGI application: it takes {parameters}, not (scope, receive, send)")
-
-
-def _takes(signature: inspect.Signature, n: int) -> bool:
-    """Whether it can be called with so many arguments."""
-    try:
-        signature.bind(*range(n))
-    except TypeError:
-        return False
-    return True
-
-
-def _is_async(found: Any) -> bool:
-    return inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__)
+    written = f"{module_name}:{attribute}" if attribute else module_name
+    return f"{target!r} is a file's name, not a module's: write {written}{directory}"
 
 
 def _search_too(app_dir: str) -> str:
@@ -114,30 +180,3 @@ def _search_too(app_dir: str) -> str:
     if "" not in sys.path and folder not in sys.path:
         sys.path.append(folder)
     return folder
-
-
-def _import_failure(module_name: str, error: BaseException) -> str:
-    """Why, and where in the user's code: the file, the number of the line, and the line."""
-    reason = error.msg if isinstance(error, SyntaxError) else str(error)
-    reason = f"{type(error).__name__}: {' '.join(reason.split())}".removesuffix(": ")
-    filename, number, line = _place_of(error)
-    place = f"{_short(filename)}:{number}: {' '.join(line.split())[:_MAX_LINE_CHARS]}".removesuffix(": ")
-    return f"importing {module_name!r} failed: {reason} ({place})"
-
-
-def _place_of(error: BaseException) -> tuple[str, int, str]:
-    if isinstance(error, SyntaxError) and error.filename and os.path.exists(error.filename):
-        return error.filename, error.lineno or 0, error.text or ""
-    frames = traceback.extract_tb(error.__traceback__)
-    frame = next((frame for frame in reversed(frames) if _is_users(frame.filename)), frames[-1])
-    return frame.filename, frame.lineno or 0, frame.line or ""
-
-
-def _is_users(filename: str) -> bool:
-    return os.path.exists(filename) and not filename.startswith(_NOT_USERS) and not _INSTALLED & {*Path(filename).parts}
-
-
-def _short(filename: str) -> str:
-    """A path as people in the current directory would write it."""
-    path = Path(filename)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename

@@ -14,6 +14,8 @@ from zerogate.cli import commands as module
 from zerogate.cli.commands import LONE, commands
 from zerogate.settings import RouterSettings, RunSettings, WorkerSettings
 from zerogate.supervisor import Child
+from zerogate.worker.interface import WSGI
+from zerogate.worker.loader import Found
 
 __all__ = ["own_signals"]
 
@@ -74,23 +76,40 @@ def test_a_router(calls: Calls, capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_a_worker(calls: Calls, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("zerogate.worker.loader.load_application", lambda *words: asked.append(words))
-    monkeypatch.setattr(module, "make_worker", lambda settings, application: None)
-    call("worker", "shop:app", "--name", "w", "--app-dir", "src", "--route", "shop")
-    assert calls.settings == WorkerSettings(name="w", app_dir="src", route=("shop",))
+    reports: list[bytes] = []
+
+    def load(*words: Any, **more: Any) -> Found:
+        asked.append((*words, more))
+        return Found(None, WSGI, "shop:make()")
+
+    monkeypatch.setattr("zerogate.worker.loader.load_application", load)
+    monkeypatch.setattr(module, "make_worker", lambda settings, found: None)
+    monkeypatch.setattr(module, "report", reports.append)
+    call("worker", "shop:make", "--name", "w", "--app-dir", "src", "--route", "shop", "--factory", "--threads", "7")
+    assert calls.settings == WorkerSettings(name="w", app_dir="src", route=("shop",), factory=True, threads=7)
     calls.make()
-    assert asked == [("shop:app", "src")]
+    assert asked == [("shop:make", "src", {"interface": "auto", "factory": True})]
+    assert reports == [b"found shop:make(), WSGI, 7 threads\n"]
     calls.greet(None)
     said = capfd.readouterr().err.splitlines()
-    assert said[0].endswith("worker w (shop:app) dials tcp://127.0.0.1:8000")
+    assert said[0].endswith("worker w (shop:make(), WSGI, 7 threads) dials tcp://127.0.0.1:8000")
     assert said[1:] == ["  serves  host shop (any path); for a path write /shop"]
 
 
 def test_several_workers_are_supervised(calls: Calls, capfd: pytest.CaptureFixture[str]) -> None:
     call("hello", "w", "--processes", "2")
     assert [child.arguments for child in calls.children] == [["hello", "w-1"], ["hello", "w-2"]]
+    calls.children[0].found = "hello, ASGI"
     calls.greet()
-    assert "worker w-1 to -2 (hello) dials" in capfd.readouterr().err
+    assert "worker w-1 to -2 (hello, ASGI) dials" in capfd.readouterr().err
+
+
+def test_the_example_worker_has_its_own_application(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(module, "make_worker", lambda settings, found: made.append((settings.name, found.words)))
+    call("hello", "w")
+    calls.make()
+    assert made == [("w", "hello, ASGI")]
 
 
 @pytest.mark.parametrize("is_open", [False, True])
@@ -104,9 +123,10 @@ def test_a_router_and_workers_in_one_go(
     router, worker = calls.children
     assert worker.environment["ZEROGATE_CONNECT"] == "ipc:///the/folder/link"
     assert router.environment["ZEROGATE_BIND"].split()[1:] == bind[1:]
+    worker.found = "shop:app, ASGI"
     calls.greet()
     said = capfd.readouterr().err.splitlines()
-    assert said[0].endswith("router and 1 worker (shop:app)")
+    assert said[0].endswith("router and 1 worker (shop:app, ASGI)")
     assert said[2:-1] == (["  workers tcp://127.0.0.1:1"] if is_open else [])
     assert said[-1].startswith("More workers may come and go" if is_open else LONE)
     # What there is to tidy up is tidied up, whatever ends it before the event loop runs.

@@ -24,7 +24,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_from_the_current_directory(project: Path) -> None:
     (project / "loader_one.py").write_text("async def app(scope, receive, send): ...\n")
-    assert load_application("loader_one:app").__name__ == "app"
+    assert load_application("loader_one:app").application.__name__ == "app"
 
 
 def test_the_current_directory_comes_last(project: Path) -> None:
@@ -41,7 +41,7 @@ def test_the_current_directory_comes_last(project: Path) -> None:
 def test_a_directory_that_is_named_comes_first(project: Path) -> None:
     (project / "named").mkdir()
     (project / "named" / "loader_two.py").write_text("async def app(scope, receive, send): ...\n")
-    assert load_application("loader_two:app", "named").__name__ == "app"
+    assert load_application("loader_two:app", "named").target == "loader_two:app"
     assert sys.path[0] == str(project / "named")
 
 
@@ -56,10 +56,10 @@ def test_in_a_package_and_dotted(project: Path) -> None:
     (project / "loader_pkg").mkdir()
     (project / "loader_pkg" / "__init__.py").touch()
     (project / "loader_pkg" / "sub.py").write_text("class holder:\n    async def app(scope, receive, send): ...\n")
-    assert callable(load_application("loader_pkg.sub:holder.app"))
+    assert callable(load_application("loader_pkg.sub:holder.app").application)
 
 
-@pytest.mark.parametrize("target", ["", "app", ":", "module:", ":app", "./app.py"])
+@pytest.mark.parametrize("target", ["", ":", "module:", ":app", "()", "module()", "module:()"])
 def test_not_written_as_it_should_be(target: str) -> None:
     with pytest.raises(UsageError, match="MODULE:ATTRIBUTE"):
         load_application(target)
@@ -74,11 +74,6 @@ def test_no_such_module(project: Path, target: str) -> None:
 def test_no_such_attribute(project: Path) -> None:
     with pytest.raises(StartError, match=r"module 'json' has no attribute 'app\.x'"):
         load_application("json:app.x")
-
-
-def test_not_callable(project: Path) -> None:
-    with pytest.raises(StartError, match="json:__name__ is 'str', not an ASGI application"):
-        load_application("json:__name__")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +149,7 @@ def test_a_reason_of_several_lines_is_one(project: Path) -> None:
         load_application("loader_lines:app")
 
 
-# What is there, but is no ASGI application
+# What is there, but is no application
 
 
 @pytest.mark.parametrize(
@@ -164,7 +159,7 @@ def test_a_reason_of_several_lines_is_one(project: Path) -> None:
         ("loader_file.py:app", "write loader_file:app"),
         ("./loader_file:app", "write loader_file:app"),
         ("loader_pkg/sub.py:make.app", "write loader_pkg.sub:make.app"),
-        ("./loader_file.py", "write MODULE:ATTRIBUTE, for example loader_file:app"),
+        ("./loader_file.py", "write loader_file"),
         ("loader_pkg/__init__.py:app", "write loader_pkg:app"),
         ("../other/loader_file.py:app", "write loader_file:app, in the directory ../other"),
         ("/srv/site/loader_file.py:app", "write loader_file:app, in the directory /srv/site"),
@@ -176,83 +171,40 @@ def test_a_file_is_no_module(project: Path, target: str, written: str) -> None:
     assert caught.value.reason.endswith(written)
 
 
-GOOD = """
-import functools
-
-async def function(scope, receive, send): ...
-def returns_awaitable(scope, receive, send): ...
-def any_arguments(*args): ...
-def any_at_all(*args, **kwargs): ...
-async def with_more(scope, receive, send, extra=None): ...
-async def other_names(a, b, c): ...
-class Instance:
-    async def __call__(self, scope, receive, send): ...
-    async def method(self, scope, receive, send): ...
-instance = Instance()
-method = instance.method
+BAD = """
+def factory(): ...
+async def async_factory(): ...
+def factory_with_defaults(settings=None, debug=False, testing=False): ...
 class Class:
-    def __init__(self, scope, receive, send): ...
-    def __await__(self): ...
-partial = functools.partial(with_more, extra=1)
-lambda_ = lambda scope, receive, send: None
+    async def __call__(self, scope, receive, send): ...
+class Named:
+    def __init__(self, name): ...
+    def __call__(self, environ, start_response): ...
 def view(request): ...
-@functools.wraps(view)
-async def wrapped(scope, receive, send): ...
+async def two(receive, send): ...
+def keywords(*, scope, receive, send): ...
+def any_arguments(*args): ...
 class Untold:
     __signature__ = "nonsense"
     def __call__(self, *args): ...
 untold = Untold()
-"""
-GOOD_NAMES = (
-    "function returns_awaitable any_arguments any_at_all with_more other_names instance method Class partial lambda_"
-)
-
-
-@pytest.mark.parametrize("name", [*GOOD_NAMES.split(), "wrapped", "untold"])
-def test_what_may_be_an_application(project: Path, name: str) -> None:
-    (project / "loader_good.py").write_text(GOOD)
-    assert callable(load_application(f"loader_good:{name}"))
-
-
-BAD = """
-def wsgi(environ, start_response): ...
-class Wsgi:
-    def __call__(self, environ, start_response): ...
-wsgi_instance = Wsgi()
-def factory(): ...
-async def async_factory(): ...
-def factory_with_defaults(settings=None, debug=False, testing=False): ...
-def factory_with_keywords(*, debug=False, **more): ...
-class Class:
-    async def __call__(self, scope, receive, send): ...
-class Asgi2:
-    def __init__(self, scope): ...
-    async def __call__(self, receive, send): ...
-def view(request): ...
-async def two(receive, send): ...
-async def four(scope, receive, send, extra): ...
-def keywords(*, scope, receive, send): ...
 """
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("wsgi", "is a WSGI application: wrap it, for example app = a2wsgi.WSGIMiddleware(wsgi) (pip install a2wsgi)"),
-        (
-            "wsgi_instance",
-            "is a WSGI application: wrap it, for example app = a2wsgi.WSGIMiddleware(wsgi_instance) (",
-        ),
-        ("factory", "is a factory: write app = factory() in loader_bad, and start loader_bad:app"),
-        ("async_factory", "is a factory: write app = async_factory() in loader_bad, and start loader_bad:app"),
-        ("factory_with_defaults", "is a factory: write app = factory_with_defaults() in loader_bad, and start "),
-        ("factory_with_keywords", "is a factory: write app = factory_with_keywords() in loader_bad, and start "),
-        ("Class", "is a class: write app = Class() in loader_bad, and start loader_bad:app"),
-        ("Asgi2", "is not an ASGI application: it takes (scope), not (scope, receive, send)"),
-        ("view", "is not an ASGI application: it takes (request), not (scope, receive, send)"),
-        ("two", "is not an ASGI application: it takes (receive, send), not (scope, receive, send)"),
-        ("four", "is not an ASGI application: it takes (scope, receive, send, extra), not (scope, receive, send)"),
-        ("keywords", "is not an ASGI application: it takes (*, scope, receive, send), not (scope, receive, send)"),
+        ("factory", "is a factory: add --factory"),
+        ("async_factory", "is an async function: name what it returns"),
+        ("factory_with_defaults", "is a factory: add --factory"),
+        ("Class", "is a class: write app = Class() and name that, or add --factory"),
+        ("Named", "is a class: make one of it, app = Named(...), and name that"),
+        ("view", "is no application: it takes (request), not (scope, receive, send) as ASGI or (environ, start_resp"),
+        ("two", "is no application: it takes (receive, send), not "),
+        ("keywords", "is no application: it takes (*, scope, receive, send), not "),
+        ("any_arguments", "does not tell how it is called: say --interface asgi3 or --interface wsgi"),
+        ("untold", "does not tell how it is called: say --interface asgi3 or --interface wsgi"),
+        ("__name__", "is 'str', not an application"),
     ],
 )
 def test_what_is_none_is_told_at_once(project: Path, name: str, said: str) -> None:
@@ -263,9 +215,122 @@ def test_what_is_none_is_told_at_once(project: Path, name: str, said: str) -> No
     assert "\n" not in caught.value.reason
 
 
+def test_who_says_so_is_believed(project: Path) -> None:
+    (project / "loader_bad.py").write_text(BAD)
+    for interface in ("asgi3", "asgi2", "wsgi"):
+        assert load_application("loader_bad:view", interface=interface).interface == interface
+    with pytest.raises(StartError, match="is 'str', not an application"):
+        load_application("loader_bad:__name__", interface="wsgi")
+
+
+# A module alone
+
+
+APP = "async def app(scope, receive, send): ..."
+APPLICATION = "def application(environ, start_response): ..."
+CREATE = "def create_app(name='x'):\n    def made(environ, start_response): ...\n    return made"
+MAKE = "def make_app():\n    async def made(scope, receive, send): ...\n    return made"
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ([APP, APPLICATION, CREATE], "loader_alone:app, ASGI"),
+        ([APPLICATION, CREATE, MAKE], "loader_alone:application, WSGI"),
+        ([MAKE, CREATE], "loader_alone:create_app(), WSGI"),
+        ([MAKE], "loader_alone:make_app(), ASGI"),
+        (["import json as app", APPLICATION], "loader_alone:application, WSGI"),
+        (["app = None", "application = 7", MAKE], "loader_alone:make_app(), ASGI"),
+    ],
+)
+def test_a_module_alone_is_searched(project: Path, parts: list[str], words: str) -> None:
+    (project / "loader_alone.py").write_text("\n".join(parts) + "\n")
+    assert load_application("loader_alone").words == words
+
+
+def test_a_module_alone_with_a_factory(project: Path) -> None:
+    (project / "loader_alone.py").write_text(f"{APP}\n{MAKE}\n")
+    assert load_application("loader_alone", factory=True).words == "loader_alone:make_app(), ASGI"
+
+
+def test_a_module_alone_without_any(project: Path) -> None:
+    (project / "loader_alone.py").touch()
+    with pytest.raises(StartError) as caught:
+        load_application("loader_alone")
+    assert caught.value.reason == (
+        "module 'loader_alone' has none of app, application, create_app() and make_app(): write loader_alone:ATTRIBUTE"
+    )
+    with pytest.raises(StartError, match=r"has none of create_app\(\) and make_app\(\): write"):
+        load_application("loader_alone", factory=True)
+
+
+# Factories
+
+
+FACTORIES = """
+def good(name="x"):
+    async def made(scope, receive, send): ...
+    return made
+class Class:
+    def __call__(self, environ, start_response): ...
+def needs(config, debug=False) -> None: ...
+def fails():
+    raise ValueError("no")
+def leaves():
+    raise SystemExit(3)
+async def waits(): ...
+def nothing(): ...
+def untold(): ...
+untold.__signature__ = "nonsense"
+number = 7
+"""
+
+
+@pytest.mark.parametrize(("name", "interface"), [("good", "asgi3"), ("Class", "wsgi")])
+def test_a_factory_is_called(project: Path, name: str, interface: str) -> None:
+    (project / "loader_made.py").write_text(FACTORIES)
+    for found in (
+        load_application(f"loader_made:{name}()"),
+        load_application(f"loader_made:{name}", factory=True),
+    ):
+        assert (found.interface, found.target) == (interface, f"loader_made:{name}()")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("needs", " takes (config, debug=False): a factory is called without anything to make the application"),
+        ("fails", "() failed: ValueError: no (loader_made.py:9: raise ValueError("),
+        ("leaves", "() failed: SystemExit: 3 (loader_made.py:11: "),
+        ("waits", " is async: a factory is called before there is anything to await, and returns at once"),
+        ("nothing", "() is 'NoneType', not an application"),
+        ("untold", "() is 'NoneType', not an application"),
+        ("number", " is 'int': no factory, which is called to make the application"),
+    ],
+)
+def test_a_factory_that_makes_none(project: Path, name: str, said: str) -> None:
+    (project / "loader_made.py").write_text(FACTORIES)
+    with pytest.raises(StartError) as caught:
+        load_application(f"loader_made:{name}()")
+    assert caught.value.reason.startswith(f"loader_made:{name}{said}")
+    assert "\n" not in caught.value.reason
+
+
 def test_frameworks(project: Path) -> None:
-    pytest.importorskip("fastapi")
-    (project / "loader_framework.py").write_text("import fastapi\napp = fastapi.FastAPI()\nApp = fastapi.FastAPI\n")
-    assert callable(load_application("loader_framework:app"))
-    with pytest.raises(StartError, match="is a class: write app = App"):
-        load_application("loader_framework:App")
+    for name in ("fastapi", "flask", "bottle"):
+        pytest.importorskip(name)
+    (project / "loader_framework.py").write_text(
+        """
+import bottle, fastapi, flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+fast, flask_, bottle_ = fastapi.FastAPI(), flask.Flask(__name__), bottle.Bottle()
+fixed = ProxyFix(flask_)
+Fast, Flask = fastapi.FastAPI, flask.Flask
+"""
+    )
+    for interface, names in {"asgi3": "fast", "wsgi": "flask_ bottle_ fixed"}.items():
+        for name in names.split():
+            assert load_application(f"loader_framework:{name}").interface == interface, name
+    for name in ("Fast", "Flask"):
+        with pytest.raises(StartError, match="is a class: "):
+            load_application(f"loader_framework:{name}")

@@ -16,9 +16,11 @@ RANKS = {
             "reply_block routers",
             "call",
             "host",
-            "service asgi_types loader",
-            "lifespan scope hello",
-            "asgi",
+            "service asgi_types wsgi_types interface import_failure threads file_wrapper env_file",
+            "lifespan scope hello asgi2 loader thread_call wsgi_input wsgi_reply",
+            "asgi wsgi_environ",
+            "wsgi",
+            "hosts",
         )
     )
     for rank in line.split()

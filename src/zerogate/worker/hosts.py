@@ -1,0 +1,46 @@
+"""The host for an application, by the interface that it speaks."""
+
+from collections.abc import Callable
+from typing import Final
+
+from zerogate.settings import WorkerSettings
+from zerogate.worker.asgi import AsgiHost
+from zerogate.worker.asgi2 import as_asgi3
+from zerogate.worker.host import Host
+from zerogate.worker.interface import ASGI2, ASGI3, WSGI
+from zerogate.worker.loader import Found
+from zerogate.worker.wsgi import WsgiHost
+
+Made = tuple[Host, WorkerSettings]
+
+
+def host_for(found: Found, settings: WorkerSettings) -> Made:
+    """The host, and the settings of a worker that has it: its capacity is the host's. In a running event loop."""
+    return HOSTS[found.interface](found, settings)
+
+
+def _asgi3(found: Found, settings: WorkerSettings) -> Made:
+    host = AsgiHost(
+        found.application,
+        lifespan=settings.lifespan,
+        root_path=settings.root_path,
+        strips_prefix=settings.strip_prefix,
+    )
+    return host, settings
+
+
+def _asgi2(found: Found, settings: WorkerSettings) -> Made:
+    return _asgi3(Found(as_asgi3(found.application), ASGI3, found.target), settings)
+
+
+def _wsgi(found: Found, settings: WorkerSettings) -> Made:
+    host = WsgiHost(
+        found.application,
+        settings.threads,
+        root_path=settings.root_path,
+        strips_prefix=settings.strip_prefix,
+    )
+    return host, settings.changed(concurrency=settings.threads)
+
+
+HOSTS: Final[dict[str, Callable[[Found, WorkerSettings], Made]]] = {ASGI3: _asgi3, ASGI2: _asgi2, WSGI: _wsgi}
