@@ -1,0 +1,154 @@
+"""The whole way of a request in one process, without sockets: `python bench/inside.py` (see README.md).
+
+Client, router, link, worker, application and back, as ever, but what one end writes the other reads from memory: what is
+left is what zerogate itself costs. Instructions and caches are then nearly the same from run to run.
+"""
+
+import argparse
+import asyncio
+import cProfile
+import pstats
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import app
+import browsers
+import orders
+from request import Request
+
+from zerogate.router.clients.http1 import Http1Clients
+from zerogate.router.counters import Counters
+from zerogate.router.desk import Desk
+from zerogate.router.dispatcher import Dispatcher
+from zerogate.router.exchange import Exchange
+from zerogate.router.links import Links
+from zerogate.settings import RouterSettings, WorkerSettings
+from zerogate.worker.asgi import AsgiHost
+from zerogate.worker.service import Worker
+
+KINDS: dict[str, Callable[[int, int], list[Request]]] = {"varied": browsers.requests, "api": orders.requests}
+TOP = 10
+
+
+class Pipe(asyncio.Transport):
+    """One end of a connection: what is written here `deliver` hands to whoever reads at the other."""
+
+    def __init__(self, deliver: Callable[[bytes], None]) -> None:
+        super().__init__({"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 80)})
+        self._deliver = deliver
+
+    def write(self, data: Any) -> None:
+        self._deliver(data)
+
+    def writelines(self, pieces: Any) -> None:
+        self._deliver(b"".join(pieces))
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+class Ends:
+    """A router and a worker that have joined, and clients of the router."""
+
+    def __init__(self, n_clients: int) -> None:
+        settings = RouterSettings(access_log="off")
+        loop = asyncio.get_running_loop()
+        counters = Counters()
+        dispatcher = Dispatcher(settings, counters, loop)
+        self.links = Links(settings, dispatcher, counters)
+        desk = Desk(settings, counters, partial(Exchange, dispatcher), None)
+        self.worker = Worker(WorkerSettings(connect=()), AsgiHost(app.app))
+        self.n_replies = 0
+        make = Http1Clients(desk)
+        self.clients: list[Any] = [make() for _ in range(n_clients)]
+        for client in self.clients:
+            client.connection_made(Pipe(self.count))
+
+    def count(self, octets: bytes) -> None:
+        """A client has got its reply, which is one write."""
+        self.n_replies += 1
+
+    def join(self) -> None:
+        """The worker's link to the router, with both ends in this process."""
+        loop = asyncio.get_running_loop()
+        dialler: Any = Dialled()
+        here: Any = self.links.make_link()
+        there: Any = self.worker.routers._make_link(dialler)
+        there.connection_made(Pipe(lambda data: loop.call_soon(here.data_received, data)) )
+        here.connection_made(Pipe(lambda data: loop.call_soon(there.data_received, data)))
+
+    async def ask(self, requests: list[bytes]) -> None:
+        """Each request by another client, and wait for all replies."""
+        n_due = self.n_replies + len(requests)
+        for client, request in zip(self.clients, requests, strict=True):
+            client.data_received(request)
+        while self.n_replies < n_due:
+            await asyncio.sleep(0)
+
+
+class Dialled:
+    """As much of a dialler as a link asks for."""
+
+    def __init__(self) -> None:
+        from zerogate.link.endpoint import parse_endpoint
+
+        self.endpoint = parse_endpoint("tcp://127.0.0.1:1")
+
+    def dial_again(self, lasted_s: float) -> None: ...
+
+
+async def measure(kind: str, n_clients: int, rounds: int, profiles: bool) -> None:
+    """Print the CPU of one request, of the quickest round and of the middle one."""
+    requests = [request.encode() for request in KINDS[kind](1, 20_000)]
+    ends = Ends(n_clients)
+    ends.join()
+    while ends.links.n_workers() < 1:
+        await asyncio.sleep(0)
+    batches = [requests[at : at + n_clients] for at in range(0, len(requests) - n_clients + 1, n_clients)]
+    costs = []
+    profiler = cProfile.Profile()
+    for round_ in range(rounds + 1):
+        if profiles and round_:
+            profiler.enable()
+        before = time.process_time_ns()
+        for batch in batches:
+            await ends.ask(batch)
+        costs.append((time.process_time_ns() - before) / 1000 / len(batches) / n_clients)
+        profiler.disable()
+    costs = sorted(costs[1:])
+    print(f"{kind}, {n_clients} clients: {costs[0]:.2f} µs per request, median {costs[len(costs) // 2]:.2f}")
+    if profiles:
+        pstats.Stats(profiler).sort_stats("tottime").print_stats(4 * TOP)
+
+
+def main() -> None:
+    made = argparse.ArgumentParser(prog="bench/inside.py", description=__doc__.splitlines()[0] if __doc__ else "")
+    made.add_argument("--traffic", choices=KINDS, default="varied")
+    made.add_argument("--clients", type=int, default=64)
+    made.add_argument("--rounds", type=int, default=5)
+    made.add_argument("--loop", choices=("asyncio", "uvloop"), default="uvloop")
+    made.add_argument("--profile", action="store_true")
+    options = made.parse_args()
+    work = measure(options.traffic, options.clients, options.rounds, options.profile)
+    if options.loop == "uvloop":
+        import uvloop
+
+        uvloop.run(work)
+    else:
+        asyncio.run(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
