@@ -1,13 +1,13 @@
 """A session is asked for things, good and bad: a call that raises changes nothing, and the output is always octets."""
 
 import struct
-from collections import deque
 from typing import Any, cast
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests import spdy_peer
 from tests.spdy_end import BLOCK, End
+from tests.support.snapshot import snapshot
 
 from zerogate.errors import ZerogateError
 from zerogate.wire.spdy.events import StreamOpened
@@ -48,23 +48,6 @@ calls: Any = st.one_of(
 )
 WITH_STREAM = ("send_reply", "send_whole_reply", "send_headers", "send_data", "reset", "consumed")
 RAISED = (ZerogateError, StreamStateError, TypeError, ValueError, struct.error)
-
-
-def snapshot(thing: Any, known: dict[int, Any]) -> Any:
-    """All that `thing` holds, to the bottom."""
-    if id(thing) in known:
-        return "seen"
-    if isinstance(thing, dict):
-        return {key: snapshot(value, known) for key, value in thing.items()}
-    if isinstance(thing, (list, tuple, deque)):
-        return [snapshot(item, known) for item in thing]
-    slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
-    if slots and type(thing).__module__.startswith("zerogate."):
-        known[id(thing)] = thing
-        return {name: snapshot(getattr(thing, name), known) for name in slots}
-    if isinstance(thing, (bytes, bytearray, memoryview, int, str, float, type(None))):
-        return bytes(thing) if isinstance(thing, (bytearray, memoryview)) else thing
-    return "opaque"
 
 
 def call(end: End, streams: list[Stream], name: str, arguments: tuple[Any, ...]) -> None:

@@ -10,6 +10,7 @@ from struct import Struct
 from typing import Final
 
 from zerogate.errors import SpdyError
+from zerogate.wire.spdy.state import ReaderState, slots
 
 
 class FrameType(IntEnum):
@@ -174,10 +175,10 @@ def parse_settings(count: int, entries: bytes) -> dict[int, int]:
 Frame = tuple[int, int, int, int, bytes]
 
 
-class FrameReader:
+class FrameReader(ReaderState):
     """Cuts a byte stream into frames. `error` is set once the stream is not SPDY/3.1; nothing is read after that."""
 
-    __slots__ = ("_flags", "_missing", "_partial", "_stream_id", "_wanted", "error")
+    __slots__ = slots(ReaderState, "_flags", "_missing", "_partial", "_stream_id", "_wanted", "error")
 
     def __init__(self) -> None:
         self.error: SpdyError | None = None

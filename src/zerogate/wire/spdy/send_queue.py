@@ -7,11 +7,12 @@ from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.events import Event, Writable
 from zerogate.wire.spdy.frames import MAX_DATA_BYTES
 from zerogate.wire.spdy.headers import BlockWriter, check_block
+from zerogate.wire.spdy.state import QueueState, slots
 from zerogate.wire.spdy.streams import ENDING, HeldBlock, Pending, Stream
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES
 
 
-class SendQueue:
+class SendQueue(QueueState):
     """Frames DATA into `output` as far as the stream's window, the session's and `is_held` allow.
 
     After `max_batch_bytes` it holds itself, so that what is framed in one go is bounded by less than the windows of all
@@ -19,7 +20,9 @@ class SendQueue:
     not forbid it; unless the queue is held or the session's window is used up, it is therefore empty.
     """
 
-    __slots__ = ("_max_batch_bytes", "_output", "_queue", "_writer", "batch_bytes", "is_held", "window")
+    __slots__ = slots(
+        QueueState, "_max_batch_bytes", "_output", "_queue", "_writer", "batch_bytes", "is_held", "window"
+    )
 
     def __init__(self, output: list[bytes], writer: BlockWriter, max_batch_bytes: int) -> None:
         self._max_batch_bytes = max_batch_bytes

@@ -6,6 +6,7 @@ from zerogate.wire.spdy.events import Event
 from zerogate.wire.spdy.frames import MAX_STREAM_ID, GoAwayStatus, SettingId, as_octets
 from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, BlockWriter, check_block
 from zerogate.wire.spdy.send_queue import SendQueue
+from zerogate.wire.spdy.state import SessionState, slots
 from zerogate.wire.spdy.stream_table import StreamTable
 from zerogate.wire.spdy.streams import (
     DATA,
@@ -28,7 +29,7 @@ class StreamIdsExhausted(ZerogateError):  # noqa: N818 - it is no error: every s
     """No stream can be opened in this session any more: its ids have run out, or the peer said GOAWAY."""
 
 
-class Sender:
+class Sender(SessionState):
     """Everything that a session is asked to say.
 
     What is sent on a stream that is gone is dropped, as the peer's reset and our frames may cross. What the state of a
@@ -36,11 +37,13 @@ class Sender:
     nothing is sent then, and nothing has changed. Buffers that are not bytes are copied.
     """
 
-    __slots__ = (
+    __slots__ = slots(
+        SessionState,
         "_greeting",
         "_initial",
         "_queue",
         "_table",
+        "_block_writer",
         "_wrap",
         "is_going_away",
         "last_good_id",
@@ -67,7 +70,7 @@ class Sender:
         self.output: list[bytes] = []
         self.is_going_away = False
         self.last_good_id = 0  # The peer's last stream that we take, once we are going away.
-        writer = BlockWriter()
+        self._block_writer = writer = BlockWriter()
         self._wrap = writer.wrap
         self._queue = SendQueue(self.output, writer, max_batch_bytes)
         self._initial = [(SettingId.INITIAL_WINDOW_SIZE.value, stream_window)]

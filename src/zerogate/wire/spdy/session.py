@@ -25,6 +25,7 @@ from zerogate.wire.spdy.frames import (
 )
 from zerogate.wire.spdy.headers import BlockReader, Decode, HeaderFieldError, decode_block
 from zerogate.wire.spdy.sender import Sender, StreamIdsExhausted
+from zerogate.wire.spdy.state import FastPaths, SessionState, set_classes, slots
 from zerogate.wire.spdy.streams import DATA, DONE, HEADERS, OPEN, REPLY, REPLY_DUE, TRANSITIONS, Stream
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES, ReceiveWindow
 
@@ -37,7 +38,7 @@ _DATA: Final = frames.DATA
 _SYN_REPLY: Final = FrameType.SYN_REPLY.value
 
 
-class Session(Sender):
+class CarefulSession(Sender):
     """One end of a SPDY session: what it says is in Sender, what it hears is here.
 
     `opens_odd`: our streams and pings have odd numbers (the draft's client; the router). `stream_window` and
@@ -51,7 +52,9 @@ class Session(Sender):
     is in the output, and nothing more is read.
     """
 
-    __slots__ = (
+    __slots__ = slots(
+        SessionState,
+        "_block_reader",
         "_data_stream",
         "_decode_opening",
         "_decode_reply",
@@ -91,7 +94,8 @@ class Session(Sender):
         self._window = ReceiveWindow(session_window)
         self._stream_window = stream_window
         self._reader = FrameReader()
-        self._unwrap = BlockReader().unwrap
+        self._block_reader = reader = BlockReader()
+        self._unwrap = reader.unwrap
         self._decode_opening = decode_opening
         self._decode_reply = decode_reply
         self._data_stream: Stream | None = None  # Whose DATA frame is being read; None: it goes nowhere.
@@ -334,16 +338,25 @@ class Session(Sender):
             self.output.append(frames.rst_stream(stream_id, RstStatus.INVALID_STREAM))
 
 
-_Handler = Callable[[Session, int, int, int, bytes, list[Event]], None]
+_Handler = Callable[[CarefulSession, int, int, int, bytes, list[Event]], None]
 _HANDLERS: Final[dict[int, _Handler]] = {
-    frames.DATA: Session._receive_data,
-    frames.DATA_MORE: Session._receive_more,
-    FrameType.SYN_STREAM.value: Session._receive_syn_stream,
-    FrameType.SYN_REPLY.value: Session._receive_reply,
-    FrameType.RST_STREAM.value: Session._receive_rst_stream,
-    FrameType.SETTINGS.value: Session._receive_settings,
-    FrameType.PING.value: Session._receive_ping,
-    FrameType.GOAWAY.value: Session._receive_goaway,
-    FrameType.HEADERS.value: Session._receive_headers,
-    FrameType.WINDOW_UPDATE.value: Session._receive_window_update,
+    frames.DATA: CarefulSession._receive_data,
+    frames.DATA_MORE: CarefulSession._receive_more,
+    FrameType.SYN_STREAM.value: CarefulSession._receive_syn_stream,
+    FrameType.SYN_REPLY.value: CarefulSession._receive_reply,
+    FrameType.RST_STREAM.value: CarefulSession._receive_rst_stream,
+    FrameType.SETTINGS.value: CarefulSession._receive_settings,
+    FrameType.PING.value: CarefulSession._receive_ping,
+    FrameType.GOAWAY.value: CarefulSession._receive_goaway,
+    FrameType.HEADERS.value: CarefulSession._receive_headers,
+    FrameType.WINDOW_UPDATE.value: CarefulSession._receive_window_update,
 }
+
+
+class Session(FastPaths, CarefulSession):
+    """The same, which takes what is usual by shorter ways where these are compiled (native/session.pyx)."""
+
+    __slots__ = ()
+
+
+set_classes(Stream, StreamOpened, Reply, WholeReply, Data)

@@ -2,21 +2,16 @@
 
 from zerogate.errors import SpdyError
 from zerogate.wire.spdy.frames import MAX_STREAM_ID, GoAwayStatus
+from zerogate.wire.spdy.state import TableState, slots
 from zerogate.wire.spdy.streams import DONE, OPEN, REPLY_DUE, Stream
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES
 
 
-class StreamTable:
+class StreamTable(TableState):
     """Makes streams, and forgets them when they are gone."""
 
-    __slots__ = (
-        "_send_window_bytes",
-        "next_id",
-        "parity",
-        "peer_count",
-        "peer_id",
-        "streams",
-        "top_id",
+    __slots__ = slots(
+        TableState, "_send_window_bytes", "next_id", "parity", "peer_count", "peer_id", "streams", "top_id"
     )
 
     def __init__(self, *, opens_odd: bool, top_id: int = MAX_STREAM_ID) -> None:

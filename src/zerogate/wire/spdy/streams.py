@@ -16,6 +16,7 @@ from collections import deque
 from typing import Any, Final
 
 from zerogate.wire.spdy.frames import RstStatus
+from zerogate.wire.spdy.state import StreamState, slots
 from zerogate.wire.spdy.windows import ReceiveWindow
 
 # States and moves are plain integers: they are compared and added for every frame (see frames.DATA).
@@ -67,14 +68,15 @@ class HeldBlock:
 Pending = deque[bytes | memoryview | HeldBlock]
 
 
-class Stream:
+class Stream(StreamState):
     """One stream. `handler` is for whoever uses the session; everything else is for the session to write.
 
     `pending_bytes` is the data that was given to the session and not framed yet: who sends looks at it, and stops.
     `send_window` is what the peer lets us send; `receive_window` is made when data comes, as most streams need none.
     """
 
-    __slots__ = (
+    __slots__ = slots(
+        StreamState,
         "handler",
         "id",
         "is_queued",

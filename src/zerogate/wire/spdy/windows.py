@@ -6,18 +6,20 @@ come is a ReceiveWindow. Either is the same for a stream and for the whole sessi
 
 from typing import Final
 
+from zerogate.wire.spdy.state import WindowState, slots
+
 DEFAULT_WINDOW_BYTES: Final = 64 * 1024  # Until SETTINGS say otherwise.
 MAX_WINDOW_BYTES: Final = 0x7FFFFFFF
 
 
-class ReceiveWindow:
+class ReceiveWindow(WindowState):
     """What we let the peer send, and the credit that it is owed.
 
     `limit` is the size we announced. A peer that has not heard of it yet sends as if it were 64 KiB, and there is no
     telling when it has: a smaller limit only sets when credit is given, not what is accepted.
     """
 
-    __slots__ = ("_limit", "available", "owed")
+    __slots__ = slots(WindowState, "_limit", "available", "owed")
 
     def __init__(self, limit: int) -> None:
         self.available = max(limit, DEFAULT_WINDOW_BYTES)

@@ -127,7 +127,7 @@ class TestBlockReader:
 
     @pytest.mark.parametrize("data", [b"\xde\xad\xbe\xef", b"\x78\x20\1\2\3\4", b"\x78\x20\xe3\xc6\xa7\xc2\7"])
     def test_what_is_not_zlib(self, data: bytes) -> None:
-        with pytest.raises(HeaderBlockError, match="name/value block: Error") as caught:
+        with pytest.raises(HeaderBlockError, match="name/value block: ") as caught:
             BlockReader().unwrap(data)
         assert caught.value.status == GoAwayStatus.PROTOCOL_ERROR
 

@@ -1,0 +1,443 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The way of most requests and replies through a session (wire/spdy/session.py and what it stands on).
+
+Here is what the parts of a session keep count of, as C numbers: the Python beside each name derives from it, so there is
+one set of books, whoever writes into it. And here are the fast paths over them, which Session asks first (`FastPaths`).
+
+Taken, each only if the stream's state, the windows and the ids allow it without a word to anybody: frames that come
+whole, a SYN_STREAM, a SYN_REPLY, alone or with all of its DATA, and DATA, of which also pieces; opening a stream; a
+reply of one piece. Their blocks must be stored ones, and good to whoever decodes them.
+
+Declined: all else, and whatever breaks a rule. Of what comes, a frame that is declined goes to
+`CarefulSession.receive` alone, and what follows it is tried here again: a session gives the same events however its
+input is cut. Nothing is changed before a frame is taken.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_SET_ITEM
+from libc.string cimport memcpy
+
+from zerogate.native.frames cimport (
+    CONTROL_BIT,
+    FIN,
+    HEADER_BYTES,
+    MAX_CONTROL_BYTES,
+    MAX_DATA_BYTES,
+    MAX_STORED_BYTES,
+    STORED_HEADER_BYTES,
+    SYN_REPLY,
+    SYN_STREAM,
+    SYNC_FLUSH_BYTES,
+    WINDOW_UPDATE,
+    get_word,
+    octets,
+    put_stored,
+    put_word,
+)
+from zerogate.native.stored cimport BlockReaderState, BlockWriterState
+
+cdef extern from "Python.h":
+    ctypedef struct Type "PyTypeObject":
+        object tp_alloc(Type*, Py_ssize_t)
+        object tp_new(Type*, object, PyObject*)
+
+# wire/spdy/streams.py: the states of a half.
+cdef enum:
+    REPLY_DUE = 0
+    OPEN = 1
+    DONE = 3
+
+cdef enum:
+    SYN_STREAM_BYTES = 10  # before its block
+    DEFAULT_WINDOW_BYTES = 64 * 1024
+    # A reply's data up to here is copied behind its head: one piece of output instead of two, and less to join.
+    MAX_COPIED_BYTES = 8 * 1024
+
+# Classes of Python that are made here; see `set_classes`.
+cdef object _Stream, _StreamOpened, _Reply, _WholeReply, _Data
+
+
+def set_classes(stream, stream_opened, reply, whole_reply, data):
+    """wire/spdy/streams.py, Stream, and the events of wire/spdy/events.py. What is compiled imports nothing."""
+    global _Stream, _StreamOpened, _Reply, _WholeReply, _Data
+    _Stream, _StreamOpened, _Reply, _WholeReply, _Data = stream, stream_opened, reply, whole_reply, data
+
+
+cdef class WindowState:
+    """Below wire/spdy/windows.py, ReceiveWindow."""
+
+    cdef public long long available, owed, _limit
+
+
+cdef class StreamState:
+    """Below wire/spdy/streams.py, Stream."""
+
+    cdef public object handler, pending
+    cdef public WindowState receive_window
+    cdef public long long id, pending_bytes, send_window
+    cdef public int local, remote
+    cdef public bint is_queued
+
+
+cdef class TableState:
+    """Below wire/spdy/stream_table.py, StreamTable."""
+
+    cdef public dict streams
+    cdef public long long next_id, parity, peer_count, peer_id, top_id, _send_window_bytes
+
+
+cdef class QueueState:
+    """Below wire/spdy/send_queue.py, SendQueue."""
+
+    cdef public long long batch_bytes, window, _max_batch_bytes
+    cdef public bint is_held
+    cdef public object _output, _queue, _writer
+
+
+cdef class ReaderState:
+    """Below wire/spdy/frames.py, FrameReader."""
+
+    cdef public object error
+    cdef public bytearray _partial
+    cdef public long long _flags, _missing, _stream_id, _wanted
+
+
+cdef class SessionState:
+    """Below wire/spdy/sender.py, Sender."""
+
+    cdef public TableState _table
+    cdef public QueueState _queue
+    cdef public ReaderState _reader
+    cdef public WindowState _window
+    cdef public BlockReaderState _block_reader
+    cdef public BlockWriterState _block_writer
+    cdef public StreamState _data_stream
+    cdef public object _decode_opening, _decode_reply, error
+    cdef public dict streams
+    cdef public list output
+    cdef public long long _max_peer_streams
+    cdef public bint is_going_away
+
+
+cdef class FastPaths(SessionState):
+    """Before wire/spdy/session.py, CarefulSession, and wire/spdy/sender.py, Sender."""
+
+    def open_stream(self, block, fin):
+        """wire/spdy/sender.py, Sender.open_stream."""
+        cdef TableState table = self._table
+        cdef Py_ssize_t size
+        cdef unsigned char* at
+        cdef StreamState stream
+        cdef bytes frame
+        if type(block) is not bytes or self._block_writer._prefix or table.next_id > table.top_id:
+            return super().open_stream(block, fin)
+        size = PyBytes_GET_SIZE(block)
+        if size > MAX_STORED_BYTES:
+            return super().open_stream(block, fin)
+        size += STORED_HEADER_BYTES + SYNC_FLUSH_BYTES
+        stream = _make_stream(table.next_id, DONE if fin else OPEN, REPLY_DUE, table._send_window_bytes)
+        frame = PyBytes_FromStringAndSize(NULL, HEADER_BYTES + SYN_STREAM_BYTES + size)
+        at = <unsigned char*>PyBytes_AS_STRING(frame)
+        at = put_word(at, SYN_STREAM)
+        at = put_word(at, ((FIN if fin else 0) << 24) | <unsigned int>(SYN_STREAM_BYTES + size))
+        at = put_word(at, <unsigned int>stream.id)
+        at = put_word(at, 0)
+        at[0] = at[1] = 0
+        put_stored(at + 2, <octets>PyBytes_AS_STRING(block), PyBytes_GET_SIZE(block))
+        table.streams[stream.id] = stream
+        table.next_id += 2
+        self.output.append(frame)
+        return stream
+
+    def send_whole_reply(self, StreamState stream not None, block, data):
+        """wire/spdy/sender.py, Sender.send_whole_reply."""
+        cdef QueueState queue = self._queue
+        cdef Py_ssize_t size, wrapped, copied
+        cdef unsigned char* at
+        cdef bytes frame
+        if (
+            type(block) is not bytes
+            or type(data) is not bytes
+            or self._block_writer._prefix
+            or stream.local != REPLY_DUE
+            or queue.is_held
+            or PyBytes_GET_SIZE(block) > MAX_STORED_BYTES
+        ):
+            return super().send_whole_reply(stream, block, data)
+        size = PyBytes_GET_SIZE(data)
+        if size > MAX_DATA_BYTES or size > stream.send_window or size > queue.window:
+            return super().send_whole_reply(stream, block, data)
+        wrapped = STORED_HEADER_BYTES + PyBytes_GET_SIZE(block) + SYNC_FLUSH_BYTES
+        copied = size if size <= MAX_COPIED_BYTES else 0
+        frame = PyBytes_FromStringAndSize(NULL, HEADER_BYTES + 4 + wrapped + HEADER_BYTES + copied)
+        at = <unsigned char*>PyBytes_AS_STRING(frame)
+        at = put_word(at, SYN_REPLY)
+        at = put_word(at, <unsigned int>(4 + wrapped))
+        at = put_word(at, <unsigned int>stream.id)
+        at = put_stored(at, <octets>PyBytes_AS_STRING(block), PyBytes_GET_SIZE(block))
+        at = put_word(at, <unsigned int>stream.id)
+        at = put_word(at, (FIN << 24) | <unsigned int>size)
+        memcpy(at, PyBytes_AS_STRING(data), copied)
+        self.output.append(frame)
+        if copied != size:
+            self.output.append(data)
+        stream.send_window -= size
+        queue.window -= size
+        queue.batch_bytes += size
+        if queue.batch_bytes > queue._max_batch_bytes:
+            queue.is_held = True
+        stream.local = DONE
+        if stream.remote == DONE:
+            _remove(self._table, stream)
+        return None
+
+    def receive(self, data):
+        """wire/spdy/session.py, CarefulSession.receive."""
+        cdef ReaderState reader = self._reader
+        cdef list events = []
+        cdef Py_ssize_t at = 0, stop, size
+        cdef octets start
+        if type(data) is not bytes:
+            return super().receive(data)
+        size = PyBytes_GET_SIZE(data)
+        start = <octets>PyBytes_AS_STRING(data)
+        while at < size and self.error is None:
+            if reader._missing:
+                at = _continue(self, data, at, events)
+                continue
+            if reader._partial:
+                # A frame was cut: the rest of it goes where its beginning is.
+                stop = min(at + max(reader._wanted - len(reader._partial), 1), size)
+            else:
+                stop = _take(self, data, start, at, size, events)
+                if stop:
+                    at = stop
+                    continue
+                stop = _end_of_frame(start, at, size)
+                if size - at >= HEADER_BYTES and get_word(start + at) == SYN_REPLY and _is_data(start, stop, size):
+                    stop = _end_of_frame(start, stop, size)  # A reply and its data are one event, whoever reads them.
+            events += super().receive(data[at:stop])
+            at = stop
+        return events
+
+
+cdef Py_ssize_t _end_of_frame(octets start, Py_ssize_t at, Py_ssize_t size) noexcept:
+    """Where the frame that begins here ends, or what is here of it."""
+    if size - at < HEADER_BYTES:
+        return size
+    return min(at + HEADER_BYTES + <Py_ssize_t>(get_word(start + at + 4) & 0xFFFFFF), size)
+
+
+cdef bint _is_data(octets start, Py_ssize_t at, Py_ssize_t size) noexcept:
+    return size - at >= HEADER_BYTES and get_word(start + at) < CONTROL_BIT
+
+
+cdef Py_ssize_t _take(SessionState session, bytes data, octets start, Py_ssize_t at, Py_ssize_t size, list events) except -1:
+    """A frame, or a reply's two. Where the next begins; 0 if it is declined."""
+    cdef unsigned int word, tail
+    cdef Py_ssize_t length
+    if size - at < HEADER_BYTES:
+        return 0
+    word = get_word(start + at)
+    tail = get_word(start + at + 4)
+    if tail >> 24 > FIN:
+        return 0
+    length = tail & 0xFFFFFF
+    if word < CONTROL_BIT:
+        return _take_data(session, data, at, size, word, tail >> 24, length, events)
+    if length > size - at - HEADER_BYTES or length > MAX_CONTROL_BYTES:
+        return 0
+    if word == SYN_STREAM:
+        return _take_opening(session, start, at, tail >> 24, length, events)
+    if word == SYN_REPLY:
+        return _take_reply(session, data, start, at, size, tail >> 24, length, events)
+    return 0
+
+
+cdef Py_ssize_t _take_opening(
+    SessionState session, octets start, Py_ssize_t at, unsigned int fin, Py_ssize_t length, list events
+) except -1:
+    """wire/spdy/session.py, CarefulSession._receive_syn_stream."""
+    cdef TableState table = session._table
+    cdef octets body = start + at + HEADER_BYTES
+    cdef unsigned int stream_id
+    cdef StreamState stream
+    cdef bytes raw
+    if length < SYN_STREAM_BYTES or session.is_going_away or table.peer_count >= session._max_peer_streams:
+        return 0
+    stream_id = get_word(body)
+    if stream_id >= CONTROL_BIT or stream_id & 1 == table.parity or stream_id <= table.peer_id:
+        return 0
+    if get_word(body + 4):
+        return 0
+    raw = session._block_reader.peek(body + SYN_STREAM_BYTES, length - SYN_STREAM_BYTES)
+    if raw is None:
+        return 0
+    try:
+        fields = session._decode_opening(raw)
+    except Exception:
+        return 0
+    session._block_reader.commit(raw)
+    stream = _make_stream(stream_id, REPLY_DUE, DONE if fin else OPEN, table._send_window_bytes)
+    table.peer_id = stream_id
+    table.streams[stream.id] = stream
+    table.peer_count += 1
+    events.append(_make_event(_StreamOpened, stream, fields, True if fin else False))
+    return at + HEADER_BYTES + length
+
+
+cdef Py_ssize_t _take_reply(
+    SessionState session, bytes data, octets start, Py_ssize_t at, Py_ssize_t size, unsigned int fin, Py_ssize_t length, list events
+) except -1:
+    """wire/spdy/session.py, CarefulSession._receive_whole_reply, and ._receive_block for the reply alone."""
+    cdef octets body = start + at + HEADER_BYTES
+    cdef Py_ssize_t stop = at + HEADER_BYTES + length
+    cdef Py_ssize_t n_bytes
+    cdef unsigned int stream_id, tail
+    cdef StreamState stream
+    cdef bytes raw
+    if length < 4:
+        return 0
+    stream_id = get_word(body)
+    if stream_id >= CONTROL_BIT:
+        return 0
+    stream = session.streams.get(stream_id)
+    if stream is None or stream.remote != REPLY_DUE:
+        return 0
+    raw = session._block_reader.peek(body + 4, length - 4)
+    if raw is None:
+        return 0
+    try:
+        fields = session._decode_reply(raw)
+    except Exception:
+        return 0
+    session._block_reader.commit(raw)
+    if not fin and stream.local == DONE and size - stop >= HEADER_BYTES and get_word(start + stop) == stream_id:
+        tail = get_word(start + stop + 4)
+        n_bytes = tail & 0xFFFFFF
+        if (
+            tail >> 24 == FIN
+            and n_bytes <= size - stop - HEADER_BYTES
+            and n_bytes <= DEFAULT_WINDOW_BYTES
+            and n_bytes <= session._window.available
+        ):
+            _pass_on(session, n_bytes)
+            stream.remote = DONE
+            del session.streams[stream.id]
+            stop += HEADER_BYTES
+            events.append(_make_event(_WholeReply, stream, fields, data[stop : stop + n_bytes]))
+            return stop + n_bytes
+    stream.remote = DONE if fin else OPEN
+    if fin and stream.local == DONE:
+        _remove(session._table, stream)
+    events.append(_make_event(_Reply, stream, fields, True if fin else False))
+    return stop
+
+
+cdef Py_ssize_t _take_data(
+    SessionState session, bytes data, Py_ssize_t at, Py_ssize_t size, unsigned int stream_id, unsigned int fin, Py_ssize_t length,
+    list events
+) except -1:
+    """wire/spdy/session.py, CarefulSession._receive_data."""
+    cdef ReaderState reader = session._reader
+    cdef StreamState stream
+    cdef WindowState window
+    if length > session._window.available:
+        return 0
+    stream = session.streams.get(stream_id)
+    if stream is None or stream.remote != OPEN:
+        return 0
+    window = stream.receive_window
+    if window is None:
+        window = session._window_of(stream)
+    if length > window.available:
+        return 0
+    window.available -= length
+    _pass_on(session, length)
+    session._data_stream = stream
+    reader._missing = length
+    reader._flags = fin
+    reader._stream_id = stream_id
+    at += HEADER_BYTES
+    if length:
+        return _continue(session, data, at, events) if at < size else at
+    if fin:
+        _end(session, stream)
+        events.append(_make_event(_Data, stream, b"", True))
+    return at
+
+
+cdef Py_ssize_t _continue(SessionState session, bytes data, Py_ssize_t at, list events) except -1:
+    """wire/spdy/session.py, CarefulSession._receive_more, and ._receive_piece. Where the frame ends, or `data`."""
+    cdef ReaderState reader = session._reader
+    cdef StreamState stream = session._data_stream
+    cdef Py_ssize_t stop = min(at + <Py_ssize_t>reader._missing, PyBytes_GET_SIZE(data))
+    cdef bint is_last = False
+    reader._missing -= stop - at
+    if stream is not None and stream.remote == OPEN:
+        if reader._flags and not reader._missing:
+            is_last = True
+            _end(session, stream)
+        events.append(_make_event(_Data, stream, data[at:stop], is_last))
+    return stop
+
+
+cdef int _end(SessionState session, StreamState stream) except -1:
+    """The peer's FIN has come."""
+    stream.remote = DONE
+    if stream.local == DONE:
+        _remove(session._table, stream)
+    return 0
+
+
+cdef int _pass_on(SessionState session, Py_ssize_t size) except -1:
+    """wire/spdy/windows.py, ReceiveWindow.pass_on, of the session's window; and what it has to say."""
+    cdef WindowState window = session._window
+    cdef long long owed = window.owed + size
+    cdef bytes frame
+    cdef unsigned char* at
+    if owed << 1 < window._limit:
+        window.owed = owed
+        window.available -= size
+        return 0
+    window.available += window.owed
+    window.owed = 0
+    if owed:
+        frame = PyBytes_FromStringAndSize(NULL, 2 * HEADER_BYTES)
+        at = <unsigned char*>PyBytes_AS_STRING(frame)
+        at = put_word(put_word(at, WINDOW_UPDATE), 8)
+        put_word(put_word(at, 0), <unsigned int>owed)
+        session.output.append(frame)
+    return 0
+
+
+cdef StreamState _make_stream(long long stream_id, int local, int remote, long long send_window):
+    """wire/spdy/streams.py, Stream.__init__: what is not said here is 0, False or None."""
+    cdef StreamState stream = <StreamState>(<Type*>_Stream).tp_new(<Type*>_Stream, (), NULL)
+    stream.id = stream_id
+    stream.local = local
+    stream.remote = remote
+    stream.send_window = send_window
+    return stream
+
+
+cdef int _remove(TableState table, StreamState stream) except -1:
+    """wire/spdy/stream_table.py, StreamTable.remove."""
+    del table.streams[stream.id]
+    if stream.id & 1 != table.parity:
+        table.peer_count -= 1
+    return 0
+
+
+cdef object _make_event(kind, first, second, third):
+    """A named tuple of three: what `tuple.__new__` makes, without a tuple to make it of."""
+    cdef object event = (<Type*>kind).tp_alloc(<Type*>kind, 3)
+    Py_INCREF(first)
+    PyTuple_SET_ITEM(event, 0, first)
+    Py_INCREF(second)
+    PyTuple_SET_ITEM(event, 1, second)
+    Py_INCREF(third)
+    PyTuple_SET_ITEM(event, 2, third)
+    return event
