@@ -103,6 +103,36 @@ def test_in_the_body(chaos: ChaosSite, how: str) -> None:
     assert chaos.get("/echo/after", method="POST", body=request_body("after", 20_000_000))[0] == 200
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("what", ["a body", "more requests", "more requests than are taken"])
+@pytest.mark.parametrize("how", ["reset", "close"])
+def test_behind_what_is_not_read(chaos: ChaosSite, how: str, what: str, loop: str) -> None:
+    """A client that is not read, as its worker reads nothing or is slow: its leaving is noticed all the same."""
+    scene = Scene(chaos, router=("--loop", loop), worker=(*ROOMY, "--stream-window", "64k"))
+    head = b"POST /hang/p HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n"
+    get = b"GET /hang/g HTTP/1.1\r\nhost: a\r\n\r\n"
+    sent = {"a body": head + bytes(200_000), "more requests": get * 3, "more requests than are taken": get * 1500}[what]
+    with open_clients(chaos, 20) as clients:
+        for client in clients:
+            client.send(sent)
+        chaos.wait_running(20)
+        for client in clients:
+            leave(client, how)
+        wait_for(lambda: chaos.stats()["disconnects"] == 20, "every call has heard of it", 5)
+    scene.assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_who_sends_no_more_gets_its_replies(chaos: ChaosSite, version: str) -> None:
+    """Behind requests that have not been read, too: such a client has not left."""
+    Scene(chaos)
+    with chaos.open() as client:
+        client.send(f"GET /echo/x HTTP/1.1\r\nhost: a\r\n\r\nGET /echo/y {version}\r\nhost: a\r\n\r\n".encode())
+        client.end_sending()
+        assert [client.read_reply().status for _ in range(2)] == [200, 200]
+        client.assert_ends()
+
+
 def test_in_the_reply(chaos: ChaosSite) -> None:
     """Downloads that nobody reads fill their windows; when their clients leave, the link's window is whole."""
     windows = ("--stream-window", "64k", "--session-window", "1M")

@@ -14,6 +14,7 @@ from zerogate.router.counters import Counters
 from zerogate.router.crossing import Crossing
 from zerogate.router.date import HttpDate
 from zerogate.router.deadlines import Deadlines, Timed
+from zerogate.router.departures import Departures
 from zerogate.router.faces import Client, ClientExchange, Connection
 from zerogate.router.forwarding import Forwarding, parse_trust
 from zerogate.router.request_block import begin_of
@@ -71,6 +72,7 @@ class Desk:
         self.counters = counters
         self.loop = asyncio.get_running_loop()
         self.deadlines = Deadlines(_shortest_timeout(settings))
+        self.departures = Departures(self.loop)
         self.date = HttpDate(self.loop)
         self.is_stopping = False
         self.clients: set[ConnectedClient] = set()
@@ -161,6 +163,7 @@ class Desk:
             client.abort()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
+        self.departures.close()
         self.date.close()
         self.deadlines.close()
         if self._access_log is not None:

@@ -60,6 +60,7 @@ class Http1Client(asyncio.Protocol):
         self._is_handing_on = False
         self._is_paused = False
         self._is_body_held = False
+        self._probed: ClientExchange | None = None
         self._timed: Situation | None = None  # what has a time of its own, which further bytes do not move
         self.is_writable = True
         self.address = ""
@@ -86,6 +87,8 @@ class Http1Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.close()
         self._abandon()
+        self._probed = None  # It knows us: neither would be freed before the collector comes.
+        self._desk.departures.forget(self)
         self._desk.remove(self)
 
     @alone
@@ -115,16 +118,20 @@ class Http1Client(asyncio.Protocol):
         connection = self._connection
         is_tunnel = connection.situation is Situation.TUNNEL
         connection.receive_eof()
-        exchange = self._exchange
-        if exchange is not None:
-            if is_tunnel:
-                exchange.receive_end(())
-            elif connection.writing is Writing.DUE:
-                probe(partial(self._ask_whether_there, exchange), self._desk.loop)
-            elif connection.writing is Writing.BODY:
-                self.expect(HALF_CLOSED_S)
+        if is_tunnel and self._exchange is not None:
+            self._exchange.receive_end(())
+        else:
+            self._doubt()
         self._hand_on(())
         return not self._ending.is_lingering and not self._transport.is_closing()
+
+    @alone
+    def on_departure(self, *, is_gone: bool) -> None:
+        """The same of a client that is not read (departures.py): what it has sent before comes later, if at all."""
+        if is_gone:
+            self._transport.abort()
+        elif self._is_paused:
+            self._doubt()
 
     def pause_writing(self) -> None:
         self.is_writable = False
@@ -230,6 +237,8 @@ class Http1Client(asyncio.Protocol):
             self._is_paused = must_pause
             if must_pause:
                 self._transport.pause_reading()
+                if self._desk.departures.watch(self, self._transport):
+                    self._doubt()
             else:
                 self._transport.resume_reading()
 
@@ -292,7 +301,7 @@ class Http1Client(asyncio.Protocol):
     def cut(self) -> None:
         self._write_held()
         if self._connection.cut():
-            # The end of the connection is the end of the body: only a reset says that this was not it.
+            # The connection's end is the body's: only a reset says that this was not it.
             sockets.reset(self._transport)
         else:
             self.close()
@@ -320,9 +329,16 @@ class Http1Client(asyncio.Protocol):
             self.bytes_out += len(octets)
             self._transport.write(octets)
 
-    def _ask_whether_there(self, exchange: ClientExchange) -> bool:
-        is_due = self._exchange is exchange and self._connection.writing is Writing.DUE
-        if is_due:
+    def _doubt(self) -> None:
+        """The client sends no more: it waits for its reply, or has left."""
+        if self._connection.writing is Writing.BODY:
+            self.expect(HALF_CLOSED_S)
+        elif self._connection.writing is Writing.DUE and self._probed is not self._exchange:
+            self._probed = self._exchange
+            probe(partial(self._ask_whether_there, self._exchange), self._desk.loop)
+
+    def _ask_whether_there(self, exchange: ClientExchange | None) -> bool:
+        if is_due := self._exchange is exchange and self._connection.writing is Writing.DUE:
             self.send_interim(100, ())
         return is_due
 
