@@ -34,6 +34,7 @@ NOT_IN_WIRE |= {"signal", "socket", "ssl", "subprocess", "threading", "time", "d
 
 # Who may use what is installed with the package.
 DEPENDENCIES = {"click": {"cli"}, "dotenv": {"worker"}, "httptools": {"wire"}, "nacl": {"wire"}, "uvloop": {"runner"}}
+DEPENDENCIES |= {"websockets": {"worker"}}
 
 
 def modules() -> dict[str, Path]:

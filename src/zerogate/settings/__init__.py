@@ -22,6 +22,7 @@ from zerogate.settings.worker import (
     ApplicationSettings,
     DialSettings,
     ServeSettings,
+    WebSocketSettings,
     WorkerSettings,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "ServeSettings",
     "Settings",
     "StatusSettings",
+    "WebSocketSettings",
     "WorkerSettings",
     "environment_name",
     "to_environment",

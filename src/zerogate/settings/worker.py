@@ -4,8 +4,9 @@ import os
 from dataclasses import dataclass
 
 from zerogate.errors import UsageError
+from zerogate.settings.kinds import MIB
 from zerogate.settings.link import LinkSettings, ProcessSettings
-from zerogate.settings.option import Settings, choice, count, duration, flag, text, texts
+from zerogate.settings.option import Settings, choice, count, duration, flag, size, text, texts
 from zerogate.settings.router import DEFAULT_BIND, process_name
 
 # protocol.md, Joining.
@@ -93,5 +94,19 @@ class ApplicationSettings(Settings):
 
 
 @dataclass(frozen=True)
-class WorkerSettings(DialSettings, ServeSettings, ApplicationSettings, LinkSettings, ProcessSettings):
+class WebSocketSettings(Settings):
+    """WebSocket."""
+
+    ws_max_size: int = size(16 * MIB, "Bytes of a message, inflated: closed with 1009 past it.")
+    ws_ping_interval: float = duration(20.0, "Time between pings to a client.", off="no pings")
+    ws_ping_timeout: float = duration(
+        20.0, "Time for a client to say anything after a ping: closed with 1011 after it.", off="no limit"
+    )
+    ws_deflate: bool = flag("Compress messages for clients that offer it (permessage-deflate).")
+
+
+@dataclass(frozen=True)
+class WorkerSettings(
+    DialSettings, ServeSettings, ApplicationSettings, WebSocketSettings, LinkSettings, ProcessSettings
+):
     """`zerogate worker`."""

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from types import MethodType
 
+from zerogate.settings import WebSocketSettings
 from zerogate.worker.asgi_types import Application, Message, Scope
 from zerogate.worker.call import GONE, Call
 from zerogate.worker.errors import ApplicationError
@@ -15,6 +16,8 @@ from zerogate.worker.host import Host
 from zerogate.worker.lifespan import Lifespan
 from zerogate.worker.reply_block import reply_block, trailers_block
 from zerogate.worker.scope import http_scope
+from zerogate.worker.tunnel import UpgradeCall
+from zerogate.worker.websocket import WebSockets
 
 logger = logging.getLogger("zerogate.worker")
 
@@ -27,14 +30,23 @@ class AsgiHost(Host):
     strips_prefix: it is mounted below that, at the prefix which the router has taken off the path
     """
 
+    upgrades = frozenset({b"websocket"})
+
     def __init__(
-        self, application: Application, *, lifespan: str = "auto", root_path: str = "", strips_prefix: bool = False
+        self,
+        application: Application,
+        *,
+        lifespan: str = "auto",
+        root_path: str = "",
+        strips_prefix: bool = False,
+        websocket: WebSocketSettings | None = None,
     ) -> None:
         self._application = application
         self._lifespan = Lifespan(application, lifespan)
         self._root_path = root_path
         self._strips_prefix = strips_prefix
         self._loop = asyncio.get_running_loop()
+        self._websockets = WebSockets(application, websocket or WebSocketSettings())
 
     async def start(self) -> None:
         await self._lifespan.startup()
@@ -43,15 +55,24 @@ class AsgiHost(Host):
         await self._lifespan.shutdown()
 
     def begin(self, call: Call) -> None:
-        root_path = self._root_path
-        if self._strips_prefix:
-            root_path += call.fields.get(b"x-forwarded-prefix", b"").decode("latin-1")
-        scope = http_scope(call.fields, root_path)
+        scope = http_scope(call.fields, self._root_path_of(call) if self._strips_prefix else self._root_path)
         state = self._lifespan.state
         if state is not None:
             scope["state"] = state.copy()
         # What: not loop.create_task. Why, benchmark: that makes up a name for each task, 0.85 µs instead of 1.0.
         call.work = asyncio.Task(self._run(call, scope), loop=self._loop, name="request")
+
+    def upgrade(self, call: UpgradeCall) -> None:
+        self._websockets.begin(call, self._root_path_of(call), self._lifespan.state)
+
+    def drain(self) -> None:
+        self._websockets.drain()
+
+    def _root_path_of(self, call: Call) -> str:
+        root_path = self._root_path
+        if self._strips_prefix:
+            root_path += call.fields.get(b"x-forwarded-prefix", b"").decode("latin-1")
+        return root_path
 
     async def _run(self, call: Call, scope: Scope) -> None:
         """Call the application and see the reply through, whatever it does."""

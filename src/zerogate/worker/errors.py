@@ -3,8 +3,11 @@
 from zerogate.errors import ZerogateError
 
 
-class ApplicationError(ZerogateError):
-    """The application did what HTTP, or the interface it speaks, does not allow."""
+class ApplicationError(ZerogateError, RuntimeError):
+    """The application did what HTTP, or the interface it speaks, does not allow.
+
+    A RuntimeError, as applications know it of other servers.
+    """
 
 
 class ClientDisconnected(OSError):  # noqa: N818 - it is no error of anybody's

@@ -8,13 +8,14 @@ The worker does the rest, the same for every kind: routers, capacity, credit, an
 from typing import Protocol
 
 from zerogate.worker.call import Call
+from zerogate.worker.tunnel import UpgradeCall
 
 
 class Host(Protocol):
     """`start`, `begin` for each request, `stop`: all in the worker's event loop.
 
-    upgrades: the protocols that its application may switch to (`websocket`), in lower case. A request for another one
-    does not come to `begin`
+    upgrades: the protocols that its application may switch to (`websocket`), in lower case. A request for one of them
+    comes to `upgrade`, and one for another protocol to nobody
     """
 
     upgrades: frozenset[bytes] = frozenset()
@@ -32,3 +33,11 @@ class Host(Protocol):
         rest of its link's requests wait for this to return. Its client may have left before the work begins: look at
         `call.is_gone` then.
         """
+
+    def upgrade(self, call: UpgradeCall) -> None:
+        """The same for a request that asks to switch to one of `upgrades`: the host opens the tunnel, or replies."""
+        raise TypeError(f"{type(self).__name__} has no upgrades")
+
+    def drain(self) -> None:
+        """The worker is leaving: bring what would go on for ever to its end. What else there is goes on for a while."""
+        return

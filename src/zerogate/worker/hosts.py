@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from zerogate.settings import WorkerSettings
+from zerogate.settings import WebSocketSettings, WorkerSettings
 from zerogate.worker.asgi import AsgiHost
 from zerogate.worker.asgi2 import as_asgi3
 from zerogate.worker.host import Host
@@ -25,6 +25,7 @@ def _asgi3(found: Found, settings: WorkerSettings) -> Made:
         lifespan=settings.lifespan,
         root_path=settings.root_path,
         strips_prefix=settings.strip_prefix,
+        websocket=settings.part(WebSocketSettings),
     )
     return host, settings
 

@@ -11,6 +11,7 @@ _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 
 _REPLY_PREFIX = {status: encode_pair(b":status", b"%d" % status) for status in range(200, 600)}
+_SWITCHING_PREFIX = encode_pair(b":status", b"101")
 _VERSION_PAIR = encode_pair(b":version", b"HTTP/1.1")
 
 _MAX_KNOWN_REPLIES = 256
@@ -41,10 +42,19 @@ def reply_block(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return block
 
 
+def switching_block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The raw name/value block of a 101. Raises ApplicationError as `reply_block` does."""
+    return _encode_head(_SWITCHING_PREFIX, headers)
+
+
 def _encode_reply(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     prefix = _REPLY_PREFIX.get(status)
     if prefix is None:
         raise ApplicationError(f"status {status!r} is not one of 200 to 599")
+    return _encode_head(prefix, headers)
+
+
+def _encode_head(prefix: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     fields = merge_fields(_checked(headers))
     parts = [(len(fields) + 2).to_bytes(4, "big"), prefix, _VERSION_PAIR]
     parts.extend(encode_pair(name, value) for name, value in fields.items())

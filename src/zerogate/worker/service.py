@@ -17,6 +17,7 @@ from zerogate.worker.host import Host
 from zerogate.worker.printable import printable
 from zerogate.worker.reply_block import reply_block
 from zerogate.worker.routers import Routers
+from zerogate.worker.tunnel import UpgradeCall
 
 logger = logging.getLogger("zerogate.worker")
 
@@ -63,6 +64,7 @@ class Worker:
         self._is_stopping = True
         routers = self.routers
         routers.leave()
+        self._host.drain()
         give_up = self.loop.time() + self.settings.grace
         await self._wait(lambda: not self.calls and not routers.have_streams, give_up)
         for call in list(self.calls):
@@ -82,23 +84,25 @@ class Worker:
         if self._is_stopping or not self._take_slot(link):
             link.reset(stream, RstStatus.REFUSED_STREAM)
             return
+        if b"upgrade" in fields:
+            self._serve_upgrade(UpgradeCall(self, link, stream, fields, fin))
+            return
         call = Call(self, link, stream, fields, fin)
-        if b"upgrade" in fields and fields[b"upgrade"].lower() not in self._upgrades:
+        try:
+            self._host.begin(call)
+        except Exception as error:
+            self._refuse(call, error)
+
+    # Inside
+
+    def _serve_upgrade(self, call: UpgradeCall) -> None:
+        if call.fields[b"upgrade"].lower() not in self._upgrades:
             self._refuse_upgrade(call)
             return
         try:
-            self._host.begin(call)
-        except Exception:
-            # It costs its request, not the link.
-            if b":method" in fields and b":path" in fields:
-                logger.exception("%s could not be begun", call.label)
-                call.break_off()
-            else:
-                call.begin_reply(BAD_REQUEST_BLOCK)
-                call.send_body(b"", False)
-            call.end()
-
-    # Inside
+            self._host.upgrade(call)
+        except Exception as error:
+            self._refuse(call, error)
 
     def _refuse_upgrade(self, call: Call) -> None:
         """RFC 9110, 7.8 would have it ignored; but who asks to switch has no use for a page instead."""
@@ -106,6 +110,16 @@ class Worker:
         self._refused_upgrades.warning("%s asks for %s, which the application does not speak", call.label, protocol)
         call.begin_reply(NO_UPGRADE_BLOCK)
         call.send_body(NO_UPGRADE_BODY, False)
+        call.end()
+
+    def _refuse(self, call: Call, error: Exception) -> None:
+        """It could not be begun: that costs it, and not the link."""
+        if b":method" in call.fields and b":path" in call.fields:
+            logger.error("%s could not be begun", call.label, exc_info=error)
+            call.break_off()
+        else:
+            call.begin_reply(BAD_REQUEST_BLOCK)
+            call.send_body(b"", False)
         call.end()
 
     async def _wait(self, is_done: Callable[[], bool], until: float) -> None:

@@ -15,11 +15,14 @@ RANKS = {
             "errors capacity claims printable pulse targets",
             "reply_block routers",
             "call",
+            "tunnel",
             "host",
             "service asgi_types wsgi_types interface import_failure threads file_wrapper env_file",
-            "lifespan scope hello asgi2 loader thread_call wsgi_input wsgi_reply",
-            "asgi wsgi_environ",
-            "wsgi",
+            "lifespan scope hello asgi2 loader thread_call wsgi_input wsgi_reply websocket_frames",
+            "websocket_handshake wsgi_environ",
+            "websocket_connection wsgi",
+            "websocket",
+            "asgi",
             "hosts",
         )
     )

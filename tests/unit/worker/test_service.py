@@ -16,6 +16,7 @@ from zerogate.worker.call import Call
 from zerogate.worker.host import Host
 from zerogate.worker.reply_block import reply_block
 from zerogate.worker.service import Worker
+from zerogate.worker.tunnel import UpgradeCall
 
 
 class NotingHost(Host):
@@ -135,6 +136,9 @@ def test_an_upgrade_that_the_application_does_not_speak(caplog: pytest.LogCaptur
 
     class Upgrading(NotingHost):
         upgrades = frozenset({b"chat"})
+
+        def upgrade(self, call: UpgradeCall) -> None:
+            self.begin(call)
 
     async def main() -> None:
         host = Upgrading()
