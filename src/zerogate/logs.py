@@ -76,6 +76,16 @@ def set_up_logging(level: str, config: str = "") -> None:
     ROOT.addHandler(handler)
 
 
+def enable_loggers() -> None:
+    """Have ours speak again after an application was imported.
+
+    What sets up its logging by dictConfig silences all loggers that it does not name, unless it says otherwise.
+    """
+    for name, logger in logging.root.manager.loggerDict.items():
+        if f"{name}.".startswith(f"{ROOT.name}.") and isinstance(logger, logging.Logger):
+            logger.disabled = False
+
+
 def _configure(path: Path) -> None:
     """Hand a file to logging.config: .json and .yaml to dictConfig, .ini to fileConfig. Raises UsageError."""
     import logging.config  # dear, and not for everybody

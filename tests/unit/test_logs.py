@@ -1,6 +1,7 @@
 """Logging: our own loggers, whole records, and files that say otherwise."""
 
 import logging
+import logging.config
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support.commands import clean_environment
 from zerogate.errors import UsageError
-from zerogate.logs import LineHandler, set_up_logging
+from zerogate.logs import ROOT, LineHandler, enable_loggers, set_up_logging
 
 SCRIPT = """
 import logging
@@ -170,3 +171,22 @@ def test_yaml_without_pyyaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(UsageError, match="PyYAML"):
         set_up_logging("info", str(tmp_path / "log.yaml"))
+
+
+def test_an_application_s_own_set_up_does_not_silence_ours() -> None:
+    ours, theirs = logging.getLogger("zerogate.logs_test"), logging.getLogger("zerogate_shop.logs_test")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        logging.config.dictConfig({"version": 1})
+        assert ours.disabled
+        assert theirs.disabled
+        enable_loggers()
+        assert not ours.disabled
+        assert not ROOT.disabled
+        assert theirs.disabled
+    finally:
+        root.handlers[:], root.level = handlers, level
+        for logger in logging.root.manager.loggerDict.values():
+            if isinstance(logger, logging.Logger):
+                logger.disabled = False

@@ -25,6 +25,7 @@ from zerogate.cli.services import (
 from zerogate.cli.suggestions import explain_no_such_option, unknown_variables
 from zerogate.console import say
 from zerogate.folders import temporary_folder
+from zerogate.logs import enable_loggers
 from zerogate.native import compiled
 from zerogate.runner import Service, interrupt_on, run_service
 from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
@@ -179,6 +180,7 @@ def _run_worker(settings: WorkerSettings, find: Callable[[], "Found"], arguments
     def make() -> Service:
         nonlocal words
         found = find()
+        enable_loggers()
         words = found_words(found, settings)
         report(FOUND + words.encode() + b"\n")
         return make_worker(settings, found)

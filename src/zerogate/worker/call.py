@@ -158,6 +158,11 @@ class Call(StreamHandler):
         self._is_end_told = True
         return None
 
+    async def collect_body(self, n_bytes: int) -> None:
+        """Wait until so much of the body is here to be taken, or all of it, or the call is over."""
+        while not self.has_body_ended and self.stage < COMPLETE and sum(map(len, self._body or ())) < n_bytes:
+            await self._wait()
+
     def ask_for_body(self) -> None:
         """Tell a client that waits for it (`expect: 100-continue`) to send the body."""
         if self._wants_continue:

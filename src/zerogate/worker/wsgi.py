@@ -4,6 +4,8 @@ Threads are the capacity. The event loop has the link, and never waits for one o
 `threads.py` and `thread_call.py`.
 """
 
+import asyncio
+import contextlib
 import logging
 from contextvars import Context
 from functools import partial
@@ -18,6 +20,11 @@ from zerogate.worker.wsgi_types import WsgiApplication
 
 logger = logging.getLogger("zerogate.worker")
 
+# A body in chunks has no length. So long it is waited for, and so much of it, to see its end: chunks that are sent at
+# once come within a round trip, and who sends now and then is not held up for long.
+CHUNKS_WAIT_S = 0.25
+MAX_CHUNKS_BYTES = 64 * 1024
+
 
 class WsgiHost(Host):
     """Hosts a WSGI application in at most `n_threads` threads.
@@ -30,6 +37,7 @@ class WsgiHost(Host):
         self, application: WsgiApplication, n_threads: int, *, root_path: str = "", strips_prefix: bool = False
     ) -> None:
         self._application = application
+        self._loop = asyncio.get_running_loop()
         self._threads = Threads(n_threads)
         self._root = root_of(root_path)
         self._strips_prefix = strips_prefix
@@ -43,10 +51,40 @@ class WsgiHost(Host):
     def begin(self, call: Call) -> None:
         if not call.fields.keys() >= {b":method", b":path"}:
             raise KeyError("no :method or no :path")
-        # A context of its own: what one request leaves in a context variable is no business of the next.
+        fields = call.fields
+        if call.has_body_ended:
+            self._start(call)
+        elif b"content-length" in fields or b"expect" in fields:
+            # Most bodies come along with their request, and are heard of in this turn: so no thread has to ask for one.
+            self._loop.call_soon(self._start_late, call)
+        else:
+            call.work = self._loop.create_task(self._start_with_length(call))
+
+    def _start(self, call: Call) -> None:
         thread_call = ThreadCall(self._threads, call)
+        # A context of its own: what one request leaves in a context variable is no business of the next.
         self._threads.start(partial(Context().run, self._run, thread_call))
         call.work = thread_call
+
+    async def _start_with_length(self, call: Call) -> None:
+        """Of a body in chunks that is here soon there is a length to be told. Many applications read none without."""
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHUNKS_WAIT_S):
+                    await call.collect_body(MAX_CHUNKS_BYTES)
+        except asyncio.CancelledError:
+            call.break_off()
+            call.end()
+        else:
+            self._start_late(call)
+
+    def _start_late(self, call: Call) -> None:
+        try:
+            self._start(call)
+        except Exception:
+            logger.exception("%s could not be begun", call.label)
+            call.break_off()
+            call.end()
 
     def _run(self, thread_call: ThreadCall) -> None:
         """Call the application and see the reply through, whatever it does. In a thread."""

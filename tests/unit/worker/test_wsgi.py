@@ -17,7 +17,8 @@ from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.worker.errors import ClientDisconnected
 from zerogate.worker.service import Worker
-from zerogate.worker.wsgi import WsgiHost
+from zerogate.worker.thread_call import ThreadCall
+from zerogate.worker.wsgi import MAX_CHUNKS_BYTES, WsgiHost
 from zerogate.worker.wsgi_types import Environ, StartResponse, WsgiApplication
 
 MIB = 1024 * 1024
@@ -135,13 +136,13 @@ def test_a_whole_reply_that_nobody_takes_holds_no_thread() -> None:
             ok(start_response)
             return [bytes(4 * MIB)]
         ok(start_response)
-        return [threading.current_thread().name.encode()]
+        return [b"small"]
 
     async def test(router: RouterEnd, worker: Worker) -> None:
         asked = router.ask("/large", gives_credit=False)
         await until(lambda: asked.body, "some of it")
-        assert (await router.get("/")).body == b"wsgi-1"
-        assert len(worker.calls) == 1
+        assert (await router.get("/")).body == b"small"  # by the only thread that there is
+        await until(lambda: len(worker.calls) == 1, "the second has its slot no more, and the first has")
         router.link.consumed(asked.stream, len(asked.body))
         asked.gives_credit = True
         assert len((await asked.over()).body) == 4 * MIB
@@ -150,7 +151,7 @@ def test_a_whole_reply_that_nobody_takes_holds_no_thread() -> None:
         await until(lambda: asked.body, "some of it")
         asked.cancel()
 
-    serving(application, test)
+    serving(application, test, n_threads=1, concurrency=2)
 
 
 def test_who_sends_much_waits_for_who_takes_it() -> None:
@@ -410,6 +411,86 @@ def test_a_request_that_is_none() -> None:
         asked = Asked(router, router.link, True)
         asked.stream = router.link.open_stream(encode_block({b":method": b"GET"}), True, asked)
         assert (await asked.over()).status == "400"
+
+    serving(application, test)
+
+
+def test_chunks_that_come_soon_have_a_length() -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        ok(start_response)
+        n = environ.get("CONTENT_LENGTH")
+        return [b"%a %d" % (n, len(environ["wsgi.input"].read()))]
+
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        asked = router.ask(method="POST", body=None)
+        await until(lambda: worker.calls, "it has come")
+        for piece in (b"one", b"two"):
+            asked.send(piece)
+            await asyncio.sleep(0.001)
+        asked.send(b"", fin=True)
+        assert (await asked.over()).body == b"'6' 6"
+        # Not those that are many, and who waits for a first answer is not waited for.
+        asked = router.ask(method="POST", body=None)
+        asked.send(bytes(MAX_CHUNKS_BYTES))
+        await until(lambda: any(type(call.work) is ThreadCall for call in worker.calls), "it is at work")
+        asked.send(b"", fin=True)
+        assert (await asked.over()).body == b"None 65536"
+        asked = router.ask(method="POST", body=None)
+        await until(lambda: any(type(call.work) is ThreadCall for call in worker.calls), "it is at work")
+        asked.send(b"x", fin=True)
+        assert (await asked.over()).body == b"None 1"
+        # Who leaves meanwhile leaves nothing behind.
+        asked = router.ask(method="POST", body=None)
+        await until(lambda: worker.calls, "it has come")
+        asked.cancel()
+
+    serving(application, test)
+
+
+def test_what_waits_for_its_chunks_is_not_waited_for_at_the_end() -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        raise AssertionError("never called")
+
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        asked = router.ask(method="POST", body=None)
+        await until(lambda: worker.calls, "it has come")
+        await asyncio.sleep(0)
+        for call in worker.calls:
+            assert call.work is not None
+            call.work.cancel()
+        assert (await asked.over()).status == "500"
+
+    serving(application, test)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_thread_that_cannot_be_had_costs_its_request(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        ok(start_response)
+        return [environ["wsgi.input"].read()]
+
+    def fail(self: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        body = b"" if method == "GET" else b"body"
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", fail)
+            for _ in range(3):
+                assert (await router.get("/", method=method, body=body)).status == "500"
+        assert not worker.calls
+        assert (await router.get("/", method=method, body=body)).body == body
+
+    serving(application, test, n_threads=1)
+
+
+def test_a_body_that_comes_along_with_its_request_is_asked_of_nobody() -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        ok(start_response)
+        return [environ["CONTENT_LENGTH"].encode(), type(environ["wsgi.input"]).__name__.encode()]
+
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        assert (await router.get("/", method="POST", body=b"body")).body == b"4BytesIO"
 
     serving(application, test)
 

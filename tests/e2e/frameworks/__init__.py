@@ -1,0 +1,48 @@
+"""One small application in each framework, all with the same paths (`test_frameworks.py` says what each does)."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+PIECE = bytes(range(256)) * 64
+
+
+def digest(file: Any, *, name: str = "") -> dict[str, Any]:
+    """Read a file to its end, some at a time, and tell what it was."""
+    sha, size = hashlib.sha256(), 0
+    while piece := file.read(50_000):
+        sha.update(piece)
+        size += len(piece)
+    return {"name": name, "size": size, "sha256": sha.hexdigest()}
+
+
+def pieces(n: int) -> Iterator[bytes]:
+    for _ in range(n):
+        yield PIECE
+
+
+class Stage:
+    """Where a stream of events waits for its cues, and who is on it."""
+
+    def __init__(self) -> None:
+        self._cues = threading.Semaphore(0)
+        self.left = threading.Event()
+
+    def cue(self) -> None:
+        self._cues.release()
+
+    def events(self) -> Iterator[bytes]:
+        """One event at once, and one for each cue, until the client leaves."""
+        self.left.clear()
+        try:
+            number = 0
+            while True:
+                yield b"data: %d\n\n" % number
+                number += 1
+                assert self._cues.acquire(timeout=20)
+        finally:
+            self.left.set()
+
+
+stage = Stage()
