@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,13 @@ from tests.support.processes import Site, make_site
 
 HERE = Path(__file__).parent
 
-# The folders whose tests start no process of ours. All of them are the short loop, which is to become 20 s.
+# The folders whose tests start no process of ours. All of them are the short loop.
 FAST_FOLDERS = ("unit", "property", "conformance")
 FAST_TIMEOUT_S = 60
+
+# Whatever PYTHONDONTWRITEBYTECODE says, for these processes alone: pytest rewrites each module's assertions in each
+# process, which is a third of the short loop unless the outcome is kept.
+sys.dont_write_bytecode = False
 
 # A busy machine is no failure: no deadlines. The short loop tries few examples, and the same ones each time; the long
 # one tries others each time. A test that needs more says so as a multiple of `settings().max_examples`.

@@ -8,11 +8,10 @@ def test_tokens(text: bytes) -> None:
     assert fields.is_token(text)
 
 
-@pytest.mark.parametrize("octet", [*range(0x21), 0x7F, *b'"(),/:;<=>?@[\\]{}', *range(0x80, 0x100)])
-def test_what_no_token_holds(octet: int) -> None:
-    text = b"a" + bytes([octet])
-    assert not fields.is_token(text)
-    assert not fields.is_lower_token(text)
+def test_what_no_token_holds() -> None:
+    octets = [*range(0x21), 0x7F, *b'"(),/:;<=>?@[\\]{}', *range(0x80, 0x100)]
+    assert [octet for octet in octets if fields.is_token(b"a%c" % octet)] == []
+    assert [octet for octet in octets if fields.is_lower_token(b"a%c" % octet)] == []
 
 
 def test_a_token_is_not_empty() -> None:
@@ -25,10 +24,9 @@ def test_names_inside_the_project_are_lower_case() -> None:
     assert not fields.is_lower_token(b"X-a")
 
 
-@pytest.mark.parametrize("octet", range(256))
-def test_values(octet: int) -> None:
-    is_control = (octet < 0x20 and octet != 0x09) or octet == 0x7F
-    assert fields.is_value(b"a%cb" % octet) is not is_control
+def test_values() -> None:
+    controls = [*range(0x09), *range(0x0A, 0x20), 0x7F]
+    assert [octet for octet in range(256) if not fields.is_value(b"a%cb" % octet)] == controls
 
 
 def test_a_value_may_be_empty() -> None:

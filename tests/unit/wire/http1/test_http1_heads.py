@@ -1,5 +1,7 @@
 """Heads: request line, fields, hosts, and what Connection does to them."""
 
+import itertools
+
 import pytest
 from httptools import HttpParserCallbackError
 from tests.http1_events import GET, head_of, octets, read, refusal, with_fields
@@ -162,10 +164,10 @@ def test_whitespace_before_the_first_field() -> None:
 TEMPLATE = b"POST /a?b HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nX-Y: z z\r\nContent-Length: 10\r\n\r\n"
 
 
-@pytest.mark.parametrize("octet", range(256))
-def test_no_octet_gets_by_anywhere_in_a_head(octet: int) -> None:
+@pytest.mark.parametrize("high", range(0, 256, 16))
+def test_no_octet_gets_by_anywhere_in_a_head(high: int) -> None:
     """Written over each place of a head, and squeezed in: either refused, or a head that says just what was sent."""
-    for index in range(len(TEMPLATE)):
+    for octet, index in itertools.product(range(high, high + 16), range(len(TEMPLATE))):
         for width in (0, 1):
             raw = TEMPLATE[:index] + bytes([octet]) + TEMPLATE[index + width :]
             reading = read([raw])
