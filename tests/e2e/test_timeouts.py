@@ -346,3 +346,37 @@ def test_a_reply_that_is_no_http_is_a_502_and_counted(chaos: ChaosSite) -> None:
             is_error(client.read_reply(), 502, "worker_failed", closes=False)
         assert chaos.status()["counters"]["bad_replies"] == 4
         assert "worker odd: bad reply to /x" in router.output()
+
+
+# What a worker announces for itself
+
+
+def test_a_worker_announces_its_own_times(chaos: ChaosSite) -> None:
+    """Longer than the router's, and shorter: what is right for one application is not for another."""
+    chaos.chaos_router("--timeout", SHORT, "--idle-timeout", SHORT)
+    chaos.chaos_worker("patient", "--timeout", "off", "--idle-timeout", "off", "--max-body", "1k")
+    with chaos.open() as client:
+        client.get("/echo/x?sleep=1")
+        assert client.read_reply().status == 200
+        client.post("/echo/x", b"x" * 1024)
+        assert client.read_reply().status == 200
+        client.post("/echo/x", b"x" * 1025)
+        is_error(client.read_reply(), 413, "too_large", closes=True)
+
+
+def test_a_shorter_time_than_the_routers(chaos: ChaosSite) -> None:
+    chaos.chaos_router()
+    chaos.chaos_worker("hasty", "--timeout", SHORT)
+    began_at = time.monotonic()
+    with chaos.open() as client:
+        client.get("/hang/x")
+        is_error(client.read_reply(), 504, "timeout", closes=False)
+    assert time.monotonic() - began_at < SOON_S
+
+
+def test_the_router_may_have_the_last_word(chaos: ChaosSite) -> None:
+    chaos.chaos_router("--max-timeout", SHORT)
+    chaos.chaos_worker("patient", "--timeout", "off")
+    with chaos.open() as client:
+        client.get("/hang/x")
+        is_error(client.read_reply(), 504, "timeout", closes=False)

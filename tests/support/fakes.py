@@ -310,6 +310,7 @@ def make_worker(
     worker = Worker(cast(Any, link or FakeLink(name)), capacity, 0.0, process_id)
     worker.set_name(name)
     worker.set_weight(weight)
+    worker.timeout_s = worker.idle_timeout_s = 60.0
     for pool in pools:
         worker.pools.append(pool)
         pool.add(worker)

@@ -134,8 +134,8 @@ class LinkPeer:
         """The mark in the router's greeting."""
         return self._zmtp.peer_mark
 
-    def join(self, name: str, *routes: str, weight: int = 100) -> None:
-        join = Join(name, [parse_route(route) for route in routes or ("*",)], weight, "test/1")
+    def join(self, name: str, *routes: str, weight: int = 100, **more: Any) -> None:
+        join = Join(name, [parse_route(route) for route in routes or ("*",)], weight, "test/1", **more)
         self.say_join(join.fields())
 
     def say_join(self, fields: Fields) -> None:

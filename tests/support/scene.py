@@ -24,6 +24,7 @@ class Scene:
         self.desk = FakeDesk(self.notes, **options)
         self.link = FakeLink("w", self.notes)
         self.worker = make_worker("w", link=self.link)
+        self.worker.timeout_s, self.worker.idle_timeout_s = self.desk.settings.timeout, self.desk.settings.idle_timeout
         is_tunnel = state in (State.TUNNEL, State.HALF)
         head = RequestHead(
             *(b"GET" if is_tunnel else method, b"/", b"/", b"a"),

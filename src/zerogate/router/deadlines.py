@@ -26,7 +26,7 @@ _REMOVED = -2
 
 
 class Deadlines:
-    """A wheel of items. `horizon` is the shortest time-out that any of them will ever set, in seconds."""
+    """A wheel of items. `horizon` is the shortest time-out that any of them will set, in seconds."""
 
     def __init__(self, horizon: float) -> None:
         self._loop = asyncio.get_running_loop()
@@ -37,6 +37,11 @@ class Deadlines:
         # A clock for setting deadlines with: never behind the time, and ahead by a tick at most.
         self.now = self._loop.time() + self._tick_s
         self._timer = self._loop.call_later(self._tick_s, self._turn)
+
+    def shorten_horizon(self, seconds: float) -> None:
+        """A time-out of so many seconds will be set, too."""
+        if seconds < self._horizon_ticks * self._tick_s:
+            self._horizon_ticks = max(1, int(seconds / self._tick_s) - 1)
 
     def add(self, item: Timed) -> None:
         self._place(item, self._loop.time())

@@ -259,6 +259,8 @@ class Dispatcher:
         elif isinstance(error, BlockTooLargeError):
             # A head just within its limit, and what we add to it.
             request.decline(HttpError(HEAD_TOO_LARGE))
+        elif isinstance(error, HttpError):
+            request.decline(error)
         else:
             raise error
 

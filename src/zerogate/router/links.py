@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,12 +19,26 @@ from zerogate.router.seat import Seat
 from zerogate.router.workers import DEFAULT_CAPACITY, Away, Worker
 from zerogate.settings import RouterSettings
 from zerogate.wire.fields import Fields
-from zerogate.wire.http.join import ID, PULSE, PULSE_METHOD, Join, JoinError, JoinReply, parse_join, parse_pulse
+from zerogate.wire.http.join import (
+    ID,
+    IDLE_TIMEOUT,
+    MAX_BODY,
+    PULSE,
+    PULSE_METHOD,
+    TIMEOUT,
+    Join,
+    JoinError,
+    JoinReply,
+    parse_join,
+    parse_pulse,
+)
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.known_blocks import decode_known_reply
 from zerogate.wire.spdy.streams import Stream
 
 logger = logging.getLogger("zerogate.router")
+
+ACCEPTS = (ID, PULSE, TIMEOUT, IDLE_TIMEOUT, MAX_BODY)
 
 # Refused joins and failed links that `status` shows.
 MAX_REFUSALS = 16
@@ -49,6 +63,7 @@ class Links:
 
     seat: whose they are, where several processes are one router; then `id` is that of the seat
     id: this router process's own, random
+    shorten_horizon: is told of time-outs that may be shorter than the router's own
     workers: each link that is no pulse, and its worker once it has joined
     """
 
@@ -58,8 +73,10 @@ class Links:
         dispatcher: Dispatcher,
         counters: Counters,
         seat: Seat | None = None,
+        shorten_horizon: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._settings = settings
+        self._shorten_horizon = shorten_horizon
         self._dispatcher = dispatcher
         self._counters = counters
         self._loop = asyncio.get_running_loop()
@@ -185,13 +202,17 @@ class Links:
         worker.software = join.software
         worker.strips_prefix = join.strips_prefix
         worker.set_weight(join.weight)
+        worker.timeout_s = _granted(join.timeout_s, settings.timeout, settings.max_timeout)
+        worker.idle_timeout_s = _granted(join.idle_timeout_s, settings.idle_timeout, settings.max_idle_timeout)
+        worker.max_body_bytes = join.max_body_bytes
+        self._shorten_horizon(min(worker.timeout_s, worker.idle_timeout_s))
         routes = ", ".join(str(route) for route in join.routes[:MAX_LOGGED_ROUTES])
         more = len(join.routes) - MAX_LOGGED_ROUTES
         if more > 0:
             routes += f" and {more} more"
         logger.info("worker %s joined from %s: serves %s, capacity %d", join.name, link.peer, routes, worker.capacity)
         reply = JoinReply(
-            200, settings.name, settings.advertise, id=self.id, accepts=(ID, PULSE), processes=self._processes
+            200, settings.name, settings.advertise, id=self.id, accepts=ACCEPTS, processes=self._processes
         )
         _answer(link, stream, reply)
         self._dispatcher.join(worker, join.routes)
@@ -262,6 +283,11 @@ class Links:
     def _note_failure(self, link: Link, reason: str) -> None:
         self._counters.links_failed += 1
         self.refusals.append({"peer": link.peer, "reason": reason, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+
+
+def _granted(asked_s: float | None, default_s: float, most_s: float) -> float:
+    """What a worker gets of what it asks for. Who asks for nothing has the router's own, whatever the most is."""
+    return default_s if asked_s is None else min(asked_s, most_s)
 
 
 def _answer(link: Link, stream: Stream, reply: JoinReply) -> None:

@@ -44,8 +44,9 @@ class Router:
         counters = Counters()
         access_log = None if settings.access_log == "off" else AccessLog(settings.access_log)
         self._dispatcher = Dispatcher(settings, counters, self._loop)
-        self.links = Links(settings, self._dispatcher, counters)
         self._desk = Desk(settings, counters, partial(Exchange, self._dispatcher), access_log)
+        shorten_horizon = self._desk.deadlines.shorten_horizon
+        self.links = Links(settings, self._dispatcher, counters, shorten_horizon=shorten_horizon)
         self._admin_desk = Desk(settings, Counters(), Admin(self.status, settings.admin))
         clients, admin = Http1Clients(self._desk), Http1Clients(self._admin_desk)
         self._entrance = Entrance()

@@ -2,6 +2,7 @@
 
 import enum
 import itertools
+import math
 from typing import Any, Protocol
 
 from zerogate.link.link import Link
@@ -48,6 +49,8 @@ class Worker:
     """One joined worker, on one link.
 
     process_id: of the process that it is in, as far as is known: random, so that no two have the same
+    timeout_s, idle_timeout_s: how long its replies may take to begin, and be silent
+    max_body_bytes: what it takes of a request; None for whatever there is
     left_behind: routes that it served before its last JOIN, and what holds them; the dispatcher's to write
     Pools order workers by `load`, in-flight exchanges over weight, among equals by whose turn it is, then by `rank`.
     """
@@ -57,12 +60,14 @@ class Worker:
         "capacity",
         "failures",
         "has_room",
+        "idle_timeout_s",
         "ids_left",
         "in_flight",
         "joined_at",
         "left_behind",
         "link",
         "load",
+        "max_body_bytes",
         "name",
         "pools",
         "process_id",
@@ -74,6 +79,7 @@ class Worker:
         "share",
         "software",
         "strips_prefix",
+        "timeout_s",
         "weight",
     )
 
@@ -85,6 +91,9 @@ class Worker:
         self.set_name("?")
         self.software = ""
         self.strips_prefix = False
+        self.timeout_s = math.inf
+        self.idle_timeout_s = math.inf
+        self.max_body_bytes: int | None = None
         self.weight = DEFAULT_WEIGHT
         self.share = 1.0
         self.pools: list[ServedPool] = []

@@ -1,8 +1,9 @@
 """What the other commands can set."""
 
+import math
 from dataclasses import dataclass
 
-from zerogate.settings.option import Settings, count, flag, text, texts
+from zerogate.settings.option import Settings, count, duration, flag, text, texts
 from zerogate.settings.router import DEFAULT_ADMIN, DEFAULT_BIND, DEFAULT_HTTP, RouterSettings
 from zerogate.settings.worker import MAX_PROCESSES, WorkerSettings, n_cores
 
@@ -14,6 +15,9 @@ class RunSettings(RouterSettings, WorkerSettings):
     bind: tuple[str, ...] = texts(
         (), "Endpoint for more workers to dial: tcp://HOST:PORT or ipc://PATH. Default: none.", metavar="ENDPOINT"
     )
+    # An application of one's own, and nobody else's: how long it takes is its own matter.
+    timeout: float = duration(math.inf, "Time for a worker to begin its reply: 504 after it.", off="no limit")
+    idle_timeout: float = duration(math.inf, "Silence amid a reply before it is cut.", off="no limit")
     processes: int = count(n_cores, "Worker processes.", high=MAX_PROCESSES, default_words="the number of cores")
 
 

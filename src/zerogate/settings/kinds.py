@@ -127,6 +127,19 @@ class Duration(Number):
         return text if _DURATION.fullmatch(text) and self.read(text) == value else repr(float(value))
 
 
+class AnnouncedDuration(Duration):
+    """Also None, written as nothing: then whoever it would be announced to decides."""
+
+    def parse(self, text: str) -> Any:
+        return super().parse(text) if text.strip() else None
+
+    def check(self, value: Any) -> Any:
+        return None if value is None else super().check(value)
+
+    def show(self, value: Any) -> str:
+        return "" if value is None else super().show(value)
+
+
 class Size(Number):
     """Bytes, in powers of 1024. Off is None."""
 

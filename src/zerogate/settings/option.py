@@ -7,7 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self, TypeVar
 
 from zerogate.errors import UsageError
-from zerogate.settings.kinds import GIB, HOUR_S, Choice, Count, Duration, Flag, Kind, Number, Size, Text, Texts
+from zerogate.settings.kinds import (
+    GIB,
+    HOUR_S,
+    AnnouncedDuration,
+    Choice,
+    Count,
+    Duration,
+    Flag,
+    Kind,
+    Number,
+    Size,
+    Text,
+    Texts,
+)
 
 S = TypeVar("S", bound="Settings")
 
@@ -55,6 +68,12 @@ def duration(
     """An option in seconds."""
     kind = Duration(_low(low, zero, MIN_DURATION_S), high or MAX_DURATION_S, off, zero)
     return option(default, Option(kind, help, range_words=_range_words(kind, low, high)))
+
+
+def announced_duration(help: str, *, off: str, default_words: str) -> Any:
+    """An option in seconds that somebody else decides unless it is given."""
+    kind = AnnouncedDuration(MIN_DURATION_S, MAX_DURATION_S, off)
+    return option(None, Option(kind, help, default_words))
 
 
 def size(

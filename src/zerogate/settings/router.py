@@ -1,5 +1,6 @@
 """What a router can set, noun by noun."""
 
+import math
 import os
 import re
 import socket
@@ -118,6 +119,10 @@ class ReplySettings(Settings):
     timeout: float = duration(60.0, "Time for a worker to begin its reply: 504 after it.", off="no limit")
     idle_timeout: float = duration(
         60.0, "Silence amid a reply, or in a tunnel that one end has closed, before it is cut.", off="no limit"
+    )
+    max_timeout: float = duration(math.inf, "The most that a worker may ask for as its own --timeout.", off="no limit")
+    max_idle_timeout: float = duration(
+        math.inf, "The most that a worker may ask for as its own --idle-timeout.", off="no limit"
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from zerogate.errors import UsageError
 from zerogate.settings.kinds import MIB
 from zerogate.settings.link import LinkSettings, ProcessSettings
-from zerogate.settings.option import Settings, choice, count, duration, flag, size, text, texts
+from zerogate.settings.option import Settings, announced_duration, choice, count, duration, flag, size, text, texts
 from zerogate.settings.router import DEFAULT_BIND, process_name
 
 # protocol.md, Joining.
@@ -106,7 +106,26 @@ class WebSocketSettings(Settings):
 
 
 @dataclass(frozen=True)
+class AnnouncedSettings(Settings):
+    """What routers are told."""
+
+    timeout: float | None = announced_duration(
+        "Time for this worker to begin a reply: 504 after it.", off="no limit", default_words="the router's"
+    )
+    idle_timeout: float | None = announced_duration(
+        "Silence amid a reply of this worker before it is cut.", off="no limit", default_words="the router's"
+    )
+    max_body: int | None = size(None, "Bytes of a request's body that this worker takes: 413 past it.", off="no limit")
+
+
+@dataclass(frozen=True)
 class WorkerSettings(
-    DialSettings, ServeSettings, ApplicationSettings, WebSocketSettings, LinkSettings, ProcessSettings
+    DialSettings,
+    ServeSettings,
+    ApplicationSettings,
+    WebSocketSettings,
+    AnnouncedSettings,
+    LinkSettings,
+    ProcessSettings,
 ):
     """`zerogate worker`."""

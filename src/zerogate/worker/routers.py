@@ -246,6 +246,9 @@ class RouterLink:
         self._joined_at = self._routers.loop.time()
         self.name = printable(reply.router.encode("latin-1")) or self.name
         logger.info("%s joined router %s: serves %s", settings.name, self.name, ", ".join(settings.route))
+        unheard = [name for name in join_of(settings).wants if name not in reply.accepts]
+        if unheard:
+            logger.warning("router %s does not know %s: its own counts", self.name, ", ".join(unheard))
         if PULSE in reply.accepts:
             self._routers.beat(link, self._reached(link), reply.id)
         self.name_others()
@@ -343,12 +346,19 @@ class _JoinReply(StreamHandler):
 
 def join_block(settings: WorkerSettings, process_id: str = "") -> bytes:
     """The name/value block of a JOIN (protocol.md, Joining). Raises RouteError."""
-    join = Join(
+    return encode_block(join_of(settings, process_id).fields())
+
+
+def join_of(settings: WorkerSettings, process_id: str = "") -> Join:
+    """What a worker with these settings says of itself. Raises RouteError."""
+    return Join(
         settings.name,
         [parse_route(text) for text in settings.route],
         settings.weight,
         f"zerogate/{zerogate.__version__}",
         settings.strip_prefix,
         process_id,
+        settings.timeout,
+        settings.idle_timeout,
+        settings.max_body,
     )
-    return encode_block(join.fields())

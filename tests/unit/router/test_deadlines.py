@@ -232,3 +232,20 @@ def test_whatever_is_moved_when(moves: list[tuple[float, int, float]], horizon: 
             assert item.deadline == math.inf
 
     run_virtually(main())
+
+
+def test_a_shorter_time_out_than_any_before() -> None:
+    async def main() -> None:
+        deadlines = Deadlines(2.0)
+        deadlines.shorten_horizon(60.0)  # That is none.
+        deadlines.shorten_horizon(0.4)
+        item = Item()
+        deadlines.add(item)
+        await asyncio.sleep(5)
+        item.expect(0.4)
+        await asyncio.sleep(5)
+        deadlines.close()
+        (told,), (wanted,) = item.told, item.wanted
+        assert wanted <= told <= wanted + 2 * tick_s(2.0)
+
+    run_virtually(main())

@@ -1,5 +1,6 @@
 """Workers on their links: how they join, change, fall silent, drain and are lost. Over real links, without sockets."""
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -218,3 +219,28 @@ def test_a_lost_worker_is_counted(is_busy: bool) -> None:
             assert ask is None or ask.status == 502
 
     run_virtually(main())
+
+
+@on_a_bench(timeout=60.0, idle_timeout=50.0, max_timeout=100.0)
+async def test_a_worker_has_its_own_time_outs_where_it_says_so(bench: Bench) -> None:
+    peer = bench.peer()
+    await bench.quiet()
+    cases: tuple[tuple[dict[str, Any], tuple[float, float, int | None]], ...] = (
+        ({}, (60.0, 50.0, None)),
+        ({"timeout_s": 5.0, "idle_timeout_s": math.inf, "max_body_bytes": 7}, (5.0, math.inf, 7)),
+        ({"timeout_s": math.inf}, (100.0, 50.0, None)),
+        ({"timeout_s": 90.0, "idle_timeout_s": 0.5}, (90.0, 0.5, None)),
+    )
+    for more, has in cases:
+        peer.join("w", **more)
+        await bench.quiet()
+        (worker,) = workers(bench)
+        assert (worker.timeout_s, worker.idle_timeout_s, worker.max_body_bytes) == has
+    accepts = peer.join_replies[-1][b"accepts"].split(b"\0")
+    assert {b"timeout", b"idle-timeout", b"max-body"} <= {*accepts}
+
+
+@on_a_bench(timeout=5.0, max_timeout=1.0)
+async def test_the_most_is_for_those_who_ask(bench: Bench) -> None:
+    await bench.worker("w")
+    assert workers(bench)[0].timeout_s == 5.0

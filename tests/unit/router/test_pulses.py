@@ -6,7 +6,7 @@ from tests.support.bench import Bench
 from tests.support.link_peer import LinkPeer
 from tests.support.virtual_time import run_virtually
 from zerogate.link.link import Link
-from zerogate.router.links import JOINS_BURST
+from zerogate.router.links import ACCEPTS, JOINS_BURST
 from zerogate.wire.http.join import Join, pulse_fields
 from zerogate.wire.http.routes import parse_route
 
@@ -37,7 +37,7 @@ def test_what_a_worker_is_told() -> None:
             peer = await joined(bench, "w", "p")
             reply = peer.join_replies[-1]
             assert reply[b"id"] == bench.links.id.encode()
-            assert reply[b"accepts"].split(b"\0") == [b"id", b"pulse"]
+            assert reply[b"accepts"].split(b"\0") == [name.encode() for name in ACCEPTS]
 
     run_virtually(main())
 

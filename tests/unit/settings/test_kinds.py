@@ -8,7 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zerogate.errors import UsageError
-from zerogate.settings.kinds import GIB, KIB, MIB, Choice, Count, Duration, Flag, Kind, Size, Text, Texts
+from zerogate.settings.kinds import (
+    GIB,
+    KIB,
+    MIB,
+    AnnouncedDuration,
+    Choice,
+    Count,
+    Duration,
+    Flag,
+    Kind,
+    Size,
+    Text,
+    Texts,
+)
 
 DURATION = Duration(0.0, 1e9)
 SIZE = Size(0, 10**18)
@@ -134,3 +147,16 @@ def test_neither_nan_nor_infinity_is_a_time() -> None:
     for value in (math.nan, math.inf, -math.inf):
         with pytest.raises(UsageError):
             DURATION.check(value)
+
+
+def test_an_announced_duration_may_be_left_to_others() -> None:
+    kind = AnnouncedDuration(1.0, 20.0, "no limit")
+    for nothing in (None, "", " "):
+        value = kind.check(nothing) if nothing is None else kind.parse(nothing)
+        assert value is None
+    assert kind.show(None) == ""
+    for text, value in (("5s", 5.0), ("off", math.inf), ("0", math.inf)):
+        assert kind.parse(text) == value
+        assert kind.parse(kind.show(value)) == value
+    with pytest.raises(UsageError, match="at most 20s"):
+        kind.parse("21s")

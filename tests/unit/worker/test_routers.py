@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -421,3 +422,17 @@ def test_a_router_that_has_not_joined_has_no_share() -> None:
         server.close()
 
     sharing(1, test, handshake_timeout=60.0)
+
+
+@pytest.mark.parametrize("accepts", [b"", b"id\0timeout", b"timeout\0idle-timeout"])
+def test_what_a_router_does_not_know_is_said(accepts: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async def test(router: RouterEnd, found: Routers) -> None:
+        await until(lambda: "joined router" in caplog.text, "it has joined")
+        (join,) = router.joins
+        assert (join[b"timeout"], join[b"idle-timeout"]) == (b"off", b"5")
+        assert b"max-body" not in join
+
+    caplog.set_level("INFO", logger="zerogate.worker")
+    dialling(WorkerSettings(timeout=math.inf, idle_timeout=5.0), test, accepts=accepts)
+    assert ("does not know timeout" in caplog.text) is (b"timeout" not in accepts)
+    assert ("idle-timeout: its own counts" in caplog.text) is (b"idle-timeout" not in accepts)

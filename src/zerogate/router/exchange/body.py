@@ -17,7 +17,7 @@ from zerogate.wire.spdy.streams import Stream
 class RequestBody:
     """See the module. Bytes are owed to the client from when they come until they have gone on to a worker."""
 
-    __slots__ = ("_kept", "_limit_bytes", "_owed_bytes", "_trailers", "has_ended", "kept_bytes")
+    __slots__ = ("_kept", "_limit_bytes", "_owed_bytes", "_trailers", "has_ended", "kept_bytes", "received_bytes")
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
@@ -25,6 +25,7 @@ class RequestBody:
         self._owed_bytes = 0
         self._trailers = b""
         self.kept_bytes = 0
+        self.received_bytes = 0
         self.has_ended = False
 
     def __repr__(self) -> str:
@@ -51,6 +52,7 @@ class RequestBody:
         assert self._kept is not None
         add_piece(self._kept, data)
         self.kept_bytes += len(data)
+        self.received_bytes += len(data)
         self._owed_bytes += len(data)
 
     def keep_end(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
@@ -78,6 +80,7 @@ class RequestBody:
                 add_piece(self._kept, data)
             else:
                 self._kept = None
+        self.received_bytes += len(data)
         self._owed_bytes += len(data)
         link.send_data(stream, data, False)
         return self.settle(stream)

@@ -201,7 +201,7 @@ class Exchange(ReplyHalf):
         if unsent and unsent != self._unsent_bytes:
             # A slow client that still reads; the worker is not to blame for the silence.
             self._unsent_bytes = unsent
-            self._client.expect(self._desk.settings.idle_timeout)
+            self._client.expect(self._idle_timeout_s)
         else:
             # Silence is not a failure: a stream of events may have had nothing to say.
             self._cut()
@@ -224,7 +224,7 @@ class Exchange(ReplyHalf):
         if 0 < pending_bytes != self._unsent_bytes:
             # A slow worker that still reads.
             self._unsent_bytes = pending_bytes
-            self._client.expect(self._desk.settings.idle_timeout)
+            self._client.expect(self._half_idle_s)
         else:
             self._cut()
 
@@ -245,7 +245,7 @@ E = Exchange
 RULES: dict[str, Row] = {
     #                  COLLECTING   WAITING        DUE            OPEN          TUNNEL         HALF          DONE
     "begin":          (E._ignore,   E._begin,      E._never,      E._never,     E._never,      E._never,     E._never),
-    "receive_body":   (E._collect,  E._keep_body,  E._pass_timed, E._pass_body, E._pass_body,  E._pass_half, E._ignore),
+    "receive_body":   (E._collect,  E._keep_body,  E._pass_timed, E._pass_open, E._pass_body,  E._pass_half, E._ignore),
     "receive_pause":  (E._pause,    E._ignore,     E._ignore,     E._ignore,    E._ignore,     E._ignore,    E._ignore),
     "receive_end":    (E._complete, E._keep_end,   E._end_timed,  E._pass_end,  E._half_end,   E._last_end,  E._ignore),
     "resume_reply":   (E._ignore,   E._ignore,     E._ignore,     E._resume_on, E._resume,     E._ignore,    E._ignore),

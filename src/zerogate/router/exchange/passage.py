@@ -28,6 +28,9 @@ from zerogate.wire.spdy.streams import Stream
 
 logger = logging.getLogger("zerogate.router")
 
+# Longer than a network is down for a moment, and short for what waits for nobody.
+MAX_HALF_IDLE_S = 60.0
+
 # RFC 9110, 9.2.2.
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
@@ -104,6 +107,23 @@ class Passage(StreamHandler, Waiting):
     @property
     def _has_request_ended(self) -> bool:
         return self._body is None or self._body.has_ended
+
+    # The worker's own times, once it has the request.
+
+    @property
+    def _timeout_s(self) -> float:
+        assert self.worker is not None
+        return self.worker.timeout_s
+
+    @property
+    def _idle_timeout_s(self) -> float:
+        assert self.worker is not None
+        return self.worker.idle_timeout_s
+
+    @property
+    def _half_idle_s(self) -> float:
+        """For what is left of a tunnel when one end has closed: bounded even where replies may be silent for ever."""
+        return min(self._idle_timeout_s, MAX_HALF_IDLE_S)
 
     def _way(self) -> tuple[Link, Stream]:
         """To the worker that has it."""

@@ -43,7 +43,7 @@ class ReplyHalf(RequestHalf):
         self._reply_body = body
         if self._body is not None:
             self._body.forget()
-        self._client.expect(self._desk.settings.idle_timeout)
+        self._client.expect(self._idle_timeout_s)
 
     def _whole(self, fields: Fields, data: bytes) -> None:
         head = reply_head(fields)
@@ -114,7 +114,7 @@ class ReplyHalf(RequestHalf):
             self._finish()
         else:
             self.state = State.HALF
-            self._client.expect(self._desk.settings.idle_timeout)
+            self._client.expect(self._half_idle_s)
 
     def _account(self, data: bytes) -> None:
         """The worker may go on as soon as the client has taken what it sent."""
@@ -141,9 +141,9 @@ class ReplyHalf(RequestHalf):
 
     def _expect_more(self) -> None:
         if self._watch_ends:
-            self._client.expect(min(self._desk.settings.idle_timeout, self._watch_ends - self._desk.deadlines.now))
+            self._client.expect(min(self._idle_timeout_s, self._watch_ends - self._desk.deadlines.now))
         else:
-            self._client.expect(self._desk.settings.idle_timeout)
+            self._client.expect(self._idle_timeout_s)
 
     def _watch(self, unsent_bytes: int) -> None:
         """Begin a window."""
@@ -168,7 +168,7 @@ class ReplyHalf(RequestHalf):
 
     @property
     def _window_s(self) -> float:
-        return min(TAKING_WINDOW_S, self._desk.settings.idle_timeout)
+        return min(TAKING_WINDOW_S, self._idle_timeout_s)
 
     def _too_early(self, *_: object) -> None:
         raise ReplyError("DATA before the reply")

@@ -7,6 +7,7 @@ from zerogate.router.exchange.passage import State
 from zerogate.router.faces import Pairs
 from zerogate.router.request_block import request_block, stripped_block
 from zerogate.router.workers import Worker
+from zerogate.wire.http.errors import BODY_TOO_LARGE, HttpError
 
 logger = logging.getLogger("zerogate.router")
 
@@ -22,8 +23,10 @@ class RequestHalf(Collecting):
     _is_continue_sent = False
 
     def _send(self, worker: Worker) -> None:
-        """Send the request, or what there is of it, to a worker that has room."""
+        """Send the request, or what there is of it, to a worker that has room. Raises HttpError if it takes no such."""
         body = self._body
+        if body is not None and worker.max_body_bytes is not None and self._is_too_large(worker.max_body_bytes):
+            raise HttpError(BODY_TOO_LARGE)
         link = worker.link
         fin = body is None or body.is_empty
         if worker.strips_prefix and self.prefix:
@@ -42,7 +45,7 @@ class RequestHalf(Collecting):
                 elif self.head.has_body and not body.has_ended:
                     self._expect_body()
                     return
-            self._client.expect(self._desk.settings.timeout)
+            self._client.expect(worker.timeout_s)
         except Exception:
             logger.exception("%r failed", self)
             self.break_off()
@@ -64,8 +67,27 @@ class RequestHalf(Collecting):
         assert self._body is not None
         self._credit(self._body.send(*self._way(), data))
 
+    def _is_too_large(self, max_bytes: int) -> bool:
+        """Whether the body is known to have more than that: octets of a tunnel are no body."""
+        assert self._body is not None
+        return self.head.has_body and max(self.head.content_length or 0, self._body.received_bytes) > max_bytes
+
+    def _is_now_too_large(self) -> bool:
+        assert self.worker is not None
+        max_bytes = self.worker.max_body_bytes
+        return max_bytes is not None and self._is_too_large(max_bytes)
+
+    def _pass_open(self, data: bytes) -> None:
+        self._pass_body(data)
+        if self._is_now_too_large():
+            self._cut()
+
     def _pass_timed(self, data: bytes) -> None:
         self._pass_body(data)
+        if self._is_now_too_large():
+            self._leave_worker()
+            self._send_error(HttpError(BODY_TOO_LARGE))
+            return
         if self._way()[1].pending_bytes:
             # It is the worker that is slow.
             self._client.expect(self._desk.settings.body_timeout)
@@ -75,7 +97,7 @@ class RequestHalf(Collecting):
     def _expect_body(self) -> None:
         """It is the client's turn from now on; unless the worker is slow."""
         if self._way()[1].pending_bytes:
-            self._client.expect(self._desk.settings.timeout)
+            self._client.expect(self._timeout_s)
         else:
             self._client.expect(self._restart_pace())
 
@@ -86,22 +108,22 @@ class RequestHalf(Collecting):
 
     def _end_timed(self, trailers: Pairs) -> None:
         self._pass_end(trailers)
-        self._client.expect(self._desk.settings.timeout)
+        self._client.expect(self._timeout_s)
 
     # Of a tunnel. Open at both ends it may be silent for ever. Closed at one, there may be nobody left at the other, or
     # somebody who never noticed: what goes the way that is left must go on, or a slot would be held for nothing.
 
     def _go_half(self) -> None:
         self._go_on()
-        self._client.expect(self._desk.settings.idle_timeout)
+        self._client.expect(self._half_idle_s)
 
     def _pass_half(self, data: bytes) -> None:
         self._pass_body(data)
-        self._client.expect(self._desk.settings.idle_timeout)
+        self._client.expect(self._half_idle_s)
 
     def _half_end(self, trailers: Pairs) -> None:
         self._pass_end(trailers)
-        self._client.expect(self._desk.settings.idle_timeout)
+        self._client.expect(self._half_idle_s)
 
     def _last_end(self, trailers: Pairs) -> None:
         """The other half has ended before."""
@@ -117,7 +139,7 @@ class RequestHalf(Collecting):
         self._go_on()
         if self._has_request_ended:
             # The worker has all of it only now: its time begins.
-            self._client.expect(self._desk.settings.timeout)
+            self._client.expect(self._timeout_s)
         else:
             self._expect_body()
 

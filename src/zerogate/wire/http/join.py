@@ -3,6 +3,7 @@
 A pulse (protocol.md, Pulse) says hardly more than whose it is, and is told the same.
 """
 
+import math
 import re
 from typing import NamedTuple
 
@@ -21,9 +22,18 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 PULSE_METHOD = b"PULSE"
 
-# What of the optional our router takes (`accepts`): the process's id, and a pulse.
+# What of the optional our router takes (`accepts`): fields, and a pulse.
 ID = "id"
 PULSE = "pulse"
+TIMEOUT = "timeout"
+IDLE_TIMEOUT = "idle-timeout"
+MAX_BODY = "max-body"
+
+OFF = "off"
+# A year, as for any setting.
+MAX_TIMEOUT_S = 365 * 24 * 3600.0
+_SECONDS = re.compile(r"\d{1,8}(\.\d{1,9})?", re.ASCII)
+_SIZE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class JoinError(ZerogateError):
@@ -38,6 +48,8 @@ class Join(NamedTuple):
     """What a worker says of itself.
 
     id: random, new for each process; empty if it does not say
+    timeout_s, idle_timeout_s: what it wants for its replies, math.inf for no limit; None if it does not say
+    max_body_bytes: what it takes of a request; None for whatever the router does
     """
 
     name: str
@@ -46,6 +58,15 @@ class Join(NamedTuple):
     software: str = ""
     strips_prefix: bool = False
     id: str = ""
+    timeout_s: float | None = None
+    idle_timeout_s: float | None = None
+    max_body_bytes: int | None = None
+
+    @property
+    def wants(self) -> list[str]:
+        """What it asks for that not every router knows: see `accepts`."""
+        asked = {TIMEOUT: self.timeout_s, IDLE_TIMEOUT: self.idle_timeout_s, MAX_BODY: self.max_body_bytes}
+        return [name for name, value in asked.items() if value is not None]
 
     def fields(self) -> Fields:
         return {
@@ -60,6 +81,9 @@ class Join(NamedTuple):
             b"weight": b"%d" % self.weight,
             b"software": self.software.encode("utf-8", "replace"),
             **({b"strip": b"1"} if self.strips_prefix else {}),
+            **({} if self.timeout_s is None else {b"timeout": _seconds(self.timeout_s)}),
+            **({} if self.idle_timeout_s is None else {b"idle-timeout": _seconds(self.idle_timeout_s)}),
+            **({} if self.max_body_bytes is None else {b"max-body": b"%d" % self.max_body_bytes}),
         }
 
 
@@ -83,7 +107,44 @@ def parse_join(fields: Fields, max_routes: int) -> Join:
         raise JoinError(400, f"weight {weight.decode('latin-1')[:20]!r}: 1 to {MAX_WEIGHT}")
     software = fields.get(b"software", b"").decode("utf-8", "replace")[:MAX_SOFTWARE_CHARS]
     strips_prefix = fields.get(b"strip") == b"1"
-    return Join(name, routes, int(weight), software, strips_prefix, _parse_id(fields) if b"id" in fields else "")
+    return Join(
+        name,
+        routes,
+        int(weight),
+        software,
+        strips_prefix,
+        _parse_id(fields) if b"id" in fields else "",
+        _parse_seconds(fields, TIMEOUT),
+        _parse_seconds(fields, IDLE_TIMEOUT),
+        _parse_max_body(fields),
+    )
+
+
+def _seconds(value: float) -> bytes:
+    if value == math.inf:
+        return OFF.encode()
+    return f"{value:.9f}".rstrip("0").rstrip(".").encode()
+
+
+def _parse_seconds(fields: Fields, name: str) -> float | None:
+    text = fields.get(name.encode(), b"").decode("latin-1")
+    if not text:
+        return None
+    if text == OFF:
+        return math.inf
+    value = float(text) if _SECONDS.fullmatch(text) else 0.0
+    if not 0.0 < value <= MAX_TIMEOUT_S:
+        raise JoinError(400, f"{name} {text[:40]!r}: seconds, up to a year, or off")
+    return value
+
+
+def _parse_max_body(fields: Fields) -> int | None:
+    text = fields.get(MAX_BODY.encode(), b"").decode("latin-1")
+    if not text:
+        return None
+    if not _SIZE.fullmatch(text):
+        raise JoinError(400, f"{MAX_BODY} {text[:40]!r}: bytes")
+    return int(text)
 
 
 def pulse_fields(process_id: str) -> Fields:

@@ -1,9 +1,13 @@
 """The request's half: how it goes to a worker, with or without a body, and how fast."""
 
+import math
 from typing import Any
 
-from tests.support.scene import DUE, END, OK, WAITING, Scene
+import pytest
+
+from tests.support.scene import CUT, DUE, END, FREED, OK, OPEN, TUNNEL, WAITING, Scene
 from zerogate.router.queue import Queue
+from zerogate.wire.http.errors import HttpError
 
 
 def test_what_has_come_goes_with_the_request() -> None:
@@ -72,3 +76,48 @@ def test_a_body_is_asked_for_once_while_it_is_held_back() -> None:
         scene.notes.clear()
         scene.desk.loop.wind(5.0)
         assert not scene.notes, change
+
+
+def test_a_body_that_is_larger_than_the_worker_takes() -> None:
+    scene = Scene(WAITING)
+    scene.worker.max_body_bytes = 3
+    scene.exchange.receive_body(b"abcd")
+    with pytest.raises(HttpError) as caught:
+        scene.exchange.send(scene.worker)
+    assert caught.value.status == 413
+    assert scene.exchange.state is WAITING
+    scene = Scene(WAITING)
+    scene.exchange.head.content_length = 4
+    scene.worker.max_body_bytes = 3
+    with pytest.raises(HttpError):
+        scene.exchange.send(scene.worker)
+
+
+def test_a_body_that_becomes_so_on_its_way() -> None:
+    scene = Scene(DUE)
+    scene.worker.max_body_bytes = 3
+    assert scene.happens("receive_body", b"abc").startswith("link.data abc")
+    assert scene.happens("receive_body", b"d") == (
+        f"link.data d more, client.credit 1, {FREED}, client.error 413, {END}, +too_large, > DONE"
+    )
+    scene = Scene(OPEN)
+    scene.worker.max_body_bytes = 3
+    assert scene.happens("receive_body", b"abc") == "link.data abc more, client.credit 3"
+    assert scene.happens("receive_body", b"d") == f"link.data d more, client.credit 1, {CUT}"
+
+
+def test_the_octets_of_a_tunnel_are_no_body() -> None:
+    scene = Scene(TUNNEL)
+    scene.worker.max_body_bytes = 3
+    assert scene.happens("receive_body", b"abcdef") == "link.data abcdef more, client.credit 6"
+    # Nor is a request that asks for one too large for anybody.
+    waiting = Scene(TUNNEL)
+    waiting.worker.max_body_bytes = 0
+    assert waiting.exchange._body is not None
+    waiting.exchange._body.received_bytes = 5
+    assert not waiting.exchange._is_too_large(0)
+
+
+def test_what_is_left_of_a_tunnel_has_a_bound_even_where_replies_have_none() -> None:
+    scene = Scene(TUNNEL, idle_timeout=math.inf)
+    assert scene.happens("receive_end", ()) == "link.data - fin, client.expect 60"

@@ -1,5 +1,7 @@
 """JOIN: what a worker may say of itself, and what it is told."""
 
+import math
+
 import pytest
 
 from zerogate.wire.http.join import (
@@ -134,3 +136,32 @@ def test_a_pulse_says_whose_it_is() -> None:
     assert parse_pulse(fields) == "0f3a"
     with pytest.raises(JoinError, match="id"):
         parse_pulse({b":method": PULSE_METHOD})
+
+
+def test_what_a_worker_wants_for_its_replies() -> None:
+    plain = Join("w", [Route("", "")])
+    assert not {b"timeout", b"idle-timeout", b"max-body"} & plain.fields().keys()
+    join = plain._replace(timeout_s=0.25, idle_timeout_s=math.inf, max_body_bytes=1 << 40)
+    fields = join.fields()
+    assert (fields[b"timeout"], fields[b"idle-timeout"], fields[b"max-body"]) == (b"0.25", b"off", b"1099511627776")
+    assert parse_join(fields, 1) == join
+    assert join.wants == ["timeout", "idle-timeout", "max-body"]
+    assert plain.wants == []
+    assert plain._replace(timeout_s=86_400.0).fields()[b"timeout"] == b"86400"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(
+            (name, value)
+            for name in ("timeout", "idle-timeout")
+            for value in (b"0", b"-1", b"1e3", b"inf", b"31536001")
+        ),
+        *(("max-body", value) for value in (b"-1", b"1k", b"off", b"1" * 19)),
+    ],
+)
+def test_what_it_may_not_want(field: str, value: bytes) -> None:
+    with pytest.raises(JoinError, match=rf"^{field} ") as caught:
+        parse_join({**JOIN, b"worker": b"w", field.encode(): value}, 1)
+    assert caught.value.status == 400
