@@ -60,7 +60,7 @@ def run_service(
     """
     set_up_logging(settings.log_level, settings.log_config)
     raise_fd_limit()
-    bound = _Bound(settings.grace + KILL_AFTER_S)
+    bound = _Bound(settings.stop_s + KILL_AFTER_S)
     try:
         with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
             runner.run(_serve(make_service, bound, on_started, on_hangup, replaced))

@@ -82,7 +82,7 @@ def supervise(children: list[Child], settings: ProcessSettings, on_started: Call
     Raises StartError or UsageError, with the child's own reason, if one of them fails to come up.
     """
     set_up_logging(settings.log_level, settings.log_config)
-    supervisor = _Supervisor(children, settings.grace + KILL_AFTER_S, on_started)
+    supervisor = _Supervisor(children, settings.stop_s + KILL_AFTER_S, on_started)
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
         runner.run(supervisor.run())
     if supervisor.has_killed:

@@ -26,15 +26,34 @@ RANKS = {
     "worker": 4,
 }
 TOP_RANK = 5
-TOP = {"__main__", "child", "cli", "console", "demo", "folders", "logs", "runner", "status", "supervisor"}
+TOP = {
+    "__main__",
+    "child",
+    "cli",
+    "console",
+    "demo",
+    "folders",
+    "self_signed",
+    "logs",
+    "runner",
+    "status",
+    "supervisor",
+}
 
 # What has a clock, a socket, chance or a log is no business of a protocol.
 NOT_IN_WIRE = {"asyncio", "concurrent", "logging", "multiprocessing", "random", "secrets", "select", "selectors"}
 NOT_IN_WIRE |= {"signal", "socket", "ssl", "subprocess", "threading", "time", "datetime", "uvloop"}
 
 # Who may use what is installed with the package.
-DEPENDENCIES = {"click": {"cli"}, "dotenv": {"worker"}, "httptools": {"wire"}, "nacl": {"wire"}, "uvloop": {"runner"}}
-DEPENDENCIES |= {"websockets": {"worker"}}
+DEPENDENCIES = {
+    "click": {"cli"},
+    "cryptography": {"self_signed"},
+    "dotenv": {"worker"},
+    "httptools": {"wire"},
+    "nacl": {"wire"},
+    "uvloop": {"runner"},
+    "websockets": {"worker"},
+}
 
 
 def modules() -> dict[str, Path]:

@@ -20,6 +20,7 @@ from zerogate.cli.services import (
     make_router,
     make_worker,
     reopen_log,
+    with_certificate,
     worker_children,
 )
 from zerogate.cli.suggestions import explain_no_such_option, unknown_variables
@@ -127,6 +128,7 @@ def run(app: str, **options: Any) -> None:
     settings = make_settings(RunSettings, options)
     # From here on there is something to tidy up, though no event loop that heeds signals yet.
     interrupt_on(signal.SIGTERM, *ABRUPT_SIGNALS)
+    settings, words = with_certificate(settings)
     with temporary_folder() as folder:
         n_workers = settings.processes
         children = fleet(app, settings, f"ipc://{folder}/link")
@@ -136,6 +138,7 @@ def run(app: str, **options: Any) -> None:
             on_started=lambda: greet(
                 f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({children[-1].found})",
                 *addresses(settings),
+                *words,
                 *served(settings),
                 f"{'More workers may come and go' if settings.bind else LONE}. Ctrl-C stops.",
             ),

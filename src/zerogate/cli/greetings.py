@@ -19,6 +19,7 @@ def greet(what: str, *lines: str) -> None:
 def addresses(settings: ListenSettings) -> list[str]:
     """Where a router can be reached."""
     lines = [f"  http    {_url('http', address)}" for address in settings.http if address != OFF_WORD]
+    lines += [f"  https   {_url('https', address)}" for address in settings.https]
     lines += [f"  workers {endpoint}" for endpoint in settings.bind]
     if settings.admin != "off":
         lines.append(f"  status  http://{settings.admin}/status")

@@ -97,6 +97,17 @@ def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
     ]
 
 
+def with_certificate(settings: RunSettings) -> tuple[RunSettings, list[str]]:
+    """With one of our own making where HTTPS is wanted and there is none; and what is to be said of it."""
+    if not settings.https or settings.tls_cert:
+        return settings, []
+    from zerogate.self_signed import self_signed
+
+    found = self_signed()
+    words = f"  {'made a' if found.is_new else 'the'} certificate for localhost, signed by nobody: {found.certificate}"
+    return settings.changed(tls_cert=(str(found.certificate),), tls_key=(str(found.key),)), [words]
+
+
 def check_join(settings: WorkerSettings) -> None:
     """Find out here, not at the router, that no router could take this worker's JOIN. Raises UsageError."""
     from zerogate.wire.http.join import parse_join

@@ -1,4 +1,4 @@
-"""The admin port: `/status` (JSON) and `/healthz`, for this machine's people and scripts.
+"""The admin port: `/status` (JSON), `/healthz` and `/readyz`, for this machine's people, scripts and orchestrators.
 
 It is served as every request is, by the clients of a desk of its own; only that the router answers by itself.
 
@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from zerogate.router.desk import Desk
-from zerogate.router.faces import Client, ClientExchange, Pairs
+from zerogate.router.faces import Client, ClientExchange
 from zerogate.router.forwarding import Forwarding
-from zerogate.wire.http.errors import FORBIDDEN, METHOD_NOT_ALLOWED, NO_ROUTE, HttpError
+from zerogate.router.own import OwnExchange
+from zerogate.wire.http.errors import FORBIDDEN, METHOD_NOT_ALLOWED, NO_ROUTE, SHUTTING_DOWN, HttpError
 from zerogate.wire.http.fields import normalise_host
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestHead
@@ -27,18 +28,20 @@ JSON = b"application/json"
 class Admin:
     """What the router says of itself (`desk.Answer`)."""
 
-    def __init__(self, status: Callable[[], dict[str, Any]], address: str = "") -> None:
+    def __init__(self, status: Callable[[], dict[str, Any]], is_ready: Callable[[], bool], address: str = "") -> None:
         """`address` is what the port was bound by: a name there is ours."""
+        self._is_ready = is_ready
         self._names = {normalise_host(address.encode())} - {b""}
         self._pages: dict[bytes, tuple[bytes, Callable[[], bytes]]] = {
             b"/healthz": (TEXT, lambda: b"ok\n"),
+            b"/readyz": (TEXT, self._readiness),
             b"/status": (JSON, lambda: json.dumps(status(), indent=1).encode() + b"\n"),
         }
 
     def __call__(
         self, desk: Desk, client: Client, head: RequestHead, forwarding: Forwarding, request_id: bytes
     ) -> ClientExchange:
-        return AdminExchange(self, client, head, request_id)
+        return OwnExchange(desk, client, head, request_id, lambda: self.answer(head))
 
     def answer(self, head: RequestHead) -> tuple[ReplyHead, bytes]:
         """Raises HttpError."""
@@ -47,7 +50,7 @@ class Admin:
             raise HttpError(METHOD_NOT_ALLOWED, "the admin port is for reading")
         page = self._pages.get(head.path)
         if page is None:
-            raise HttpError(NO_ROUTE, "here are /status and /healthz")
+            raise HttpError(NO_ROUTE, "here are /status, /healthz and /readyz")
         content_type, make = page
         body = make()
         fields = [
@@ -56,6 +59,12 @@ class Admin:
             (b"cache-control", b"no-store"),
         ]
         return ReplyHead.of(200, fields), body
+
+    def _readiness(self) -> bytes:
+        """Whether more clients may be sent here; the error says for whom that is."""
+        if not self._is_ready():
+            raise HttpError(SHUTTING_DOWN)
+        return b"ready\n"
 
     def _check_host(self, head: RequestHead) -> None:
         if head.host and not self._is_ours(head.host):
@@ -74,48 +83,3 @@ class Admin:
         except ValueError:
             return False
         return True
-
-
-class AdminExchange:
-    """One request to the admin port: answered as soon as it has begun, whatever its body."""
-
-    def __init__(self, admin: Admin, client: Client, head: RequestHead, request_id: bytes) -> None:
-        self._admin = admin
-        self._client = client
-        self._head = head
-        self._request_id = request_id
-
-    def begin(self) -> None:
-        try:
-            self._client.send_whole(*self._admin.answer(self._head))
-        except HttpError as error:
-            self._client.send_error(error, self._request_id)
-        self._client.end()
-
-    def receive_body(self, data: bytes) -> None:
-        """The reply is out: nobody reads on."""
-
-    def receive_pause(self) -> None:
-        """The reply is out."""
-
-    def receive_end(self, trailers: Pairs) -> None:
-        """The reply is out."""
-
-    def resume_reply(self) -> None:
-        """All of it was sent at once."""
-
-    def reject_request(self, error: HttpError) -> None:
-        """The reply is out."""
-
-    def abandon(self) -> None:
-        """The reply is out."""
-
-    def expire(self) -> None:
-        """The reply is out."""
-
-    def shut_down(self) -> None:
-        """The reply is out."""
-
-    def break_off(self) -> None:
-        self._client.cut()
-        self._client.end()

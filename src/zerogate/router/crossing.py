@@ -9,13 +9,17 @@ import struct
 
 from zerogate.wire.http.fields import HOP_BY_HOP
 
-_CLAIMS = frozenset({b"forwarded", b"x-real-ip", b"x-real-port", b"x-request-id"})
+# Who has shown a certificate: of that the router believes nobody but its own TLS, no proxy either. One that passes on
+# what clients say would let each of them be anybody.
+CLIENT_CERT_SUBJECT = b"x-client-cert-subject"
+
+_CLAIMS = frozenset({b"forwarded", b"x-real-ip", b"x-real-port", b"x-request-id", CLIENT_CERT_SUBJECT})
 _CLAIMS_PREFIX = b"x-forwarded-"
 
 # What the router says of each request itself, after it has heard a trusted proxy's claims.
 _OWN = frozenset(
     {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip", b"x-real-port", b"x-request-id"}
-)
+) | {CLIENT_CERT_SUBJECT}
 _NEVER = frozenset({b"proxy"})
 # With a hyphen for the underscore these would frame, route or describe a request.
 _NEVER_ALIASED = HOP_BY_HOP | {b"content-length", b"content-type", b"host", b"proxy"}

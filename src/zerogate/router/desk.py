@@ -5,10 +5,12 @@ desks: one for the public, where workers answer, and one for its own people, whe
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from typing import Protocol
 
+from zerogate.link.sparse_log import SparseLog
 from zerogate.router.access_log import AccessLog, Entry
 from zerogate.router.counters import Counters
 from zerogate.router.crossing import Crossing
@@ -19,8 +21,10 @@ from zerogate.router.faces import Client, ClientExchange, Connection
 from zerogate.router.forwarding import Forwarding, parse_trust
 from zerogate.router.request_block import begin_of
 from zerogate.settings import RouterSettings
-from zerogate.wire.http.errors import HttpError
+from zerogate.wire.http.errors import SPEAKS_TLS, HttpError
 from zerogate.wire.http.request import RequestHead
+
+logger = logging.getLogger("zerogate.router")
 
 # Silence amid a reply to a half-closed client, after which it is taken to have gone.
 HALF_CLOSED_S = 5.0
@@ -77,6 +81,7 @@ class Desk:
         self.is_stopping = False
         self.clients: set[ConnectedClient] = set()
         self._answer = answer
+        self._mistaken = SparseLog(logger, "connections like it")
         self._access_log = access_log
         self.trust = parse_trust(settings.trust)
         self._crossing = Crossing(keeps_underscores=settings.underscores)
@@ -97,10 +102,19 @@ class Desk:
         self.clients.discard(client)
         self.deadlines.remove(client)
 
-    def forwarding(self, address: str, port: int = 0, local_host: bytes = b"", is_tls: bool = False) -> Forwarding:
-        """Who sends the requests of a connection. The address of a Unix socket's peer is empty."""
-        scheme = b"https" if is_tls else b"http"
-        return Forwarding(address, scheme, self.trust, port=port, local_host=local_host, crossing=self._crossing)
+    def forwarding(
+        self, address: str, port: int = 0, local_host: bytes = b"", is_tls: bool = False, subject: bytes = b""
+    ) -> Forwarding:
+        """Who sends the requests of a connection (`sockets.Ends`)."""
+        return Forwarding(
+            address,
+            b"https" if is_tls else b"http",
+            self.trust,
+            port=port,
+            local_host=local_host,
+            subject=subject,
+            crossing=self._crossing,
+        )
 
     # Exchanges
 
@@ -126,6 +140,8 @@ class Desk:
     def note_early_error(self, error: HttpError, client: Client, request_id: bytes) -> None:
         """A client was told of an error that came before any exchange: it is counted and logged as one."""
         self.counters.count_error(error.code)
+        if error.kind is SPEAKS_TLS:
+            self._mistaken.warning("%s speaks TLS to a port for plain HTTP (--https is for that)", client.address)
         self.note(_EarlyError(error, request_id), client)
 
     @property
@@ -164,6 +180,7 @@ class Desk:
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         self.departures.close()
+        self._mistaken.close()
         self.date.close()
         self.deadlines.close()
         if self._access_log is not None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Protocol, cast
 
 from zerogate.link.sparse_log import SparseLog
@@ -18,8 +17,11 @@ ENTRANCE_S = 10.0
 # So many of those who are turned away are told of one by one.
 LOG_BURST = 5
 
-# Makes what a client's connection speaks, of who is at its ends.
-MakeClient = Callable[[Ends], asyncio.Protocol]
+
+class MakeClient(Protocol):
+    """Makes what a client's connection speaks. Its ends are told where it is not the transport that knows them."""
+
+    def __call__(self, ends: Ends | None = None) -> asyncio.Protocol: ...
 
 
 class Newcomer(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from zerogate.errors import UsageError
-from zerogate.router.crossing import Crossing
+from zerogate.router.crossing import CLIENT_CERT_SUBJECT, Crossing
 from zerogate.wire.http.forwarded import Hop, Node, forwarded_for, parse_forwarded
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import encode_pair
@@ -74,10 +74,11 @@ class Forwarding:
     address, port: the peer's; empty and 0 for a Unix socket
     own_pairs: `:scheme`, `x-forwarded-for`, `x-forwarded-proto`, `x-real-ip` and `x-real-port` as the connection itself
         says, encoded
+    subject: whose certificate the client has shown; `own_pairs` have it only if there is one
     local_host: where the client has connected to: its host, if it names none (HTTP/1.0)
     """
 
-    __slots__ = ("_trust", "address", "crossing", "is_trusted", "local_host", "own_pairs", "port", "scheme")
+    __slots__ = ("_trust", "address", "crossing", "is_trusted", "local_host", "own_pairs", "port", "scheme", "subject")
 
     def __init__(
         self,
@@ -87,12 +88,14 @@ class Forwarding:
         *,
         port: int = 0,
         local_host: bytes = b"",
+        subject: bytes = b"",
         crossing: Crossing | None = None,
     ) -> None:
         self.address = address
         self.port = port
         self.scheme = scheme
         self.local_host = local_host
+        self.subject = subject
         self.crossing = Crossing() if crossing is None else crossing
         self._trust = trust
         self.is_trusted = trust.includes(address)
@@ -144,6 +147,7 @@ class Forwarding:
             + encode_pair(b"x-forwarded-proto", scheme)
             + encode_pair(b"x-real-ip", client)
             + encode_pair(b"x-real-port", b"%d" % port)
+            + (encode_pair(CLIENT_CERT_SUBJECT, self.subject) if self.subject else b"")
         )
 
     def _peel(self, chain: Iterable[Node | None]) -> Node | None:

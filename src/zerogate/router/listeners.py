@@ -21,8 +21,12 @@ class Kind(enum.Enum):
     """Who connects to a listening socket."""
 
     CLIENTS = enum.auto()
+    TLS_CLIENTS = enum.auto()
     LINKS = enum.auto()
     ADMIN = enum.auto()
+
+
+_OF_CLIENTS = (Kind.CLIENTS, Kind.TLS_CLIENTS)
 
 
 class Addresses(NamedTuple):
@@ -32,6 +36,7 @@ class Addresses(NamedTuple):
     """
 
     http: list[str]
+    https: list[str]
     bind: list[str]
     admin: list[str]
 
@@ -43,7 +48,8 @@ Makers = Mapping[Kind, Callable[[str], MakeProtocol]]
 class Listeners:
     """Every listening socket. `find`, then `bind`, then `accept`.
 
-    `has_room` is asked before a client is accepted, and told how many have no protocol yet.
+    `has_room` is asked before a client is accepted, and told how many have no protocol yet. `tls_port` is the first
+    port for TLS; 0 if there is none.
     """
 
     def __init__(self, settings: ListenSettings, makers: Makers, has_room: Callable[[int], bool]) -> None:
@@ -56,6 +62,7 @@ class Listeners:
         self._shared: set[Listener] = set()
         self._handed_over: set[Listener] = set()
         self._started: set[Listener] = set()
+        self.tls_port = 0
 
     @property
     def addresses(self) -> Addresses:
@@ -65,7 +72,7 @@ class Listeners:
             of_tcp, of_unix = ("tcp://", "ipc://") if kind is Kind.LINKS else ("", "unix:")
             scheme = of_unix if listener.place.family == socket.AF_UNIX else of_tcp
             where[kind].append(scheme + listener.place.where)
-        return Addresses(where[Kind.CLIENTS], where[Kind.LINKS], where[Kind.ADMIN])
+        return Addresses(where[Kind.CLIENTS], where[Kind.TLS_CLIENTS], where[Kind.LINKS], where[Kind.ADMIN])
 
     @property
     def n_pauses(self) -> int:
@@ -80,10 +87,16 @@ class Listeners:
         """Find out where to listen. Returns the keys of all places. Raises UsageError or StartError."""
         settings = self._settings
         inherited = inherited_listeners(insecure=settings.insecure)
-        for kind, listeners in ((Kind.CLIENTS, inherited.http), (Kind.LINKS, inherited.bind)):
+        for kind, listeners in (
+            (Kind.CLIENTS, inherited.http),
+            (Kind.TLS_CLIENTS, inherited.https),
+            (Kind.LINKS, inherited.bind),
+        ):
             self._listeners.update(dict.fromkeys(listeners, kind))
         if not inherited.http:
             self._want_clients(Kind.CLIENTS, "--http", settings.http)
+        if not inherited.https:
+            self._want_clients(Kind.TLS_CLIENTS, "--https", settings.https)
         if not inherited.bind:
             for text in settings.bind:
                 endpoint = parse_endpoint(text)
@@ -97,6 +110,11 @@ class Listeners:
         if settings.admin != "off":
             self._want(Kind.ADMIN, tcp_places(*parse_address(settings.admin), f"--admin {settings.admin}"))
         return [*(listener.key for listener in self._listeners), *(place.key for _, place in self._places)]
+
+    @property
+    def wants_tls(self) -> bool:
+        """Whether there is, or will be, anywhere to speak it."""
+        return Kind.TLS_CLIENTS in [*self._listeners.values(), *(kind for kind, _ in self._places)]
 
     def bind(self, given: MutableMapping[str, socket.socket]) -> None:
         """Bind every place, or take the socket that was given for it. Raises StartError."""
@@ -120,6 +138,8 @@ class Listeners:
                 listener = Listener(self._bind(place), place)
             self._listeners[listener] = kind
             label, port = place.label, listener.port
+        ports = [listener.port for listener, kind in self._listeners.items() if kind is Kind.TLS_CLIENTS]
+        self.tls_port = next(filter(None, ports), 0)
 
     def accept_links(self) -> None:
         """Take workers where nobody else does: not from the sockets that were given."""
@@ -158,15 +178,16 @@ class Listeners:
     async def stop(self, handed_over: Container[str] = ()) -> None:
         """Close every socket, but take those first who have connected already; not where a successor takes them.
 
-        Returns when all that were accepted have their protocols.
+        The admin port stays until `close`, unless a successor has it. Returns when all that were accepted have their
+        protocols.
         """
-        listeners = list(self._listeners)
-        self._listeners.clear()
-        self._started.clear()
-        for listener in listeners:
+        ending = [each for each, kind in self._listeners.items() if kind is not Kind.ADMIN or each.key in handed_over]
+        for listener in ending:
+            del self._listeners[listener]
+            self._started.discard(listener)
             if listener.key in handed_over:
                 listener.hand_over()
-        await asyncio.gather(*(listener.stop() for listener in listeners))
+        await asyncio.gather(*(listener.stop() for listener in ending))
 
     def close(self) -> None:
         """Close every socket."""
@@ -190,7 +211,7 @@ class Listeners:
         self._started.add(listener)
         kind = self._listeners[listener]
         make_protocol = self._makers[kind](listener.key)
-        if kind is Kind.CLIENTS:
+        if kind in _OF_CLIENTS:
             listener.start(make_protocol, self._has_room)
         else:
             listener.start(make_protocol)

@@ -20,7 +20,8 @@ _FORWARDED_HOST = name_prefix(b"x-forwarded-host")
 _REQUEST_ID = name_prefix(b"x-request-id")
 _PREFIX_NAME = b"x-forwarded-prefix"
 
-# :method :path :version :host :scheme x-forwarded-for -proto -host x-real-ip -port x-request-id
+# :method :path :version :host :scheme x-forwarded-for -proto -host x-real-ip -port x-request-id; x-client-cert-subject
+# is one more.
 _N_OWN_PAIRS = 11
 
 
@@ -48,6 +49,8 @@ def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) 
         told = forwarding.told(head)
         octets = _head_pairs(head, head.host, told.host, crossing, crossing.trusted).octets
         pairs = forwarding.told_pairs(told)
+    if forwarding.subject:
+        octets = _count_more(octets)
     return b"%b%b%b%b%b" % (octets, pairs, _REQUEST_ID, _length(len(request_id)), request_id)
 
 
@@ -69,8 +72,13 @@ def stripped_block(head: RequestHead, forwarding: Forwarding, request_id: bytes,
         head.method, target, target.partition(b"?")[0], head.host, head.minor_version, fields, upgrade=head.upgrade
     )
     block = request_block(shorter, forwarding, request_id)
+    return _count_more(block) + encode_pair(_PREFIX_NAME, stripped)
+
+
+def _count_more(block: bytes) -> bytes:
+    """The block's beginning, for one pair more."""
     (n_pairs,) = _read_length(block)
-    return _length(n_pairs + 1) + block[4:] + encode_pair(_PREFIX_NAME, stripped)
+    return _length(n_pairs + 1) + block[4:]
 
 
 def begin_of(head: RequestHead, forwarding: Forwarding) -> Begin:

@@ -8,23 +8,30 @@ from functools import partial
 from typing import Any
 
 from zerogate.errors import StartError
+from zerogate.link.listen import MakeProtocol
 from zerogate.router.access_log import AccessLog
 from zerogate.router.admin import Admin
 from zerogate.router.clients.http1 import Http1Clients
 from zerogate.router.counters import Counters
-from zerogate.router.desk import Desk
+from zerogate.router.desk import Answer, Desk
 from zerogate.router.dispatcher import Dispatcher
-from zerogate.router.entrance import Entrance, ProxyReader
+from zerogate.router.entrance import Entrance, MakeClient, ProxyReader
 from zerogate.router.exchange import Exchange
 from zerogate.router.links import Links
 from zerogate.router.listeners import Addresses, Kind, Listeners, Makers
+from zerogate.router.redirect import Redirect
 from zerogate.router.room import client_room
 from zerogate.router.status import status_of
 from zerogate.router.takeover import Predecessor, Successor
+from zerogate.router.tls.certificates import Certificates
+from zerogate.router.tls.transport import TlsClients
 from zerogate.settings import RouterSettings
+from zerogate.wire.http.errors import BAD_REQUEST, HttpError
 
 logger = logging.getLogger("zerogate.router")
 
+# What can be spoken over TLS, the dearest first (RFC 7301).
+ALPN = ("http/1.1",)
 # How often a router that waits for something looks whether it is there. Clients wait for a takeover.
 POLL_S = 0.005
 # When the grace is over: to get the last error replies out, and then the last frames.
@@ -44,15 +51,21 @@ class Router:
         counters = Counters()
         access_log = None if settings.access_log == "off" else AccessLog(settings.access_log)
         self._dispatcher = Dispatcher(settings, counters, self._loop)
-        self._desk = Desk(settings, counters, partial(Exchange, self._dispatcher), access_log)
+        answer: Answer = partial(Exchange, self._dispatcher)
+        if settings.redirect_https:
+            answer = Redirect(answer, lambda: self.listeners.tls_port)
+        self._desk = Desk(settings, counters, answer, access_log)
         shorten_horizon = self._desk.deadlines.shorten_horizon
         self.links = Links(settings, self._dispatcher, counters, shorten_horizon=shorten_horizon)
-        self._admin_desk = Desk(settings, Counters(), Admin(self.status, settings.admin))
+        self._admin_desk = Desk(settings, Counters(), Admin(self.status, lambda: not self._is_draining, settings.admin))
         clients, admin = Http1Clients(self._desk), Http1Clients(self._admin_desk)
         self._entrance = Entrance()
-        proxied = partial(ProxyReader, self._entrance, self._desk.trust, clients)
+        self._certificates = Certificates(settings, ALPN)
+        refuse = partial(clients, refusal=HttpError(BAD_REQUEST, "this is plain HTTP: the port speaks TLS, https://"))
+        tls_clients = TlsClients(self._entrance, self._certificates, dict.fromkeys(ALPN, clients), refuse)
         makers: Makers = {
-            Kind.CLIENTS: lambda key: proxied if settings.proxy_protocol else clients,
+            Kind.CLIENTS: lambda key: self._behind_proxy(clients),
+            Kind.TLS_CLIENTS: lambda key: self._behind_proxy(tls_clients),
             Kind.LINKS: lambda key: partial(self.links.make_link, key),
             Kind.ADMIN: lambda key: admin,
         }
@@ -61,6 +74,7 @@ class Router:
         )
         self._predecessor = Predecessor(settings.name, self, settings.command_pid)
         self._moving: frozenset[str] = frozenset()
+        self._is_draining = False
         self.replaced = asyncio.Event()
 
     @property
@@ -73,6 +87,8 @@ class Router:
         successor = None
         try:
             keys = self.listeners.find()
+            if self.listeners.wants_tls:
+                self._certificates.load()
             if self.settings.replace:
                 successor = await Successor.find(keys)
             if successor is None:
@@ -86,6 +102,7 @@ class Router:
                 successor.close()
             self.listeners.close()
             self._close()
+            self._admin_desk.close()
             raise
 
     async def _take_over(self, successor: Successor) -> None:
@@ -135,6 +152,8 @@ class Router:
 
     async def stop(self) -> None:
         """Take nothing new, finish what is in flight within `grace`, send the workers away."""
+        self._is_draining = True
+        await self._wait(self.replaced.is_set, self.settings.drain_delay)
         await self._predecessor.stop()
         await self.listeners.stop(self._moving)
         self._desk.stop()
@@ -148,10 +167,13 @@ class Router:
         self._close()
         self.links.close()
         await self._wait(lambda: self.links.are_gone, LAST_WORDS_S)
+        self.listeners.close()
+        self._admin_desk.close()
 
     def reopen_log(self) -> None:
-        """After the access log was moved away."""
+        """After the access log was moved away. Certificates, too, are looked at."""
         self._desk.reopen_log()
+        self._certificates.look()
 
     def status(self) -> dict[str, Any]:
         """What `/status` says."""
@@ -165,8 +187,13 @@ class Router:
         while not is_done() and self._loop.time() < give_up:
             await asyncio.sleep(POLL_S)
 
+    def _behind_proxy(self, clients: MakeClient) -> MakeProtocol:
+        if not self.settings.proxy_protocol:
+            return clients
+        return partial(ProxyReader, self._entrance, self._desk.trust, clients)
+
     def _close(self) -> None:
+        self._certificates.close()
         self._entrance.close()
         self._desk.close()
-        self._admin_desk.close()
         self._dispatcher.close()

@@ -19,12 +19,14 @@ class Ends(NamedTuple):
     """Who is at the other end (empty and 0 for a Unix socket), and which address of ours it has connected to.
 
     is_tls: what passes between the two is encrypted
+    subject: whose certificate the client has shown
     """
 
     address: str
     port: int
     local_host: bytes
     is_tls: bool = False
+    subject: bytes = b""
 
 
 def ends_of(transport: asyncio.Transport) -> Ends:

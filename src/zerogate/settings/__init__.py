@@ -17,6 +17,7 @@ from zerogate.settings.router import (
     RequestSettings,
     RetrySettings,
     RouterSettings,
+    TlsSettings,
 )
 from zerogate.settings.worker import (
     ApplicationSettings,
@@ -44,6 +45,7 @@ __all__ = [
     "ServeSettings",
     "Settings",
     "StatusSettings",
+    "TlsSettings",
     "WebSocketSettings",
     "WorkerSettings",
     "environment_name",

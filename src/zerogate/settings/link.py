@@ -44,3 +44,8 @@ class ProcessSettings(Settings):
     log_config: str = text(
         "", "File for Python's logging.config, .json, .yaml or .ini, instead of our own format.", metavar="FILE"
     )
+
+    @property
+    def stop_s(self) -> float:
+        """How long a stop may take before what is left is cut."""
+        return self.grace

@@ -41,11 +41,14 @@ class ListenSettings(Settings):
     http: tuple[str, ...] = texts(
         (DEFAULT_HTTP,), "Address to take HTTP on, or unix:PATH, or off.", metavar="HOST:PORT"
     )
+    https: tuple[str, ...] = texts(
+        (), "Address to take HTTP over TLS on, or unix:PATH. Default: none.", metavar="HOST:PORT"
+    )
     bind: tuple[str, ...] = texts(
         (DEFAULT_BIND,), "Endpoint that workers dial: tcp://HOST:PORT or ipc://PATH.", metavar="ENDPOINT"
     )
     insecure: bool = flag("Take workers without keys on any address.")
-    admin: str = text(DEFAULT_ADMIN, "Address of /status and /healthz, or off.", metavar="HOST:PORT")
+    admin: str = text(DEFAULT_ADMIN, "Address of /status, /healthz and /readyz, or off.", metavar="HOST:PORT")
     access_log: str = text("-", "Where requests are logged: - (standard output), a PATH, or off.", metavar="PATH")
     http_mode: str = text("666", "Who may connect to a unix: socket: its file's mode, in octal.", metavar="MODE")
     ipc_mode: str = text("600", "Who may dial an ipc:// socket: its file's mode, in octal.", metavar="MODE")
@@ -57,6 +60,9 @@ class ListenSettings(Settings):
         high=MAX_TAKEOVER_WAIT_S,
     )
     command_pid: int = count(0, "The command that the router belongs to.", zero="itself", is_hidden=True)
+    drain_delay: float = duration(
+        0.0, "Time in which a router that stops goes on as ever, and only /readyz says that it will.", zero="none"
+    )
     own_workers: int = count(0, "Workers to wait for before a router is replaced.", zero="none", is_hidden=True)
 
     def __post_init__(self) -> None:
@@ -66,6 +72,20 @@ class ListenSettings(Settings):
         for name in ("http_mode", "ipc_mode"):
             if not _MODE.fullmatch(getattr(self, name)):
                 raise UsageError(f"{self.written(name)}: not a mode: write it in octal, as 600 or 660")
+
+
+@dataclass(frozen=True)
+class TlsSettings(Settings):
+    """TLS."""
+
+    tls_cert: tuple[str, ...] = texts(
+        (), "Certificate, with those above it. A client gets the one that has the name it asks for.", metavar="FILE"
+    )
+    tls_key: tuple[str, ...] = texts(
+        (), "Its key; as many as certificates. Default: in the certificates' files.", metavar="FILE"
+    )
+    tls_client_ca: str = text("", "Clients have to show a certificate that one of these has signed.", metavar="FILE")
+    redirect_https: bool = flag("Send whoever comes without TLS to the same place with it (308).")
 
 
 @dataclass(frozen=True)
@@ -153,6 +173,7 @@ class JoinSettings(Settings):
 @dataclass(frozen=True)
 class RouterSettings(
     ListenSettings,
+    TlsSettings,
     ClientSettings,
     RequestSettings,
     QueueSettings,
@@ -163,3 +184,7 @@ class RouterSettings(
     ProcessSettings,
 ):
     """`zerogate router`."""
+
+    @property
+    def stop_s(self) -> float:
+        return super().stop_s + self.drain_delay

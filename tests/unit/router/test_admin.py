@@ -19,10 +19,11 @@ from zerogate.settings import RouterSettings
 def ask(kind: str, method: bytes, target: bytes, **options: Any) -> Any:
     """The answer, which comes at once. Asked as people ask: by the port's address."""
     options.setdefault("host", b"127.0.0.1:9001")
+    is_ready = options.pop("is_ready", True)
 
     async def main() -> Any:
         notes: Any = Notes()
-        desk = Desk(RouterSettings(), Counters(), Admin(lambda: {"router": "r", "n": 1}), notes)
+        desk = Desk(RouterSettings(), Counters(), Admin(lambda: {"router": "r", "n": 1}, lambda: is_ready), notes)
         if kind == "memory":
             asked: Any = MemoryConnection(desk).request(method, target, **options)
         else:
@@ -50,6 +51,14 @@ def test_health(kind: str) -> None:
     asked = ask(kind, b"GET", b"/healthz")
     assert (asked.status, asked.fields[b"content-type"]) == (200, b"text/plain; charset=utf-8")
     assert asked.body == b"ok\n"
+
+
+@KINDS
+def test_readiness(kind: str) -> None:
+    asked = ask(kind, b"GET", b"/readyz")
+    assert (asked.status, asked.body) == (200, b"ready\n")
+    asked = ask(kind, b"GET", b"/readyz", is_ready=False)
+    assert asked.status == 503
 
 
 @KINDS

@@ -14,7 +14,7 @@ def ask(
 ) -> bytes:
     fields = [(b"origin", origin)] if origin else []
     head = RequestHead(method, path, path.partition(b"?")[0], host, 1, fields)
-    return Admin(lambda: {"workers": []}, address).answer(head)[1]
+    return Admin(lambda: {"workers": []}, lambda: True, address).answer(head)[1]
 
 
 def test_what_is_there() -> None:

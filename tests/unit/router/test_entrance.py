@@ -40,7 +40,8 @@ class Arrival:
         reader = ProxyReader(self.entrance, parse_trust(trust or ["10.0.0.0/8"]), self._make)
         self.transport = MemoryTransport(reader, peername)
 
-    def _make(self, ends: Ends) -> asyncio.Protocol:
+    def _make(self, ends: Ends | None = None) -> asyncio.Protocol:
+        assert ends is not None
         self.clients.append(Heard(ends))
         return self.clients[-1]
 

@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.fakes import FakeClient
 from tests.support.memory_client import MemoryConnection, MemoryStream
-from zerogate.router.admin import AdminExchange
 from zerogate.router.clients.http1 import Http1Client
 from zerogate.router.exchange import Exchange
 from zerogate.router.faces import BODY_CREDIT_BYTES, Client, ClientExchange, Connection
+from zerogate.router.own import OwnExchange
 
 
 def methods(face: type) -> dict[str, inspect.Signature]:
@@ -36,7 +36,7 @@ def shape(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
         (Client, MemoryStream),
         (Client, FakeClient),
         (ClientExchange, Exchange),
-        (ClientExchange, AdminExchange),
+        (ClientExchange, OwnExchange),
         (Connection, Http1Client),
         (Connection, MemoryConnection),
     ],

@@ -31,16 +31,19 @@ def make(**options: object) -> Listeners:
 
 def test_addresses_are_those_in_use(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    listeners = make(bind=(f"ipc://{path}", "tcp://127.0.0.1:0"), admin="127.0.0.1:0")
+    listeners = make(bind=(f"ipc://{path}", "tcp://127.0.0.1:0"), admin="127.0.0.1:0", https=("127.0.0.1:0",))
+    assert not listeners.wants_tls
     listeners.find()
+    assert listeners.wants_tls
     listeners.bind({})
     found = listeners.addresses
-    assert len(listeners.descriptors()) == 4
+    assert len(listeners.descriptors()) == 5
     listeners.close()
     assert not path.exists()
-    (http,), (ipc, tcp), (admin,) = found
+    (http,), (https,), (ipc, tcp), (admin,) = found
     assert ipc == f"ipc://{path}"
-    for text in (http, tcp.removeprefix("tcp://"), admin):
+    assert https.endswith(f":{listeners.tls_port}")
+    for text in (http, https, tcp.removeprefix("tcp://"), admin):
         assert text.startswith("127.0.0.1:")
         assert not text.endswith(":0")
 

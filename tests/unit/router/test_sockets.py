@@ -97,11 +97,11 @@ def test_a_transport_without_a_socket() -> None:
 @pytest.mark.parametrize(
     ("peer", "local", "expected"),
     [
-        (("203.0.113.9", 5), ("192.0.2.1", 80), ("203.0.113.9", 5, b"192.0.2.1:80", False)),
-        (("2001:db8::9", 5, 0, 0), ("::1", 80, 0, 0), ("2001:db8::9", 5, b"[::1]:80", False)),
-        (("::ffff:203.0.113.9", 5, 0, 0), ("::ffff:192.0.2.1", 80, 0, 0), ("203.0.113.9", 5, b"192.0.2.1:80", False)),
+        (("203.0.113.9", 5), ("192.0.2.1", 80), ("203.0.113.9", 5, b"192.0.2.1:80")),
+        (("2001:db8::9", 5, 0, 0), ("::1", 80, 0, 0), ("2001:db8::9", 5, b"[::1]:80")),
+        (("::ffff:203.0.113.9", 5, 0, 0), ("::ffff:192.0.2.1", 80, 0, 0), ("203.0.113.9", 5, b"192.0.2.1:80")),
     ],
 )
 def test_who_is_at_the_ends(peer: Any, local: Any, expected: Any) -> None:
     transport = asyncio.Transport({"peername": peer, "sockname": local})
-    assert sockets.ends_of(transport) == expected
+    assert sockets.ends_of(transport) == sockets.Ends(*expected)

@@ -1,7 +1,7 @@
 """A client that speaks HTTP/1: its connection to the socket, and to the exchange it is in.
 
-What the octets mean, and what may come when, is `wire/http1/connection.py`'s matter. Here is what has a socket (and its
-`ends`, where the transport does not know them) and a clock: pausing, writing, deadlines, and the connection's end.
+What the octets mean, and what may come when, is `wire/http1/connection.py`'s matter. Here is what has a socket and a
+clock: reading is paused and resumed, replies are written, deadlines are set, and the connection ends.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from zerogate.router.clients.probe import probe
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
 from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
-from zerogate.wire.http.errors import HEAD_TIMEOUT, TOO_MANY_CLIENTS, HttpError, error_reply
+from zerogate.wire.http.errors import HEAD_TIMEOUT, SPEAKS_TLS, TOO_MANY_CLIENTS, HttpError, error_reply
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestEnd, RequestHead
 from zerogate.wire.http1 import Connection, Event, HttpLimits, KnownHeads, Reading, Situation, Writing
@@ -30,26 +30,25 @@ class Http1Clients:
     """Makes the clients of one desk: what they have in common."""
 
     def __init__(self, desk: Desk) -> None:
-        settings = desk.settings
+        of = desk.settings
         self._desk = desk
         self._known_heads = KnownHeads()
-        self._limits = HttpLimits(
-            max_head_bytes=settings.max_head,
-            max_fields=settings.max_fields,
-            max_target_bytes=settings.max_target,
-            max_body_bytes=settings.max_body,
-        )
+        self._limits = HttpLimits(of.max_head, of.max_fields, of.max_target, max_body_bytes=of.max_body)
 
-    def __call__(self, ends: sockets.Ends | None = None) -> "Http1Client":
-        return Http1Client(self._desk, Connection(self._limits, self._known_heads), ends)
+    def __call__(self, ends: sockets.Ends | None = None, refusal: HttpError | None = None) -> "Http1Client":
+        """`ends`: where the transport does not know them; `refusal`: why the client is not served, as it is told."""
+        return Http1Client(self._desk, Connection(self._limits, self._known_heads), ends, refusal)
 
 
 class Http1Client(asyncio.Protocol):
     """One connection. At most one exchange at a time."""
 
-    def __init__(self, desk: Desk, connection: Connection, ends: sockets.Ends | None = None) -> None:
+    def __init__(
+        self, desk: Desk, connection: Connection, ends: sockets.Ends | None, refusal: HttpError | None
+    ) -> None:
         self._desk = desk
         self._ends = ends
+        self._refusal = refusal
         self._connection = connection
         self._exchange: ClientExchange | None = None
         self._forwarding: Forwarding
@@ -80,9 +79,9 @@ class Http1Client(asyncio.Protocol):
         self.address = ends.address or "unix"
         self._forwarding = self._desk.forwarding(*ends)
         self.expect(self._desk.settings.keepalive_timeout)
-        if not self._desk.add(self):
-            self._send_early_error(HttpError(TOO_MANY_CLIENTS))
-            self._linger()
+        error = self._refusal if self._desk.add(self) else HttpError(TOO_MANY_CLIENTS)
+        if error is not None:
+            self._send_early_error(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.close()
@@ -162,7 +161,6 @@ class Http1Client(asyncio.Protocol):
             self.expect(seconds)
         elif self._connection.situation is Situation.HEAD:
             self._send_early_error(HttpError(HEAD_TIMEOUT))
-            self._linger()
         elif self._ending.is_lingering or self._transport.is_closing():
             self._transport.abort()
         else:
@@ -225,7 +223,6 @@ class Http1Client(asyncio.Protocol):
             self._exchange.reject_request(error)
         else:
             self._send_early_error(error)
-            self._linger()
 
     def _pause_or_resume(self) -> None:
         """Read on unless something must be dealt with first, which is then all that is kept of what the client sent."""
@@ -375,11 +372,13 @@ class Http1Client(asyncio.Protocol):
             self._transport.abort()
 
     def _send_early_error(self, error: HttpError) -> None:
-        """Tell a client that is in no exchange what it did wrong."""
+        """Tell a client that is in no exchange what it did wrong, and close."""
         request_id = self._desk.new_request_id()
         self.bytes_out = 0
-        self.send_error(error, request_id)
+        if error.kind is not SPEAKS_TLS:  # Who does would make nothing of it.
+            self.send_error(error, request_id)
         self._desk.note_early_error(error, self, request_id)
+        self._linger()
 
     def _linger(self) -> None:
         """Close, but let the client read what it was sent: drop what it still sends, for a while."""

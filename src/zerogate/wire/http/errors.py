@@ -42,6 +42,8 @@ class ErrorKind:
 
 # fmt: off
 BAD_REQUEST           = ErrorKind("bad_request",   400, Fault.CLIENT, True,  False, "the request is not valid HTTP")
+SPEAKS_TLS            = ErrorKind("bad_request",   400, Fault.CLIENT, True,  False,
+                                  "this is TLS: the port speaks plain HTTP")
 FORBIDDEN             = ErrorKind("bad_request",   403, Fault.CLIENT, False, False, "this is not for you")
 METHOD_NOT_ALLOWED    = ErrorKind("bad_request",   405, Fault.CLIENT, False, False, "this method is not served")
 EXPECTATION_FAILED    = ErrorKind("bad_request",   417, Fault.CLIENT, True,  False, "unknown expectation")
@@ -72,6 +74,7 @@ SHUTTING_DOWN         = ErrorKind("shutting_down", 503, Fault.ROUTER, False, Tru
 
 ERRORS = (
     BAD_REQUEST,
+    SPEAKS_TLS,
     FORBIDDEN,
     METHOD_NOT_ALLOWED,
     EXPECTATION_FAILED,

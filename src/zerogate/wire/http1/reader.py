@@ -10,7 +10,14 @@ HEAD is skipped by heads that come in one piece. An empty line before a request 
 """
 
 from zerogate.wire.fields import TOKEN_OCTETS
-from zerogate.wire.http.errors import BAD_REQUEST, HEAD_TOO_LARGE, NOT_IMPLEMENTED, TARGET_TOO_LONG, HttpError
+from zerogate.wire.http.errors import (
+    BAD_REQUEST,
+    HEAD_TOO_LARGE,
+    NOT_IMPLEMENTED,
+    SPEAKS_TLS,
+    TARGET_TOO_LONG,
+    HttpError,
+)
 from zerogate.wire.http.methods import FIRST_OCTETS
 from zerogate.wire.http.request import RequestEnd, RequestHead
 from zerogate.wire.http1.blocks import END_OF_BLOCK, BlockCollector, refuse_offence
@@ -220,7 +227,7 @@ class RequestReader:
 
 def _first_octet_error(octet: int) -> HttpError:
     if octet == _TLS_HANDSHAKE:
-        return HttpError(BAD_REQUEST, "this is TLS: the port speaks plain HTTP")
+        return HttpError(SPEAKS_TLS)
     if octet in TOKEN_OCTETS:
         return HttpError(NOT_IMPLEMENTED, "unknown method")
     return HttpError(BAD_REQUEST, "this is not HTTP")

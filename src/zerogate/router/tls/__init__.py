@@ -1,0 +1,1 @@
+"""TLS: certificates, and the layer between a connection's octets and its client. What TLS is, Python's `ssl` knows."""
