@@ -108,6 +108,22 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @handler
+async def hints(scope: Scope, receive: Receive, send: Send) -> None:
+    """Two early hints before the reply."""
+    for name in (b"a.css", b"b.js"):
+        await send({"type": "http.response.early_hint", "links": [b"</" + name + b">; rel=preload"]})
+    await reply(send, b"hinted")
+
+
+@handler
+async def file(scope: Scope, receive: Receive, send: Send) -> None:
+    """/file?path=...: that file."""
+    path = query(scope)["path"]
+    await begin(send, 200, (b"content-length", b"%d" % os.stat(path).st_size))
+    await send({"type": "http.response.pathsend", "path": path})
+
+
+@handler
 async def inspect(scope: Scope, receive: Receive, send: Send) -> None:
     """What the application sees of a request, as JSON."""
     body = await read_body(receive)

@@ -1,6 +1,7 @@
 """The worker and its application: what an application does wrong, what it hears, how it starts and ends."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -293,6 +294,32 @@ def test_root_path_is_told() -> None:
 def test_the_server_is_what_the_client_asked_for(shared: ServedSite, client: HttpConnection) -> None:
     client.send(b"GET /inspect HTTP/1.1\r\nHost: Shop.Example:8080\r\n\r\n")
     assert json.loads(client.read_reply().body)["server"] == ["Shop.Example", 8080]
+
+
+# Extensions
+
+
+def test_early_hints_come_before_the_reply(shared: ServedSite, client: HttpConnection) -> None:
+    client.get("/hints")
+    heads = [client.read_head() for _ in range(3)]
+    assert [(head.status, head.get("link")) for head in heads] == [
+        (103, "</a.css>; rel=preload"),
+        (103, "</b.js>; rel=preload"),
+        (200, ""),
+    ]
+    with shared.open() as old:
+        old.get("/hints", version="HTTP/1.0")
+        reply = old.read_reply()
+        assert (reply.interim, reply.body) == ([], b"hinted")
+
+
+@pytest.mark.parametrize("size", [0, 1, 200_000, 3_000_000])
+def test_a_file_by_its_path(shared: ServedSite, client: HttpConnection, tmp_path: Path, size: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(size))
+    client.get(f"/file?path={path}")
+    reply = client.read_reply()
+    assert (reply.status, reply.body, reply.framing) == (200, path.read_bytes(), "length")
 
 
 # Loading

@@ -58,8 +58,8 @@ class PeerRequest:
         self._peer.session.send_data(self._stream, data, fin)
         self._peer.flush()
 
-    def interim(self, status: int) -> None:
-        self._peer.session.send_headers(self._stream, self._block(status, None), False)
+    def interim(self, status: int, fields: Pairs | None = None) -> None:
+        self._peer.session.send_headers(self._stream, self._block(status, fields), False)
         self._peer.flush()
 
     def headers(self, fields: Pairs, *, fin: bool = True) -> None:

@@ -62,6 +62,7 @@ class Link(asyncio.Protocol):
     A bug costs as little as can be: a handler's its stream (`StreamHandler.on_failed`), the link's own the link.
 
     has_failed: it ended, or is about to, because the peer broke the rules or was silent (`was_silent`)
+    accepts: what the peer takes of what not every peer does, in the words of whoever owns the link and sets it
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Link(asyncio.Protocol):
         self.liveness = Liveness(settings.suspect_after, self._loop.time())
         self._reason = ""
         self._settings_left = Allowance(SETTINGS_BURST, SETTINGS_PER_S, self._loop.time())
+        self.accepts: frozenset[str] = frozenset()
         self.is_ready = False
         self.is_suspect = False
         self.is_closed = False

@@ -20,6 +20,7 @@ from zerogate.router.workers import DEFAULT_CAPACITY, Away, Worker
 from zerogate.settings import RouterSettings
 from zerogate.wire.fields import Fields
 from zerogate.wire.http.join import (
+    EARLY_HINTS,
     ID,
     IDLE_TIMEOUT,
     MAX_BODY,
@@ -38,7 +39,7 @@ from zerogate.wire.spdy.streams import Stream
 
 logger = logging.getLogger("zerogate.router")
 
-ACCEPTS = (ID, PULSE, TIMEOUT, IDLE_TIMEOUT, MAX_BODY)
+ACCEPTS = (ID, PULSE, EARLY_HINTS, TIMEOUT, IDLE_TIMEOUT, MAX_BODY)
 
 # Refused joins and failed links that `status` shows.
 MAX_REFUSALS = 16

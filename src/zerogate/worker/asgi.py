@@ -9,12 +9,14 @@ import logging
 from types import MethodType
 
 from zerogate.settings import WebSocketSettings
-from zerogate.worker.asgi_types import Application, Message, Scope
+from zerogate.wire.http.join import EARLY_HINTS
+from zerogate.worker.asgi_types import EARLY_HINT, Application, Message, Scope
 from zerogate.worker.call import GONE, Call
 from zerogate.worker.errors import ApplicationError
 from zerogate.worker.host import Host
 from zerogate.worker.lifespan import Lifespan
-from zerogate.worker.reply_block import reply_block, trailers_block
+from zerogate.worker.pathsend import send_file
+from zerogate.worker.reply_block import early_hints_block, reply_block, trailers_block
 from zerogate.worker.scope import http_scope
 from zerogate.worker.tunnel import UpgradeCall
 from zerogate.worker.websocket import WebSockets
@@ -56,9 +58,9 @@ class AsgiHost(Host):
 
     def begin(self, call: Call) -> None:
         scope = http_scope(call.fields, self._root_path_of(call) if self._strips_prefix else self._root_path)
-        state = self._lifespan.state
-        if state is not None:
-            scope["state"] = state.copy()
+        scope["state"] = self._lifespan.state.copy()
+        if EARLY_HINTS in call.link.accepts:
+            scope["extensions"][EARLY_HINT] = {}
         # What: not loop.create_task. Why, benchmark: that makes up a name for each task, 0.85 µs instead of 1.0.
         call.work = asyncio.Task(self._run(call, scope), loop=self._loop, name="request")
 
@@ -117,5 +119,9 @@ async def send(call: Call, message: Message) -> None:
         call.begin_reply(block, message.get("trailers", False))
     elif kind == "http.response.trailers":
         call.send_trailers(trailers_block(message.get("headers", ())), message.get("more_trailers", False))
+    elif kind == "http.response.pathsend":
+        await send_file(call, message["path"])
+    elif kind == EARLY_HINT and EARLY_HINTS in call.link.accepts:
+        call.send_interim(early_hints_block(message["links"]))
     else:
         raise ApplicationError(f"unexpected message {kind!r}")

@@ -172,6 +172,16 @@ class Call(StreamHandler):
 
     # The reply
 
+    def send_interim(self, block: bytes) -> None:
+        """Something to be told before the reply, a raw name/value block: for routers that take it (`Link.accepts`).
+
+        Raises ApplicationError once the reply has begun, and ClientDisconnected.
+        """
+        self._check_not_gone()
+        if self.stage != NEW:
+            raise ApplicationError("an interim reply after the reply was begun")
+        self.link.send_headers(self._stream, block, False)
+
     def begin_reply(self, block: bytes, has_trailers: bool = False) -> None:
         """The head of the reply, a raw name/value block (`reply_block`). It is sent with the first of the body.
 

@@ -20,7 +20,7 @@ END_TIMEOUT_S = 1.0
 class Lifespan:
     """Runs the application's lifespan call. `mode` is `auto` (unsupported is fine), `on` or `off`.
 
-    state: what the application keeps there, once it has started; None if it has no lifespan
+    state: what the application keeps there, once it has started; empty if it has no lifespan
     """
 
     def __init__(self, application: Application, mode: str) -> None:
@@ -32,7 +32,7 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._has_started = False
-        self.state: dict[str, Any] | None = None
+        self.state: dict[str, Any] = {}
 
     async def startup(self) -> None:
         """Raises StartError if the application says that it cannot start. May be cancelled."""
@@ -50,7 +50,7 @@ class Lifespan:
             self._has_started = answer.get("type") == "lifespan.startup.complete"
         finally:
             if not self._has_started:
-                self.state = None
+                self.state = {}
                 await self._end()
 
     async def shutdown(self) -> None:

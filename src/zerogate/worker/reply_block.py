@@ -80,6 +80,15 @@ def _checked(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
     return checked
 
 
+def early_hints_block(links: Iterable[bytes]) -> bytes:
+    """The raw name/value block of an interim reply (RFC 8297), with the values of its `link` fields.
+
+    Raises ApplicationError as `reply_block` does.
+    """
+    fields = _checked([(b"link", link) for link in links])
+    return _sized(encode_block(merge_fields([(b":status", b"103"), (b":version", b"HTTP/1.1"), *fields])))
+
+
 def trailers_block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The raw name/value block of trailers. Raises ApplicationError as `reply_block` does."""
     return _sized(encode_block(merge_fields(_checked(headers))))

@@ -249,6 +249,7 @@ class RouterLink:
         unheard = [name for name in join_of(settings).wants if name not in reply.accepts]
         if unheard:
             logger.warning("router %s does not know %s: its own counts", self.name, ", ".join(unheard))
+        link.accepts = frozenset(reply.accepts)
         if PULSE in reply.accepts:
             self._routers.beat(link, self._reached(link), reply.id)
         self.name_others()

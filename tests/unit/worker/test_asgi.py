@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.virtual_time import run_virtually
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.worker.asgi import AsgiHost
 from zerogate.worker.asgi_types import Application, Message, Receive, Scope, Send
-from zerogate.worker.errors import ClientDisconnected
+from zerogate.worker.errors import ApplicationError, ClientDisconnected
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
@@ -601,10 +602,8 @@ def test_root_path() -> None:
     run_virtually(main())
 
 
-@pytest.mark.parametrize(
-    ("lifespan", "has_state"), [("answers", True), ("returns", False), ("raises", False), ("off", False)]
-)
-def test_there_is_a_state_if_there_was_a_lifespan(lifespan: str, has_state: bool) -> None:
+@pytest.mark.parametrize("lifespan", ["answers", "returns", "raises", "off"])
+def test_there_is_always_a_state(lifespan: str) -> None:
     """Also an empty one: it is how an application knows that the server has it (ASGI Lifespan, Lifespan State)."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -616,7 +615,7 @@ def test_there_is_a_state_if_there_was_a_lifespan(lifespan: str, has_state: bool
             if lifespan == "raises":
                 raise NotImplementedError
             return
-        assert scope.get("state") == ({} if has_state else None)
+        assert scope["state"] == {}
         await send(START)
         await send(body(b"ok"))
 
@@ -646,3 +645,61 @@ def test_state_is_copied_for_each_request() -> None:
                 assert (await router.get("/x")).body == b"at start-up"
 
     run_virtually(main())
+
+
+# Extensions
+
+
+def hint(*links: bytes) -> Message:
+    return {"type": "http.response.early_hint", "links": links}
+
+
+def test_early_hints_go_before_the_reply_where_the_router_takes_them() -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["extensions"]["http.response.early_hint"] == {}
+        await send(hint(b"</a.css>; rel=preload", b"</b.js>; rel=preload"))
+        await send(hint())
+        await send(START)
+        with pytest.raises(ApplicationError, match="after the reply was begun"):
+            await send(hint(b"</c>"))
+        await send(body(b"ok"))
+
+    async def main() -> None:
+        async with routers() as (router,):
+            router.reply[b"accepts"] = b"id\0early-hints"
+            async with working(AsgiHost(application, lifespan="off"), [router]):
+                asked = await router.get()
+                assert (asked.interim, asked.body) == ([b"103", b"103"], b"ok")
+
+    run_virtually(main())
+
+
+def test_there_are_no_early_hints_where_the_router_takes_none() -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        assert "http.response.early_hint" not in scope["extensions"]
+        with pytest.raises(ApplicationError, match="unexpected message"):
+            await send(hint(b"</a>"))
+        await send(START)
+        await send(body(b"ok"))
+
+    async def test(router: RouterEnd) -> None:
+        asked = await router.get()
+        assert (asked.interim, asked.body) == ([], b"ok")
+
+    serving(application, test)
+
+
+def test_a_file_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(256)) * 4096)
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["extensions"]["http.response.pathsend"] == {}
+        await send(START)
+        await send({"type": "http.response.pathsend", "path": str(path)})
+
+    async def test(router: RouterEnd) -> None:
+        assert (await router.get()).body == path.read_bytes()
+        assert (await router.get("/", method="HEAD")).body == b""
+
+    serving(application, test, run=asyncio.run)

@@ -112,6 +112,7 @@ STAGES: dict[str, list[Callable[[Call], Any]]] = {
 }
 
 EVENTS: dict[str, Callable[[Call], Any]] = {
+    "interim": lambda call: call.send_interim(b"hints"),
     "begin": lambda call: call.begin_reply(b"another"),
     "piece": lambda call: call.send_body(b"p", True),
     "nothing": lambda call: call.send_body(b"", True),
@@ -228,6 +229,9 @@ TABLE: dict[str, dict[str, tuple[Any, int]]] = {
         "loss": ([], GONE),
     },
 }
+for row in TABLE.values():
+    row["interim"] = row["begin"]  # it comes too late wherever a beginning does
+TABLE["new"]["interim"] = ([("send_headers", b"hints", False)], NEW)
 TABLE["some trailers"] = TABLE["trailers"]
 TABLE["failed"] = TABLE["complete, then gone"] = TABLE["complete"]
 
@@ -646,3 +650,29 @@ def test_a_router_does_not_reply() -> None:
     setting.call.on_reply({}, False)
     assert setting.said() == [("reset", RstStatus.PROTOCOL_ERROR)]
     assert setting.call.stage == GONE
+
+
+# The body, collected
+
+
+@virtually
+async def test_a_body_is_waited_for_as_long_as_is_wanted() -> None:
+    setting = Setting(POST, False, asyncio.get_running_loop())
+    waiting = asyncio.ensure_future(setting.call.collect_body(5))
+    for piece in (b"ab", b"cd"):
+        setting.call.on_data(piece, False)
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+    setting.call.on_data(b"e", False)
+    await waiting
+    await setting.call.collect_body(5)
+    waiting = asyncio.ensure_future(setting.call.collect_body(100))
+    await asyncio.sleep(0.1)
+    setting.call.on_data(b"", True)
+    await waiting
+    assert setting.call.take_body() == b"abcde"
+    setting = Setting(POST, False, asyncio.get_running_loop())
+    waiting = asyncio.ensure_future(setting.call.collect_body(5))
+    await asyncio.sleep(0.1)
+    setting.call.on_reset(5)
+    await waiting

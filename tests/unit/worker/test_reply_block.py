@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, decode_block, merge_fields
 from zerogate.worker.errors import ApplicationError
-from zerogate.worker.reply_block import reply_block, trailers_block
+from zerogate.worker.reply_block import early_hints_block, reply_block, trailers_block
 
 OWN = {b":status": b"200", b":version": b"HTTP/1.1"}
 
@@ -83,6 +83,16 @@ def test_more_replies_than_are_kept() -> None:
         for number in range(600):
             headers = [(b"etag", b"%d" % number), (b"x", b"v" * (number * 4))]
             assert decode_block(reply_block(200, headers))[b"etag"] == b"%d" % number
+
+
+def test_early_hints() -> None:
+    own = {b":status": b"103", b":version": b"HTTP/1.1"}
+    assert decode_block(early_hints_block([b"</a>; rel=preload", b"</b>"])) == own | {
+        b"link": b"</a>; rel=preload\x00</b>"
+    }
+    assert decode_block(early_hints_block([])) == own
+    with pytest.raises(ApplicationError):
+        early_hints_block([b"a\r\nb"])
 
 
 def test_trailers() -> None:

@@ -5,9 +5,13 @@ from zerogate.router.exchange.passage import State
 from zerogate.router.exchange.request_half import CONTINUE, RequestHalf
 from zerogate.router.faces import TAKING_WINDOW_S
 from zerogate.wire.fields import Fields
-from zerogate.wire.http.reply import ReplyBody, check_trailers, interim_status, reply_head
+from zerogate.wire.http.reply import ReplyBody, check_trailers, hint_fields, interim_status, reply_head
 
 SWITCHING_PROTOCOLS = 101
+EARLY_HINTS = 103
+
+# What comes before a reply is within no window: more of it than any page needs is dropped.
+MAX_HINTS = 16
 
 
 class ReplyHalf(RequestHalf):
@@ -15,6 +19,7 @@ class ReplyHalf(RequestHalf):
 
     _reply_body: ReplyBody | None = None
     _owed_bytes = 0
+    _n_hints = 0
     # While the client does not keep up: when it is looked at, and what was unsent and taken when it was last.
     _watch_ends = 0.0
     _watched_unsent_bytes = 0
@@ -23,6 +28,9 @@ class ReplyHalf(RequestHalf):
     def _interim(self, fields: Fields, fin: bool) -> None:
         if interim_status(fields) == CONTINUE:
             self._ask_for_body()
+        elif self._n_hints < MAX_HINTS:
+            self._n_hints += 1
+            self._client.send_interim(EARLY_HINTS, hint_fields(fields))
 
     def _reply(self, fields: Fields, fin: bool) -> None:
         head = reply_head(fields)

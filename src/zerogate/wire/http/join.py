@@ -25,6 +25,8 @@ PULSE_METHOD = b"PULSE"
 # What of the optional our router takes (`accepts`): fields, and a pulse.
 ID = "id"
 PULSE = "pulse"
+# An interim reply 103 before the reply (RFC 8297).
+EARLY_HINTS = "early-hints"
 TIMEOUT = "timeout"
 IDLE_TIMEOUT = "idle-timeout"
 MAX_BODY = "max-body"

@@ -161,6 +161,11 @@ def interim_status(fields: Fields) -> int:
     return status
 
 
+def hint_fields(fields: Fields) -> list[tuple[bytes, bytes]]:
+    """What crosses of an interim reply's fields: no Content-Length (RFC 9110, 8.6). Raises ReplyError."""
+    return [pair for pair in _crossing(fields) if pair[0] != b"content-length"]
+
+
 def check_trailers(fields: Fields) -> list[tuple[bytes, bytes]]:
     """The trailers that cross: forbidden ones are dropped (RFC 9110, 6.5.1). Raises ReplyError for malformed ones."""
     pairs = []

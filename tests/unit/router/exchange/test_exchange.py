@@ -11,6 +11,7 @@ from tests.support.http1_asker import Http1Ask
 from tests.support.link_peer import LinkPeer, PeerRequest
 from tests.support.memory_client import MemoryConnection, MemoryStream
 from tests.support.virtual_time import run_virtually
+from zerogate.router.exchange.reply_half import MAX_HINTS
 from zerogate.router.faces import BODY_CREDIT_BYTES
 from zerogate.wire.http.errors import BAD_REQUEST, HttpError
 from zerogate.wire.spdy.frames import RstStatus
@@ -339,13 +340,33 @@ async def test_nobody_is_asked_for_what_has_come_or_is_not_held_back(b: Bench, k
     plain = b.ask(kind, b"GET")
     await b.quiet()
     worker.requests[-1].interim(100)
-    worker.requests[-1].interim(103)
     await b.wait(2.0)
     assert eager.interims == plain.interims == []
     for one in worker.requests:
         one.whole(b"")
     await b.quiet()
     assert said(plain, 200, b"")
+
+
+@bench()
+async def test_early_hints_are_passed_on_as_far_as_anybody_needs_them(b: Bench, kind: str) -> None:
+    worker, ask, request = await begin(b, kind)
+    request.interim(103, [(b"link", b"</a>"), (b"link", b"</b>"), (b"content-length", b"7"), (b"connection", b"x")])
+    await b.quiet()
+    assert ask.interims == [103]
+    for _ in range(2 * MAX_HINTS):
+        request.interim(103)
+    await b.quiet()
+    assert ask.interims == [103] * MAX_HINTS
+    request.whole(b"ok")
+    await b.quiet()
+    assert said(ask, 200, b"ok")
+    # And what is none is no reply either.
+    ask = b.ask(kind)
+    await b.quiet()
+    worker.requests[-1].interim(103, [(b"link", b"a\r\nb")])
+    await b.quiet()
+    assert failed(ask, 502, "worker_failed")
 
 
 @bench()

@@ -32,7 +32,7 @@ def test_a_request_whose_empty_body_has_ended_is_one_frame() -> None:
 def test_a_request_without_a_body() -> None:
     scene = Scene(WAITING, b"GET", has_body=False)
     assert scene.happens("send", scene.worker) == "link.open fin, client.expect 60, > DUE"
-    assert scene.happens("on_headers", {b":status": b"103"}, False) == ""
+    assert scene.happens("on_headers", {b":status": b"103"}, False) == "client.interim 103"
     assert scene.happens("on_whole_reply", {**OK, b"content-length": b"0"}, b"") == (
         f"client.whole 200 -, dispatcher.free_slot, {END}, > DONE"
     )

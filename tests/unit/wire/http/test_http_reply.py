@@ -5,7 +5,7 @@ import pytest
 from zerogate.errors import ReplyError
 from zerogate.wire.fields import KnownFields
 from zerogate.wire.http.fields import MAX_CONTENT_LENGTH
-from zerogate.wire.http.reply import ReplyBody, ReplyHead, check_trailers, interim_status, reply_head
+from zerogate.wire.http.reply import ReplyBody, ReplyHead, check_trailers, hint_fields, interim_status, reply_head
 
 
 def fields(status: bytes = b"200", **others: bytes) -> dict[bytes, bytes]:
@@ -264,3 +264,18 @@ def test_what_is_no_interim_reply(text: bytes) -> None:
 def test_trailers_before_the_reply_are_no_interim_reply() -> None:
     with pytest.raises(ReplyError):
         interim_status({b"x-sum": b"1"})
+
+
+def test_what_crosses_of_early_hints() -> None:
+    fields = {
+        b":status": b"103",
+        b":version": b"HTTP/1.1",
+        b"link": b"</a>\x00</b>",
+        b"content-length": b"7",
+        b"connection": b"x-hop",
+        b"x-hop": b"1",
+    }
+    assert hint_fields(fields) == [(b"link", b"</a>"), (b"link", b"</b>")]
+    for name, value in ((b"link", b"a\r\nb"), (b"a b", b"1")):
+        with pytest.raises(ReplyError):
+            hint_fields({b":status": b"103", name: value})
