@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.reply import ReplyHead
-from zerogate.wire.http.request import RequestEnd, RequestHead
-from zerogate.wire.http1 import Connection, HttpLimits, KnownHeads, Reading, Situation, Writing
+from zerogate.wire.http.request import PlainRequestHead, RequestEnd, RequestHead
+from zerogate.wire.http1 import Connection, HttpLimits, Reading, Situation, Writing
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -69,7 +69,7 @@ class Read(NamedTuple):
 
 
 def head_values(head: RequestHead) -> dict[str, object]:
-    values = {name: getattr(head, name) for name in RequestHead.__slots__}
+    values = {name: getattr(head, name) for name in PlainRequestHead.__slots__}
     return values | {"fields": tuple(head.fields)}
 
 
@@ -91,9 +91,8 @@ def read(
     limits: HttpLimits | None = None,
     *,
     eof: bool = False,
-    known: KnownHeads | None = None,
 ) -> Read:
-    connection = Connection(limits or HttpLimits(), known)
+    connection = Connection(limits or HttpLimits())
     events: list[RequestHead | bytes | RequestEnd] = []
     for part in parts:
         new = connection.receive(part)

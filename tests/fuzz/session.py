@@ -6,7 +6,6 @@ import time
 from random import Random
 
 from tests.support.twins import Twins
-
 from zerogate.native import compiled
 
 MAX_STEPS = 60

@@ -13,7 +13,7 @@ from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.fields import is_forbidden_trailer
 from zerogate.wire.http.reply import check_trailers, reply_head
 from zerogate.wire.http.request import RequestEnd, RequestHead
-from zerogate.wire.http1 import Connection, HttpLimits, KnownHeads, Reading
+from zerogate.wire.http1 import Connection, HttpLimits, Reading
 
 # Small, so that generated input meets them.
 LIMITS = HttpLimits(
@@ -84,11 +84,6 @@ def test_cuts_do_not_matter_and_faults_are_errors(raw: bytes, data: Any, eof: bo
         assert read(octets(raw), limits, eof=eof).outcome == whole.outcome
         if data is not None:
             assert read(data.draw(cuts(raw)), limits, eof=eof).outcome == whole.outcome
-        # Nor does it matter what other connections sent before.
-        known = KnownHeads()
-        for _ in range(2):
-            assert read([raw], limits, eof=eof, known=known).outcome == whole.outcome
-        assert read(octets(raw), limits, eof=eof, known=known).outcome == whole.outcome
         if whole.error is not None:
             assert whole.connection.receive(GET) == []
             assert whole.connection.reading is Reading.FAILED

@@ -7,6 +7,7 @@ What strangers say of who they are (`is_claim`) is dropped as well, not appended
 
 import struct
 
+from zerogate.native import compiled
 from zerogate.wire.http.fields import HOP_BY_HOP
 
 # Who has shown a certificate: of that the router believes nobody but its own TLS, no proxy either. One that passes on
@@ -23,6 +24,10 @@ _OWN = frozenset(
 _NEVER = frozenset({b"proxy"})
 # With a hyphen for the underscore these would frame, route or describe a request.
 _NEVER_ALIASED = HOP_BY_HOP | {b"content-length", b"content-type", b"host", b"proxy"}
+
+_mark = compiled.find("names", "mark")
+_mark("claim", _CLAIMS, (_CLAIMS_PREFIX,))
+_mark("own", _OWN | _NEVER)
 
 _MAX_NAMES = 1024
 _MAX_NAME_BYTES = 64
@@ -41,13 +46,14 @@ def name_prefix(name: bytes) -> bytes:
 
 
 class Crossing:
-    """The rule of one router. `strangers` and `trusted` remember names: the prefix of a value, empty if it is dropped.
+    """The rule of one router; `keeps_underscores` is `--underscores`.
 
-    Both are bounded, as names come from clients; a full one starts anew, so that nobody can fill it for good.
+    `strangers` and `trusted` remember names: the prefix of a value, empty if it is dropped. Both
+    are bounded, as names come from clients; a full one starts anew, so that nobody can fill it for good.
     """
 
     def __init__(self, *, keeps_underscores: bool = False) -> None:
-        self._keeps_underscores = keeps_underscores
+        self.keeps_underscores = keeps_underscores
         self.strangers: dict[bytes, bytes] = {}
         self.trusted: dict[bytes, bytes] = {}
 
@@ -63,7 +69,7 @@ class Crossing:
     def _crosses(self, name: bytes, *, is_trusted: bool) -> bool:
         if b"_" in name:
             alias = name.replace(b"_", b"-")
-            if not self._keeps_underscores or is_claim(alias) or alias in _NEVER_ALIASED:
+            if not self.keeps_underscores or is_claim(alias) or alias in _NEVER_ALIASED:
                 return False
         if name in _NEVER or name in _OWN:
             return False

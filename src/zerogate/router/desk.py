@@ -19,7 +19,7 @@ from zerogate.router.deadlines import Deadlines, Timed
 from zerogate.router.departures import Departures
 from zerogate.router.faces import Client, ClientExchange, Connection
 from zerogate.router.forwarding import Forwarding, parse_trust
-from zerogate.router.request_block import begin_of
+from zerogate.router.request_block import has_claims
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import SPEAKS_TLS, HttpError
 from zerogate.wire.http.request import RequestHead
@@ -121,7 +121,7 @@ class Desk:
     def make_exchange(self, client: Client, head: RequestHead, forwarding: Forwarding) -> ClientExchange:
         """What answers a request; to be begun."""
         self.counters.requests += 1
-        is_told = forwarding.is_trusted and begin_of(head, forwarding).has_claims
+        is_told = forwarding.is_trusted and has_claims(head, forwarding)
         request_id = forwarding.request_id(head) if is_told else b""
         return self._answer(self, client, head, forwarding, request_id or self.new_request_id())
 

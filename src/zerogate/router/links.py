@@ -15,6 +15,7 @@ from zerogate.link.sparse_log import SparseLog
 from zerogate.router.counters import Counters
 from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.pulses import Pulses
+from zerogate.router.reply_block import read_reply_block
 from zerogate.router.seat import Seat
 from zerogate.router.workers import DEFAULT_CAPACITY, Away, Worker
 from zerogate.settings import RouterSettings
@@ -34,7 +35,6 @@ from zerogate.wire.http.join import (
     parse_pulse,
 )
 from zerogate.wire.spdy.headers import encode_block
-from zerogate.wire.spdy.known_blocks import decode_known_reply
 from zerogate.wire.spdy.streams import Stream
 
 logger = logging.getLogger("zerogate.router")
@@ -103,7 +103,7 @@ class Links:
             self._counters.links_failed += 1
             self._turned_away.warning("a link was turned away: there are %d already (--max-links)", len(self.workers))
             return _TurnedAway()
-        link = Link(self, self._settings, is_router=True, mark=mark_of(self.id), decode_reply=decode_known_reply)
+        link = Link(self, self._settings, is_router=True, mark=mark_of(self.id), decode_reply=read_reply_block)
         self._keys[link] = key
         return link
 

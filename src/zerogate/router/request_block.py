@@ -1,8 +1,10 @@
 """What a worker gets of a request: the name/value block of its SYN_STREAM (protocol.md, A request)."""
 
 import struct
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
+from zerogate.native import compiled
 from zerogate.router.crossing import Crossing, is_claim, name_prefix
 from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.request import RequestHead
@@ -25,8 +27,12 @@ _PREFIX_NAME = b"x-forwarded-prefix"
 _N_OWN_PAIRS = 11
 
 
+_has_claims_natively: Callable[[RequestHead], bool | None] = compiled.find("blocks", "has_claims")
+_make_natively = compiled.find("blocks", "request_block")
+
+
 class Begin(NamedTuple):
-    """What follows from a head alone, for strangers: kept in the head's note, as heads repeat themselves.
+    """What follows from a head alone, for strangers: kept in the head's note, as it is asked for twice.
 
     has_claims: whether the client says who it is, or speaks for; whether it is believed is another matter
     """
@@ -36,12 +42,26 @@ class Begin(NamedTuple):
 
 
 def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) -> bytes:
-    """The raw name/value block of a request.
+    """The raw name/value block of a request: what follows from the head alone, and then what the router says."""
+    block = encode_natively(head, forwarding, request_id)
+    return encode_in_python(head, forwarding, request_id) if block is None else block
 
-    What follows from the head alone comes first; x-request-id, the one pair that is never the same, comes last, so that
-    a worker can recognise all that is before it.
-    """
-    begin = begin_of(head, forwarding)
+
+def encode_natively(head: RequestHead, forwarding: Forwarding, request_id: bytes) -> bytes | None:
+    """The block of a head that was read natively."""
+    if forwarding.is_trusted and _has_claims_natively(head):
+        told = forwarding.told(head)
+        host, pairs, is_believed = told.host, forwarding.told_pairs(told), True
+    else:
+        host, pairs, is_believed = head.host, forwarding.own_pairs, False
+    keeps_underscores = forwarding.crossing.keeps_underscores
+    block: bytes | None = _make_natively(head, host, pairs, _N_OWN_PAIRS, request_id, is_believed, keeps_underscores)
+    return block
+
+
+def encode_in_python(head: RequestHead, forwarding: Forwarding, request_id: bytes) -> bytes:
+    """What `request_block` does with what is not taken natively."""
+    begin = _begin_of(head, forwarding)
     octets = begin.octets
     pairs = forwarding.own_pairs
     if begin.has_claims and forwarding.is_trusted:
@@ -52,6 +72,12 @@ def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) 
     if forwarding.subject:
         octets = _count_more(octets)
     return b"%b%b%b%b%b" % (octets, pairs, _REQUEST_ID, _length(len(request_id)), request_id)
+
+
+def has_claims(head: RequestHead, forwarding: Forwarding) -> bool:
+    """Whether the client says who it is, or speaks for; whether it is believed is another matter."""
+    known = _has_claims_natively(head)
+    return _begin_of(head, forwarding).has_claims if known is None else known
 
 
 def stripped_block(head: RequestHead, forwarding: Forwarding, request_id: bytes, prefix: str) -> bytes:
@@ -81,7 +107,7 @@ def _count_more(block: bytes) -> bytes:
     return _length(n_pairs + 1) + block[4:]
 
 
-def begin_of(head: RequestHead, forwarding: Forwarding) -> Begin:
+def _begin_of(head: RequestHead, forwarding: Forwarding) -> Begin:
     """The beginning of a request's block, as long as nobody is believed who says more."""
     begin = cast("Begin | None", head.note)
     if begin is None:

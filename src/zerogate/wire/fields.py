@@ -1,7 +1,6 @@
 """What fields are made of: syntax that SPDY's blocks and every HTTP share, said once."""
 
 import re
-from typing import Any
 
 # Fields by lower-case name, several values of one joined with NUL in their order.
 Fields = dict[bytes, bytes]
@@ -30,16 +29,3 @@ def is_lower_token(text: bytes) -> bool:
 def is_value(text: bytes) -> bool:
     """Whether `text` may be the value of a field: free of control characters (RFC 9110, 5.5)."""
     return len(text.translate(None, CONTROLS)) == len(text)
-
-
-class KnownFields(dict[bytes, bytes]):
-    """The fields of a request or a reply by name, several values joined with NUL. May be shared: not to be changed.
-
-    note: free for whoever uses the fields, to keep what follows from them alone
-    base: the fields without `x-request-id`, shared by all blocks that are otherwise the same; or None
-    """
-
-    __slots__ = ("base", "note")
-
-    base: "KnownFields | None"
-    note: Any

@@ -25,6 +25,7 @@ from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
 from zerogate.worker.printable import printable
 from zerogate.worker.reply_block import reply_block
+from zerogate.worker.request_block import RequestFields
 
 logger = logging.getLogger("zerogate.worker")
 
@@ -89,7 +90,7 @@ class Call(StreamHandler):
         "work",
     )
 
-    def __init__(self, owner: CallOwner, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
+    def __init__(self, owner: CallOwner, link: Link, stream: Stream, fields: RequestFields, fin: bool) -> None:
         self._owner = owner
         self._stream = stream
         self.link = link

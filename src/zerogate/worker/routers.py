@@ -17,12 +17,12 @@ from zerogate.settings import WorkerSettings
 from zerogate.wire.http.join import PULSE, Join, JoinReply, parse_join_reply
 from zerogate.wire.http.routes import parse_route
 from zerogate.wire.spdy.headers import encode_block
-from zerogate.wire.spdy.known_blocks import decode_known
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
 from zerogate.worker.claims import Claims
 from zerogate.worker.printable import printable
 from zerogate.worker.pulse import Pulse
+from zerogate.worker.request_block import RequestFields, read_request_block
 from zerogate.worker.targets import Target, Targets, addresses_of, at_address, is_name
 
 logger = logging.getLogger("zerogate.worker")
@@ -32,7 +32,7 @@ SHARE_EVERY_S = 0.1
 # How often names are looked up again, and what is dialled is looked through.
 LOOK_EVERY_S = 10.0
 
-Serve = Callable[[Link, Stream, Fields, bool], None]
+Serve = Callable[[Link, Stream, RequestFields, bool], None]
 
 
 class Routers:
@@ -190,7 +190,7 @@ class Routers:
             is_router=False,
             max_concurrent=settings.concurrency,
             mark=mark_of(target.wish),
-            decode_opening=decode_known,
+            decode_opening=read_request_block,
         )
 
     def _tell(self, grants: Grants) -> None:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 
 from zerogate.link.endpoint import parse_endpoint
-from zerogate.link.handlers import Fields
 from zerogate.link.link import Link
 from zerogate.link.sparse_log import SparseLog
 from zerogate.settings import WorkerSettings
@@ -16,6 +15,7 @@ from zerogate.worker.call import Call
 from zerogate.worker.host import Host
 from zerogate.worker.printable import printable
 from zerogate.worker.reply_block import reply_block
+from zerogate.worker.request_block import RequestFields
 from zerogate.worker.routers import Routers
 from zerogate.worker.tunnel import UpgradeCall
 
@@ -79,7 +79,7 @@ class Worker:
         self._refused_upgrades.close()
         await self._stop_host(max(0.0, give_up - self.loop.time()) + SHUTDOWN_TIMEOUT_S)
 
-    def serve(self, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
+    def serve(self, link: Link, stream: Stream, fields: RequestFields, fin: bool) -> None:
         """A router has sent a request: the host begins with it, or it is refused."""
         if self._is_stopping or not self._take_slot(link):
             link.reset(stream, RstStatus.REFUSED_STREAM)

@@ -12,6 +12,7 @@ from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.call import BODY, NEW, Call, CallOwner
 from zerogate.worker.errors import ApplicationError
+from zerogate.worker.request_block import RequestFields
 
 
 class Receiver(Protocol):
@@ -37,7 +38,7 @@ class UpgradeCall(Call):
 
     __slots__ = ("has_half_closed", "is_open", "receiver")
 
-    def __init__(self, owner: CallOwner, link: Link, stream: Stream, fields: Fields, fin: bool) -> None:
+    def __init__(self, owner: CallOwner, link: Link, stream: Stream, fields: RequestFields, fin: bool) -> None:
         super().__init__(owner, link, stream, fields, fin)
         self.receiver: Receiver | None = None
         self.is_open = False

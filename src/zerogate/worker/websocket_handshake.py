@@ -15,10 +15,10 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.headers import build_extension, parse_extension
 from websockets.typing import ExtensionHeader
 
-from zerogate.link.handlers import Fields
 from zerogate.worker.asgi_types import Scope
 from zerogate.worker.errors import ApplicationError
 from zerogate.worker.reply_block import reply_block, switching_block
+from zerogate.worker.request_block import RequestFields
 from zerogate.worker.scope import http_scope
 
 KEY_BYTES = 16
@@ -60,7 +60,7 @@ WRONG_VERSION = _refusal(
 FORBIDDEN_BLOCK = reply_block(403, [(b"content-length", b"0")])
 
 
-def find_fault(fields: Fields, fin: bool) -> Refusal | None:
+def find_fault(fields: RequestFields, fin: bool) -> Refusal | None:
     """What is wrong with it, if something is. `fin`: nothing can come after the head."""
     is_get = fields.get(b":method") == b"GET" and fields.get(b":version") == b"HTTP/1.1"
     if not is_get or fin or fields.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in fields:
@@ -76,7 +76,7 @@ def find_fault(fields: Fields, fin: bool) -> Refusal | None:
     return None
 
 
-def _offers(fields: Fields) -> list[ExtensionHeader]:
+def _offers(fields: RequestFields) -> list[ExtensionHeader]:
     text = fields.get(b"sec-websocket-extensions", b"").replace(b"\0", b", ").decode("latin-1")
     return parse_extension(text) if text else []
 
@@ -88,7 +88,7 @@ def _is_key(text: bytes) -> bool:
         return False
 
 
-def websocket_scope(fields: Fields, root_path: str) -> Scope:
+def websocket_scope(fields: RequestFields, root_path: str) -> Scope:
     """The WebSocket connection scope of a handshake: that of the request, but for what is different."""
     scope = dict(http_scope(fields, root_path))
     del scope["method"]
@@ -99,13 +99,13 @@ def websocket_scope(fields: Fields, root_path: str) -> Scope:
     return scope
 
 
-def subprotocols(fields: Fields) -> list[str]:
+def subprotocols(fields: RequestFields) -> list[str]:
     """Those that the client offers, in its order."""
     text = fields.get(b"sec-websocket-protocol", b"").replace(b"\0", b",").decode("latin-1")
     return [name for part in text.split(",") if (name := part.strip(" \t"))]
 
 
-def negotiate_deflate(fields: Fields) -> tuple[list[ExtensionHeader], list[Extension]]:
+def negotiate_deflate(fields: RequestFields) -> tuple[list[ExtensionHeader], list[Extension]]:
     """What is said of compression, and what does it: neither, if the client offers none that we can do."""
     for name, parameters in _offers(fields):
         if name == DEFLATE.name:
@@ -118,7 +118,7 @@ def negotiate_deflate(fields: Fields) -> tuple[list[ExtensionHeader], list[Exten
 
 
 def accept_block(
-    fields: Fields,
+    fields: RequestFields,
     subprotocol: str | None,
     headers: Iterable[tuple[bytes, bytes]],
     extensions: list[ExtensionHeader],

@@ -4,8 +4,8 @@ import sys
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from zerogate.link.handlers import Fields
 from zerogate.worker.file_wrapper import FileWrapper
+from zerogate.worker.request_block import RequestFields
 from zerogate.worker.thread_call import ThreadCall
 from zerogate.worker.wsgi_input import wsgi_input
 from zerogate.worker.wsgi_types import Environ
@@ -70,7 +70,7 @@ def make_environ(thread_call: ThreadCall, root: str, *, strips_prefix: bool) -> 
     return environ
 
 
-def _add_fields(environ: Environ, fields: Fields) -> None:
+def _add_fields(environ: Environ, fields: RequestFields) -> None:
     host = fields.get(b":host")
     if host:
         environ["HTTP_HOST"] = host.decode("latin-1")

@@ -13,10 +13,10 @@ def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compiled.look() == compiled.OFF
 
 
-def test_it_is_absent_if_any_of_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_absent_if_any_of_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(compiled.VARIABLE, raising=False)
     monkeypatch.setattr(compiled, "MODULES", (*compiled.MODULES, "walls"))
-    assert compiled.look() == compiled.ABSENT
+    assert compiled.look(tmp_path) == compiled.ABSENT
 
 
 @is_there

@@ -16,8 +16,7 @@ OWN = {b":status": b"200", b":version": b"HTTP/1.1"}
 def test_a_reply() -> None:
     headers = [(b"Content-Type", b"text/plain"), (b"content-length", b"2"), (b"x-empty", b"")]
     expected = {b"content-type": b"text/plain", b"content-length": b"2", b"x-empty": b""}
-    # The second time it is known.
-    assert [decode_block(reply_block(200, headers)) for _ in range(2)] == [{**OWN, **expected}] * 2
+    assert decode_block(reply_block(200, headers)) == {**OWN, **expected}
 
 
 @pytest.mark.parametrize("status", [200, 204, 299, 404, 500, 599])

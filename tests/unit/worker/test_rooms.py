@@ -13,7 +13,8 @@ RANKS = {
     for number, line in enumerate(
         (
             "errors capacity claims printable pulse targets",
-            "reply_block routers",
+            "reply_block request_block",
+            "routers",
             "call",
             "tunnel",
             "host",

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from zerogate.wire.fields import KnownFields
-from zerogate.worker.scope import http_scope
+from zerogate.wire.spdy.headers import encode_block
+from zerogate.worker.request_block import read_request_block
+from zerogate.worker.scope import http_scope, make_scope
 
 FIELDS = {
     b":method": b"POST",
@@ -26,7 +27,9 @@ FIELDS = {
 def scope_of(root_path: str = "", **changed: bytes) -> Any:
     """`_path` stands for `:path`."""
     fields = {**FIELDS, **{name.replace("_", ":").encode(): value for name, value in changed.items()}}
-    return http_scope(fields, root_path)
+    scope = http_scope(read_request_block(encode_block(fields)), root_path)
+    assert scope == make_scope(fields, root_path)
+    return scope
 
 
 def test_a_request() -> None:
@@ -119,45 +122,18 @@ def test_mounted_below_a_path() -> None:
 
 @pytest.mark.parametrize("missing", [b":method", b":path"])
 def test_what_must_be_there(missing: bytes) -> None:
-    with pytest.raises(KeyError):
-        http_scope({name: value for name, value in FIELDS.items() if name != missing}, "")
+    fields = {name: value for name, value in FIELDS.items() if name != missing}
+    for made in (fields, read_request_block(encode_block(fields))):
+        with pytest.raises(KeyError):
+            http_scope(made, "")
 
 
-# Requests that are the same but for their id
-
-
-def known(base: KnownFields, request_id: bytes) -> KnownFields:
-    fields = KnownFields({**base, b"x-request-id": request_id})
-    fields.base = base
-    fields.note = None
-    return fields
-
-
-@pytest.fixture
-def base() -> KnownFields:
-    made = KnownFields({name: value for name, value in FIELDS.items() if name != b"x-request-id"})
-    made.base = made.note = None
-    return made
-
-
-def test_known_requests_have_the_same_scope(base: KnownFields) -> None:
-    for number in range(3):
-        fields = known(base, b"%d" % number)
-        assert http_scope(fields, "") == http_scope(dict(fields), "")
-
-
-def test_applications_that_change_their_scope_change_no_other(base: KnownFields) -> None:
-    expected = copy.deepcopy(http_scope(dict(known(base, b"2")), ""))
-    first: Any = http_scope(known(base, b"1"), "")
+def test_applications_that_change_their_scope_change_no_other() -> None:
+    expected = copy.deepcopy(scope_of())
+    first = scope_of()
     first["path"] = "/changed"
     first["headers"].clear()
     first["extensions"]["x"] = {}
     first["state"] = {}
     del first["query_string"]
-    assert http_scope(known(base, b"2"), "") == expected
-
-
-def test_known_requests_below_another_path(base: KnownFields) -> None:
-    for root_path in ("", "/a", "/b", "/a"):
-        fields = known(base, b"1")
-        assert http_scope(fields, root_path) == http_scope(dict(fields), root_path)
+    assert scope_of() == expected

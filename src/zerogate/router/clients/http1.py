@@ -21,7 +21,7 @@ from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.errors import HEAD_TIMEOUT, SPEAKS_TLS, TOO_MANY_CLIENTS, HttpError, error_reply
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestEnd, RequestHead
-from zerogate.wire.http1 import Connection, Event, HttpLimits, KnownHeads, Reading, Situation, Writing
+from zerogate.wire.http1 import Connection, Event, HttpLimits, Reading, Situation, Writing
 
 logger = logging.getLogger("zerogate.router")
 
@@ -32,12 +32,11 @@ class Http1Clients:
     def __init__(self, desk: Desk) -> None:
         of = desk.settings
         self._desk = desk
-        self._known_heads = KnownHeads()
         self._limits = HttpLimits(of.max_head, of.max_fields, of.max_target, max_body_bytes=of.max_body)
 
     def __call__(self, ends: sockets.Ends | None = None, refusal: HttpError | None = None) -> "Http1Client":
         """`ends`: where the transport does not know them; `refusal`: why the client is not served, as it is told."""
-        return Http1Client(self._desk, Connection(self._limits, self._known_heads), ends, refusal)
+        return Http1Client(self._desk, Connection(self._limits), ends, refusal)
 
 
 class Http1Client(asyncio.Protocol):

@@ -1,9 +1,11 @@
 """Replies as workers send them: judged once, for whatever version of HTTP the client speaks."""
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from zerogate.errors import ReplyError
-from zerogate.wire.fields import Fields, KnownFields, is_lower_token, is_value
+from zerogate.native import compiled
+from zerogate.wire.fields import Fields, is_lower_token, is_value
 from zerogate.wire.http.fields import HOP_BY_HOP, is_forbidden_trailer, list_elements, parse_length
 
 SWITCHING_PROTOCOLS = 101
@@ -27,7 +29,7 @@ _statuses: dict[bytes | None, tuple[int, bytes]] = {}
 _usual_names: set[bytes] = {*_PSEUDO_FIELDS}
 
 
-class ReplyHead:
+class PlainReplyHead:
     """A reply without its body, checked and free of everything that concerns the link alone.
 
     reason: what the worker said, else what RFC 9110 calls the status; may be empty
@@ -37,8 +39,6 @@ class ReplyHead:
     body_length: how long the body is, if that is known and there is one
     has_date: whether the worker sent a Date
     note: free for whoever writes the head, to keep what follows from it alone
-
-    A head may be shared by several equal replies: it is not to be changed, but for the note.
     """
 
     __slots__ = ("body_length", "fields", "has_date", "is_bodiless", "length", "note", "reason", "status")
@@ -56,7 +56,7 @@ class ReplyHead:
         self.note: object = None
 
     @classmethod
-    def of(cls, status: int, fields: list[tuple[bytes, bytes]]) -> "ReplyHead":
+    def of(cls, status: int, fields: list[tuple[bytes, bytes]]) -> "PlainReplyHead":
         """A reply of the router's own, whose fields are good."""
         named = dict(fields)
         length = named.get(b"content-length")
@@ -66,20 +66,20 @@ class ReplyHead:
         return f"<ReplyHead {self.status} length={self.length}>"
 
 
-def reply_head(fields: Fields) -> ReplyHead:
+# One that is read natively has the same attributes, and makes `fields` when somebody asks for them.
+if TYPE_CHECKING:
+    ReplyHead = PlainReplyHead
+else:
+    ReplyHead = compiled.find("heads", "ReplyHead", otherwise=PlainReplyHead)
+
+
+def reply_head(fields: Fields | ReplyHead) -> ReplyHead:
     """The head that fields make, as they come off SPDY. Raises ReplyError for what is not valid HTTP.
 
-    It is kept with fields that are, since replies repeat themselves.
+    One that was made of them natively is good.
     """
-    if type(fields) is not KnownFields:
-        return _judge(fields)
-    head: ReplyHead | None = fields.note
-    if head is None:
-        head = fields.note = _judge(fields)
-    return head
-
-
-def _judge(fields: Fields) -> ReplyHead:
+    if isinstance(fields, ReplyHead):
+        return fields
     status_text = fields.get(b":status")
     status, reason = _statuses.get(status_text) or _learn_status(status_text)
     pairs = [*fields.items()]

@@ -1,9 +1,11 @@
 """What is read of a request: the head, pieces of the body (plain bytes), and the end."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from zerogate.native import compiled
 
 
-class RequestHead:
+class PlainRequestHead:
     """A request without its body, checked and free of everything that concerns this connection alone.
 
     method: as sent, a token
@@ -20,8 +22,6 @@ class RequestHead:
     upgrade: `websocket`, or empty
     size_bytes: length of the head on the wire
     note: free for whoever uses the head, to keep what follows from it alone
-
-    A head may be shared by several equal requests: it is not to be changed, but for the note.
 
     One without arguments stands in for a head that could not be read, when that is answered.
     """
@@ -75,6 +75,13 @@ class RequestHead:
 
     def __repr__(self) -> str:
         return f"<RequestHead {self.method!r} {self.target!r} host={self.host!r} HTTP/1.{self.minor_version}>"
+
+
+# One that is read natively has the same attributes, and makes `fields` when somebody asks for them.
+if TYPE_CHECKING:
+    RequestHead = PlainRequestHead
+else:
+    RequestHead = compiled.find("heads", "RequestHead", otherwise=PlainRequestHead)
 
 
 class RequestEnd(NamedTuple):

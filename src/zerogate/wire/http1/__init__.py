@@ -2,7 +2,7 @@
 
 from zerogate.wire.http1.connection import Connection
 from zerogate.wire.http1.limits import HttpLimits
-from zerogate.wire.http1.reader import Event, KnownHeads
+from zerogate.wire.http1.reader import Event
 from zerogate.wire.http1.situations import Reading, Situation, Writing
 
-__all__ = ["Connection", "Event", "HttpLimits", "KnownHeads", "Reading", "Situation", "Writing"]
+__all__ = ["Connection", "Event", "HttpLimits", "Reading", "Situation", "Writing"]

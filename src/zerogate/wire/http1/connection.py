@@ -18,8 +18,9 @@ from zerogate.errors import ReplyError
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.reply import SWITCHING_PROTOCOLS, ReplyHead
 from zerogate.wire.http.request import RequestHead
+from zerogate.wire.http1.heads import native_reader
 from zerogate.wire.http1.limits import HttpLimits
-from zerogate.wire.http1.reader import Event, KnownHeads, RequestReader
+from zerogate.wire.http1.reader import Event, RequestReader
 from zerogate.wire.http1.situations import SITUATIONS, Reading, Situation, Writing
 from zerogate.wire.http1.writer import (
     Framing,
@@ -39,11 +40,9 @@ _READING_FAILED = Reading.FAILED
 
 _NOTHING, _CHUNKED, _UNTIL_CLOSE = Framing.NOTHING, Framing.CHUNKED, Framing.CLOSE
 
-_MAX_KNOWN_BYTES = KnownHeads.MAX_HEAD_BYTES
-
 
 class Connection:
-    """One connection, sans-I/O. Connections with the same limits may share `known`.
+    """One connection, sans-I/O.
 
     writing, request: where the reply is, and the request in progress, if any
     must_close: the connection ends with the current reply
@@ -54,7 +53,7 @@ class Connection:
         "_at",
         "_framing",
         "_is_held",
-        "_known",
+        "_read_natively",
         "_reader",
         "_unread",
         "is_half_closed",
@@ -63,9 +62,9 @@ class Connection:
         "writing",
     )
 
-    def __init__(self, limits: HttpLimits, known: KnownHeads | None = None) -> None:
-        self._known = KnownHeads() if known is None else known
-        self._reader = RequestReader(limits, self._known)
+    def __init__(self, limits: HttpLimits) -> None:
+        self._reader = RequestReader(limits)
+        self._read_natively = native_reader(limits)
         self._framing = _NOTHING
         self._is_held = False
         self._unread = b""  # what is kept back, from `_at` on; empty if nothing is
@@ -111,13 +110,12 @@ class Connection:
         """
         events: list[Event]
         if self.writing is _IDLE and self._reader.state is _READING_IDLE and not self._is_held and not self._unread:
-            # Between requests, as mostly. To look one up is to hash: not the 256 KiB that may come with a body.
-            if len(data) <= _MAX_KNOWN_BYTES:
-                head = self._known.get(data)
-                if head is not None and head.keep_alive and not head.has_body:
-                    self.writing = _DUE
-                    self.request = head
-                    return [head]
+            # Between requests, as mostly; and then it is mostly a head and nothing else.
+            head = self._read_natively(data)
+            if head is not None and head.keep_alive and not head.has_body:
+                self.writing = _DUE
+                self.request = head
+                return [head]
             events = []
             position = self._read_head(data, 0, events) if data else 0
         else:

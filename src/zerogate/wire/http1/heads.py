@@ -5,9 +5,12 @@ and it knows a fixed list of methods. The request line and the meaning of the fi
 """
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from zerogate.native import compiled
 from zerogate.wire.fields import is_token
 from zerogate.wire.http.errors import (
     BAD_REQUEST,
@@ -68,6 +71,23 @@ _FORWARDED_SPECIAL = frozenset({b"content-length", b"expect"})
 _MAX_NAMES = 1024
 _MAX_NAME_BYTES = 64
 _plain_names: dict[bytes, bytes] = {}
+
+
+_mark = compiled.find("names", "mark")
+_mark("hop", HOP_BY_HOP)
+_mark("special", _SPECIAL - HOP_BY_HOP - {b"content-length", b"host"})
+
+Read = Callable[[bytes], RequestHead | None]
+
+
+@lru_cache(maxsize=16)
+def native_reader(limits: HttpLimits) -> Read:
+    """What reads usual heads natively, of octets that are one whole head: as `HeadParser.parse_head`, or not at all."""
+    reader = compiled.find("heads", "HeadReader", otherwise=None)
+    if reader is None:
+        return compiled.decline
+    read: Read = reader(limits.max_head_bytes, limits.max_fields, limits.max_target_bytes, limits.max_body_bytes).read
+    return read
 
 
 class _FieldSink:

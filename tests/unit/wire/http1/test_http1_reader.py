@@ -1,13 +1,11 @@
 """A connection: what comes between requests, where it ends, and every limit."""
 
-import re
-
 import pytest
 from tests.http1_events import CHUNKED, GET, head_of, octets, read, refusal, replied, with_fields
 
 from zerogate.wire.http.fields import MAX_CONTENT_LENGTH
 from zerogate.wire.http.methods import MAX_METHOD_BYTES
-from zerogate.wire.http1 import Connection, HttpLimits, KnownHeads, Reading
+from zerogate.wire.http1 import Connection, HttpLimits, Reading
 from zerogate.wire.http1.limits import MAX_CHUNK_LINE_BYTES
 
 # --- between requests
@@ -108,57 +106,6 @@ def test_the_requests_before_a_fault_are_served() -> None:
     reading = read([GET * 100 + b"garbage\r\n\r\n" + GET])
     assert len(reading.complete) == 100
     assert reading.error is not None
-
-
-# --- heads that were read before
-
-
-def test_known_heads_are_shared_by_connections() -> None:
-    known = KnownHeads()
-    first, second = (read([GET], known=known).head for _ in range(2))
-    assert first is second
-    assert read(octets(b"\r\n" + GET), known=known).head is first
-    assert read([GET.replace(b"GET", b"PUT")], known=known).head is not first
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        GET + b"\r\n" + GET + b"\r\n\r\n" + GET,
-        with_fields(b"Connection: close\r\n") + GET,
-        with_fields(b"", version=b"HTTP/1.0") + GET,
-        with_fields(b"Content-Length: 3\r\n") + b"abc" + GET,
-        CHUNKED + b"1\r\na\r\n0\r\n\r\n" + GET,
-        with_fields(b"Connection: upgrade\r\nUpgrade: foo\r\n") + GET,
-        with_fields(b"Content-Length: x\r\n") + GET,
-        b"\r\n" + GET + b"\r\n" + GET,
-        b"PUT / HTTP/1.1\r\nX: " + GET,
-    ],
-)
-def test_known_heads_are_read_as_they_were_the_first_time(raw: bytes) -> None:
-    fresh = read([raw]).outcome
-    known = KnownHeads()
-    read([raw, GET], known=known)
-    read([GET], known=known)
-    blocks = re.findall(rb"\r\n|.+?\r\n\r\n|.+", raw, re.DOTALL)
-    for parts in ([raw], blocks, octets(raw), *([raw[:place], raw[place:]] for place in range(len(raw)))):
-        assert read(parts, known=known).outcome == fresh
-
-
-def test_limit_known_heads() -> None:
-    known = KnownHeads()
-    for index in range(KnownHeads.MAX_HEADS * 3):
-        assert read([with_fields(b"X: %d\r\n" % index)], known=known).head.fields == [(b"x", b"%d" % index)]
-        assert len(known) <= KnownHeads.MAX_HEADS
-    assert known
-
-
-def test_limit_known_head_bytes() -> None:
-    known = KnownHeads()
-    fits = with_fields(b"X: %b\r\n" % (b"y" * (KnownHeads.MAX_HEAD_BYTES - len(with_fields(b"X: \r\n")))))
-    for raw, is_known in ((fits, True), (fits.replace(b"X: ", b"X: y"), False)):
-        first, second = (read([raw], known=known).head for _ in range(2))
-        assert (first is second) is is_known
 
 
 # --- limits: what just fits is accepted, one more is not

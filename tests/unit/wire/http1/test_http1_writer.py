@@ -4,7 +4,6 @@ import pytest
 from tests.http1_events import GET, with_fields
 
 from zerogate.errors import ReplyError
-from zerogate.wire.fields import KnownFields
 from zerogate.wire.http.reply import ReplyHead, check_trailers, reply_head
 from zerogate.wire.http1 import Connection, HttpLimits, Reading, Situation, Writing
 
@@ -182,20 +181,6 @@ def test_no_body_whatever_the_worker_sends(
 
 
 REQUESTS = (HTTP_11, HTTP_11_CLOSE, HTTP_10, HTTP_10_KEEP_ALIVE, HEAD, WEBSOCKET)
-
-
-@pytest.mark.parametrize("status", [b"200", b"204", b"304", b"404 Gone fishing"])
-def test_a_shared_head_is_framed_for_each_request_anew(status: bytes) -> None:
-    plain = fields(status, content_length=b"5", connection=b"x-a", x_a=b"1", set_cookie=b"a\x00b")
-    known = KnownFields(plain)
-    known.base = known.note = None
-    for _ in range(2):
-        for request in REQUESTS:
-            for close in (False, True):
-                written, connection = head(request, known, close=close)
-                expected, other = head(request, plain, close=close)
-                assert (written, connection.send_body(b"hello")) == (expected, other.send_body(b"hello"))
-                assert connection.must_close is other.must_close
 
 
 @pytest.mark.parametrize(

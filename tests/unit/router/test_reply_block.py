@@ -1,0 +1,48 @@
+"""What a worker's SYN_REPLY is read as."""
+
+import pytest
+
+from zerogate.errors import SpdyError
+from zerogate.native import compiled
+from zerogate.router.reply_block import read_reply_block
+from zerogate.wire.http.reply import ReplyHead, reply_head
+from zerogate.wire.http1.writer import head_text
+from zerogate.wire.spdy.headers import HeaderFieldError, encode_block
+
+OWN = {b":status": b"200 Fine", b":version": b"HTTP/1.1"}
+USUAL = {**OWN, b"content-length": b"2", b"set-cookie": b"a=1\0b=2", b"date": b"today"}
+FIELDS = [(b"content-length", b"2"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"date", b"today")]
+
+
+def test_a_usual_reply() -> None:
+    made = read_reply_block(encode_block(USUAL))
+    assert isinstance(made, ReplyHead) is compiled.IS_ON
+    head = reply_head(made)
+    assert (head.status, head.reason, head.length, head.body_length, head.has_date) == (200, b"Fine", 2, 2, True)
+    assert head.fields == FIELDS
+    assert head_text(head) == b"HTTP/1.1 200 Fine\r\n" + b"\r\n".join(b": ".join(pair) for pair in FIELDS)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {b"connection": b"x-a", b"x-a": b"1"},
+        {b"transfer-encoding": b"chunked"},
+        {b"content-length": b"x"},
+        {b":status": b"101"},
+        {b":status": b"99"},
+        {b":status": b"204", b"content-length": b"2"},
+        {b"y" * 65: b"1"},
+        {b"x-%d" % number: b"1" for number in range(70)},
+    ],
+)
+def test_what_is_rare_or_wrong_is_read_carefully(more: dict[bytes, bytes]) -> None:
+    fields = {**OWN, **more}
+    assert read_reply_block(encode_block(fields)) == fields
+
+
+def test_what_is_no_block_is_none() -> None:
+    with pytest.raises(SpdyError):
+        read_reply_block(b"\0\0\0\1")
+    with pytest.raises(HeaderFieldError):
+        read_reply_block(encode_block({**OWN, b"x": b"\n"}))
