@@ -20,6 +20,10 @@ REPORT_FD_VARIABLE = f"{PREFIX}REPORT_FD"
 
 # Before that a worker may say what it has found; the line ends with it.
 FOUND = b"found "
+
+# A channel beyond what every child has, for one of several processes that are a router together.
+SEAT_FD_VARIABLE = f"{PREFIX}SEAT_FD"
+
 STARTED = b"started\n"
 STOPPING = b"s"
 # Said by a router that a successor has taken over from: it will end, and is not to be started again.
@@ -41,6 +45,7 @@ def become_child() -> None:
     """Take what a parent has handed over, if there is one, and never outlive it. To be called before anything else."""
     parent_fd = parent_pipe()
     report_pipe()
+    seat_channel()
     if parent_fd is not None and sys.platform == "linux":
         _die_with_parent(parent_fd)
 
@@ -53,6 +58,11 @@ def parent_pipe() -> int | None:
 def report_pipe() -> int | None:
     """To tell the parent. None if there is none that wants to know."""
     return _take_fd(REPORT_FD_VARIABLE)
+
+
+def seat_channel() -> int | None:
+    """To hear from the parent what seat this process has among others. None if it has none."""
+    return _take_fd(SEAT_FD_VARIABLE)
 
 
 def report(message: bytes) -> None:

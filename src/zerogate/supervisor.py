@@ -5,13 +5,26 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from zerogate.child import FOUND, PARENT_FD_VARIABLE, REPLACED, REPORT_FD_VARIABLE, STARTED, STOPPING, child_command
+from zerogate.child import (
+    FOUND,
+    PARENT_FD_VARIABLE,
+    REPLACED,
+    REPORT_FD_VARIABLE,
+    SEAT_FD_VARIABLE,
+    STARTED,
+    STOPPING,
+    child_command,
+    report,
+)
 from zerogate.errors import StartError, UsageError
 from zerogate.logs import set_up_logging
+from zerogate.process import raise_fd_limit
 from zerogate.runner import (
     EXIT_FAILED,
     EXIT_USAGE,
@@ -30,6 +43,8 @@ logger = logging.getLogger("zerogate")
 STEADY_S = 10.0
 RESTART_MIN_S = 0.1
 RESTART_MAX_S = 5.0
+# Who has died so often in a row, each time before it was steady, will die again: with the pauses that is half a minute.
+MAX_FAILURES = 10
 
 MAX_REPORT_BYTES = 64 * 1024
 
@@ -52,6 +67,8 @@ class Child:
     takes_hangup: bool = False
     # Comes up with those of earlier stages, not after them.
     is_early: bool = False
+    # What it is connected to beside us: its end of a channel, made anew for each life.
+    open_seat: Callable[[], socket.socket] | None = field(default=None, repr=False)
     started: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     failures: int = 0
     # What it hosts, in its words.
@@ -76,13 +93,39 @@ class Child:
                 os.write(self.voice_fd, message)
 
 
-def supervise(children: list[Child], settings: ProcessSettings, on_started: Callable[[], None]) -> None:
+class Center(Protocol):
+    """What children have in common, here in their parent."""
+
+    replaced: asyncio.Event
+
+    async def start(self) -> None:
+        """Before any of them starts. Raises ZerogateError."""
+
+    async def run(self) -> None:
+        """While they come up. Returns when all is open; raises ZerogateError."""
+
+    async def stop(self) -> None:
+        """Before any of them stops."""
+
+    def close(self) -> None:
+        """After all have ended."""
+
+
+def supervise(
+    children: list[Child],
+    settings: ProcessSettings,
+    on_started: Callable[[], None],
+    make_center: Callable[[], Center] | None = None,
+) -> None:
     """Run the children until a signal comes; `on_started` is called when all of them have come up.
 
-    Raises StartError or UsageError, with the child's own reason, if one of them fails to come up.
+    Raises StartError or UsageError, with the child's own reason, if one of them fails to come up; StartError if one
+    dies again and again.
     """
     set_up_logging(settings.log_level, settings.log_config)
-    supervisor = _Supervisor(children, settings.stop_s + KILL_AFTER_S, on_started)
+    if make_center is not None:
+        raise_fd_limit()
+    supervisor = _Supervisor(children, settings.stop_s + KILL_AFTER_S, on_started, make_center)
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
         runner.run(supervisor.run())
     if supervisor.has_killed:
@@ -90,10 +133,18 @@ def supervise(children: list[Child], settings: ProcessSettings, on_started: Call
 
 
 class _Supervisor:
-    def __init__(self, children: list[Child], patience_s: float, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        children: list[Child],
+        patience_s: float,
+        on_started: Callable[[], None],
+        make_center: Callable[[], Center] | None,
+    ) -> None:
         self._children = children
         self._patience_s = patience_s
         self._on_started = on_started
+        self._make_center = make_center
+        self._center: Center | None = None
         self._stopping = asyncio.Event()
         # Something was cut off.
         self.has_killed = False
@@ -106,18 +157,50 @@ class _Supervisor:
         heed_hangups(self._stopping.set, self._pass_hangup_on)
         heed_parent(self._stopping.set)
         try:
+            if self._make_center is not None:
+                self._center = self._make_center()
+                await self._center.start()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._stop_in_order())
+                if self._center is not None:
+                    group.create_task(self._lead(self._center))
                 for child in self._children:
                     group.create_task(self._keep(child))
         except* (StartError, UsageError) as errors:
             raise errors.exceptions[0] from None
+        finally:
+            if self._center is not None:
+                self._center.close()
+
+    async def _lead(self, center: Center) -> None:
+        """Have the centre open everything, and stop all when it has been replaced."""
+        opening = asyncio.ensure_future(center.run())
+        await self._unless_stopping(opening)
+        if self._stopping.is_set():
+            return
+        self._on_started()
+        await self._unless_stopping(asyncio.ensure_future(center.replaced.wait()))
+        if not self._stopping.is_set():
+            report(REPLACED)
+            self._stopping.set()
+
+    async def _unless_stopping(self, work: "asyncio.Future[Any]") -> None:
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            work.cancel()
+            stopping.cancel()
 
     async def _stop_in_order(self) -> None:
         await self._stopping.wait()
         logger.info(STOPPING_WORDS)
         for child in self._children:
             child.started.set()  # Nobody shall wait for it any more.
+        if self._center is not None:
+            await self._center.stop()
         stages = sorted({child.stage for child in self._children})
         for child in self._children:
             if child.stage > stages[0]:
@@ -171,9 +254,11 @@ class _Supervisor:
                     logger.info("%s was replaced, and has ended: the others follow", child.label)
                     self._stopping.set()
                     break
-                child.failures = 0 if loop.time() - began_at >= STEADY_S else child.failures + 1
-                delay = min(RESTART_MAX_S, RESTART_MIN_S * 2.0 ** min(child.failures, 30))
                 reason = child.report.decode("utf-8", "replace") or f"exit code {code}"
+                child.failures = 0 if loop.time() - began_at >= STEADY_S else child.failures + 1
+                if child.failures >= MAX_FAILURES:
+                    raise StartError(f"{child.label} has died {child.failures} times in a row ({reason}): giving up")
+                delay = min(RESTART_MAX_S, RESTART_MIN_S * 2.0 ** min(child.failures, 30))
                 logger.error("%s ended (%s): starting it again in %.1f s", child.label, reason, delay)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), delay)
@@ -195,14 +280,19 @@ class _Supervisor:
             PARENT_FD_VARIABLE: str(child_voice_fd),
             REPORT_FD_VARIABLE: str(child_report_fd),
         }
+        seat = child.open_seat() if child.open_seat is not None else None
+        if seat is not None:
+            environment[SEAT_FD_VARIABLE] = str(seat.fileno())
         try:
             # A session of its own: Ctrl-C reaches this process alone, which passes it on once.
             child.process = process = await asyncio.create_subprocess_exec(
                 *child_command(*child.arguments),
                 env=environment,
-                pass_fds=(child_voice_fd, child_report_fd),
+                pass_fds=(child_voice_fd, child_report_fd, *((seat.fileno(),) if seat is not None else ())),
                 start_new_session=True,
             )
+            if seat is not None:
+                seat.close()
             if self._stopping.is_set():
                 child.send_signal(
                     signal.SIGKILL
@@ -213,6 +303,8 @@ class _Supervisor:
             self._read_report(child, report_fd)
             return code
         finally:
+            if seat is not None:
+                seat.close()
             loop.remove_reader(report_fd)
             for fd in (report_fd, child_report_fd, child_voice_fd, child.voice_fd):
                 os.close(fd)
@@ -229,7 +321,7 @@ class _Supervisor:
             child.report = child.report.removeprefix(STARTED)
             if not child.started.is_set():
                 child.started.set()
-                if all(each.started.is_set() for each in self._children):
+                if self._center is None and all(each.started.is_set() for each in self._children):
                     self._on_started()
 
 

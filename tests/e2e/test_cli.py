@@ -18,9 +18,9 @@ from tests.support.processes import Process, Site, free_port, wait_for
 from zerogate.cli.commands import commands
 from zerogate.cli.options import SettingOption, make_settings
 from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
+from zerogate.settings.cores import n_cores
 from zerogate.settings.kinds import Choice, Flag, Kind, Number, Texts
 from zerogate.settings.option import flag_name, heading, noun_of, options_of
-from zerogate.settings.worker import n_cores
 
 __all__ = ["folder"]
 

@@ -18,7 +18,7 @@ import pytest
 from tests.support.commands import ROOT, clean_environment, run_command
 from tests.support.processes import Process, Site, free_port, make_site, wait_for
 from zerogate.settings import RouterSettings, WorkerSettings
-from zerogate.settings.worker import n_cores
+from zerogate.settings.cores import n_cores
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.dictionary import DICTIONARY
 

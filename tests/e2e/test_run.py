@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.commands import APPLICATION, children, folder, wait_gone
 from tests.support.processes import Process, Site, wait_for
-from zerogate.settings.worker import n_cores
+from zerogate.settings.cores import n_cores
 
 __all__ = ["folder"]
 

@@ -128,8 +128,14 @@ class Process:
         os.unlink(self._log.name)
 
 
+# How many processes each router of the tests has: `TEST_ROUTER_PROCESSES=2 pytest tests/e2e` is all of it with two.
+ROUTER_PROCESSES = int(os.environ.get("TEST_ROUTER_PROCESSES", "1"))
+
+
 class Site:
-    """A router's ports and the processes of one test."""
+    """A router's ports and the processes of one test. `router_processes` is how many each of its routers has."""
+
+    router_processes = ROUTER_PROCESSES
 
     def __init__(self) -> None:
         self.http_port = free_port()
@@ -154,6 +160,7 @@ class Site:
             *("--http", f"127.0.0.1:{self.http_port}"),
             *("--bind", self.endpoint),
             *("--admin", f"127.0.0.1:{self.admin_port}"),
+            *("--processes", str(self.router_processes)),
             *options,
             **keywords,
         )

@@ -43,6 +43,15 @@ def test_a_pipe_is_taken_once_and_kept_from_what_an_application_starts(
     assert child.report_pipe() == pipe[1]
 
 
+def test_a_seat_is_taken_the_same_way(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert child.seat_channel() is None
+    child._take_fd.cache_clear()
+    monkeypatch.setenv(child.SEAT_FD_VARIABLE, str(pipe[0]))
+    become_child()
+    assert child.SEAT_FD_VARIABLE not in os.environ
+    assert child.seat_channel() == pipe[0]
+
+
 @pytest.mark.parametrize("value", ["", "x", "-1", "999999"])
 def test_what_is_no_pipe_is_none(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PARENT_FD_VARIABLE, value)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +13,11 @@ import pytest
 from tests.support.signals import own_signals
 from tests.support.virtual_time import VirtualLoop
 from zerogate import runner, supervisor
-from zerogate.child import PARENT_FD_VARIABLE, REPLACED, REPORT_FD_VARIABLE, STARTED, STOPPING
+from zerogate.child import PARENT_FD_VARIABLE, REPLACED, REPORT_FD_VARIABLE, SEAT_FD_VARIABLE, STARTED, STOPPING
 from zerogate.errors import StartError, UsageError
 from zerogate.runner import KILL_AFTER_S
 from zerogate.settings import ProcessSettings
-from zerogate.supervisor import RESTART_MIN_S, Child, supervise
+from zerogate.supervisor import MAX_FAILURES, RESTART_MIN_S, Child, supervise
 
 __all__ = ["own_signals"]
 
@@ -115,7 +116,8 @@ class House:
 
     async def create(self, *command: str, env: dict[str, str], **options: Any) -> FakeProcess:
         assert options["start_new_session"]
-        assert {int(env[PARENT_FD_VARIABLE]), int(env[REPORT_FD_VARIABLE])} == set(options["pass_fds"])
+        names = (PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, *((SEAT_FD_VARIABLE,) if SEAT_FD_VARIABLE in env else ()))
+        assert {int(env[name]) for name in names} == set(options["pass_fds"])
         name = command[-1]
         lives = self._lives.get(name, [{}])
         before = self.processes.setdefault(name, [])
@@ -136,7 +138,13 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "has_terminal", lambda: False)
 
 
-def run(house: House, children: list[Child], *script: Callable[[], object], every_s: float = 1.0) -> int:
+def run(
+    house: House,
+    children: list[Child],
+    *script: Callable[[], object],
+    every_s: float = 1.0,
+    make_center: Callable[[], Any] | None = None,
+) -> int:
     """Supervise; once all have come up, the steps of the script follow, with pauses. Returns the exit code."""
 
     def go_on(steps: list[Callable[[], object]]) -> None:
@@ -151,7 +159,7 @@ def run(house: House, children: list[Child], *script: Callable[[], object], ever
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncio, "create_subprocess_exec", house.create)
         try:
-            supervise(children, SETTINGS, on_started)
+            supervise(children, SETTINGS, on_started, make_center)
         except SystemExit as left:
             return int(left.code or 0)
     return 0
@@ -279,3 +287,99 @@ def test_who_was_replaced_takes_the_others_along() -> None:
     assert run(house, [child("router"), child("one", 1)]) == 0
     assert house.notes.count("router begins") == 1
     assert "one gets SIGTERM" in house.notes
+
+
+def test_who_dies_again_and_again_is_given_up() -> None:
+    house = House(one=[{"dies_in": 1.0, "last_words": b"no more room"}])
+    with pytest.raises(
+        StartError, match=f"^child one has died {MAX_FAILURES} times in a row .no more room.: giving up$"
+    ):
+        run(house, [child("one"), child("two")])
+    assert house.notes.count("one begins") == MAX_FAILURES
+    assert house.notes[-2:] == ["two gets SIGTERM", "two ends"]
+
+
+def test_who_is_steady_in_between_is_not() -> None:
+    house = House(one=[*[{"dies_in": 1.0}, {"dies_in": 60.0}] * MAX_FAILURES, {}])
+    assert run(house, [child("one")], lambda: None, STOP, every_s=3000.0) == 0
+    assert house.notes.count("one begins") == 2 * MAX_FAILURES + 1
+
+
+# What children have in common
+
+
+class FakeCenter:
+    def __init__(self, house: House, *, fails: str = "", is_replaced_in: float | None = None) -> None:
+        self.replaced = asyncio.Event()
+        self._house = house
+        self._fails = fails
+        self._is_replaced_in = is_replaced_in
+
+    async def start(self) -> None:
+        self._house.note("centre starts")
+        if self._fails == "start":
+            raise StartError("taken")
+
+    async def run(self) -> None:
+        await asyncio.sleep(1.0)
+        if self._fails == "run":
+            raise StartError("will not be replaced")
+        if self._fails == "never":
+            await asyncio.sleep(1e6)
+        if self._is_replaced_in is not None:
+            asyncio.get_running_loop().call_later(self._is_replaced_in, self.replaced.set)
+        self._house.note("centre is open")
+
+    async def stop(self) -> None:
+        self._house.note("centre stops")
+
+    def close(self) -> None:
+        self._house.note("centre is closed")
+
+
+def test_what_they_have_in_common_comes_first_and_goes_last() -> None:
+    house = House(one=[{"dies_in": 3.0}, {}])
+    seats: list[socket.socket] = []
+
+    def open_seat() -> socket.socket:
+        ours, theirs = socket.socketpair()
+        seats.extend((ours, theirs))
+        return theirs
+
+    one = child("one", open_seat=open_seat)
+    assert run(house, [one], lambda: None, STOP, every_s=9.0, make_center=lambda: FakeCenter(house)) == 0
+    assert house.notes == [
+        *("centre starts", "one begins", "centre is open", "all are up", "one ends", "one begins"),
+        *("centre stops", "one gets SIGTERM", "one ends", "centre is closed"),
+    ]
+    # Each life had a seat of its own, and our copy of its end is closed.
+    assert [seat.fileno() >= 0 for seat in seats] == [True, False, True, False]
+    for seat in seats:
+        seat.close()
+
+
+@pytest.mark.parametrize("fails", ["start", "run"])
+def test_what_they_have_in_common_fails(fails: str) -> None:
+    house = House()
+    with pytest.raises(StartError, match=r"^taken$|^will not be replaced$"):
+        run(house, [child("one")], make_center=lambda: FakeCenter(house, fails=fails))
+    assert house.notes[-1] == "centre is closed"
+    assert house.notes.count("one ends") == house.notes.count("one begins") == (fails == "run")
+
+
+def test_a_stop_before_all_is_open() -> None:
+    house = House()
+
+    def make_center() -> FakeCenter:
+        asyncio.get_running_loop().call_later(5.0, STOP)
+        return FakeCenter(house, fails="never")
+
+    assert run(house, [child("one")], make_center=make_center) == 0
+    assert "all are up" not in house.notes
+    assert house.notes[-3:] == ["one gets SIGTERM", "one ends", "centre is closed"]
+
+
+def test_when_it_was_replaced_all_end() -> None:
+    house = House()
+    assert run(house, [child("one")], make_center=lambda: FakeCenter(house, is_replaced_in=2.0)) == 0
+    assert house.notes[-4:] == ["centre stops", "one gets SIGTERM", "one ends", "centre is closed"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import zerogate
-from zerogate.child import FOUND, report, report_pipe
+from zerogate.child import FOUND, STARTED, report, report_pipe, seat_channel
 from zerogate.cli.greetings import addresses, found_words, greet, served, worker_names
 from zerogate.cli.options import format_sections, make_settings, settings_options
 from zerogate.cli.services import (
@@ -18,8 +18,10 @@ from zerogate.cli.services import (
     fleet,
     has_been_replaced,
     make_router,
+    make_sibling,
     make_worker,
     reopen_log,
+    router_group,
     with_certificate,
     worker_children,
 )
@@ -89,17 +91,30 @@ def commands() -> None:
 def router(**options: Any) -> None:
     """Take HTTP, and send it to the workers that dialled in."""
     settings = make_settings(RouterSettings, options)
-    run_service(
-        lambda: make_router(settings),
-        settings,
-        on_started=lambda _: greet(
-            f"router {settings.name}",
+
+    def introduce(*_: object) -> None:
+        n = settings.processes
+        greet(
+            f"router {settings.name}" + (f" of {n} processes" if n > 1 else ""),
             *addresses(settings),
             "Workers may come and go: `zerogate hello worker-1` is one. Ctrl-C stops.",
-        ),
-        on_hangup=reopen_log,
-        replaced=has_been_replaced,
-    )
+        )
+
+    channel = seat_channel()
+    if channel is not None:
+        run_service(lambda: make_sibling(settings, channel), settings, on_hangup=reopen_log)
+    elif settings.processes > 1:
+        children, make_center = router_group(settings)
+        told = introduce if report_pipe() is None else lambda: report(STARTED)
+        supervise(children, settings, told, make_center)
+    else:
+        run_service(
+            lambda: make_router(settings),
+            settings,
+            on_started=introduce,
+            on_hangup=reopen_log,
+            replaced=has_been_replaced,
+        )
 
 
 @commands.command(params=settings_options(WorkerSettings))

@@ -3,15 +3,19 @@
 import asyncio
 import os
 import re
+import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from zerogate.errors import UsageError, ZerogateError
 from zerogate.runner import Service
 from zerogate.settings import RouterSettings, RunSettings, WorkerSettings, to_environment
-from zerogate.supervisor import Child
+from zerogate.supervisor import Center, Child
 
 if TYPE_CHECKING:
+    from zerogate.router.group import Group
     from zerogate.worker.loader import Found
 
 MAX_NAME_CHARS = 100
@@ -50,10 +54,47 @@ def make_worker(settings: WorkerSettings, found: "Found") -> Service:
     return Worker(settings, host)
 
 
+def make_sibling(settings: RouterSettings, channel: int) -> Service:
+    from zerogate.router.sibling import Sibling
+
+    return Sibling(settings, socket.socket(fileno=channel))
+
+
+def router_group(settings: RouterSettings) -> tuple[list[Child], Callable[[], Center]]:
+    """A process for each of `processes`, and what they have in common."""
+    from zerogate.router.group import Group
+
+    made: list[Group] = []
+
+    def make() -> Group:
+        made.append(Group(settings))
+        return made[0]
+
+    environment = to_environment(settings)
+    children = [
+        Child(
+            f"router process {number + 1}",
+            ["router"],
+            environment,
+            takes_hangup=True,
+            open_seat=partial(_open_seat, made, number),
+        )
+        for number in range(settings.processes)
+    ]
+    return children, make
+
+
+def _open_seat(made: "list[Group]", number: int) -> socket.socket:
+    return made[0].open_seat(number)
+
+
 def reopen_log(router: Service) -> None:
     """After the access log was moved away."""
     from zerogate.router.service import Router
+    from zerogate.router.sibling import Sibling
 
+    if isinstance(router, Sibling):
+        router = router.router
     assert isinstance(router, Router)
     router.reopen_log()
 
@@ -84,7 +125,11 @@ def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
     """A router and workers for it, which meet at `endpoint`. Raises UsageError."""
     own_workers = settings.processes if settings.replace else 0
     router = settings.part(
-        RouterSettings, bind=(endpoint, *settings.bind), own_workers=own_workers, command_pid=os.getpid()
+        RouterSettings,
+        bind=(endpoint, *settings.bind),
+        own_workers=own_workers,
+        command_pid=os.getpid(),
+        processes=settings.router_processes,
     )
     module = app.partition(":")[0].rpartition(".")[2]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", module)[:MAX_NAME_CHARS] or "worker"

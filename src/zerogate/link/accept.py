@@ -9,6 +9,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from typing import Protocol
 
 logger = logging.getLogger("zerogate.link")
 
@@ -18,12 +19,30 @@ BATCH = 64
 # short against the second after which a client's kernel would try again.
 PAUSE_S = 0.1
 
+# How long to leave those who connect to another process, if it should rather have them. An idle one needs less.
+YIELD_S = 0.005
+# If it has not taken them it is busy: one is taken in its place. Who has to do so again and again in vain takes it to
+# hang, and waits for nobody for so long.
+MAX_YIELDS = 20
+IMPATIENT_S = 1.0
+
+
+class Turn(Protocol):
+    """Several processes accept from one socket, and agree who takes the next."""
+
+    def is_ours(self) -> bool:
+        """Whether nobody else should rather take the next connection."""
+
+    def taken(self) -> None:
+        """We have taken one."""
+
 
 class Acceptor:
     """Gives each connection of `sock` to `take`. Stands still until `resume`.
 
     `has_room` is asked before each: while it says no, and while there are no descriptors, connections wait in the
-    kernel's queue. `label` is what the log calls the socket; `n_pauses` counts how often they had to.
+    kernel's queue. `turn` is asked before each, too, if others accept from the socket. `label` is what the log calls
+    the socket; `n_pauses` counts how often connections had to wait.
     """
 
     def __init__(
@@ -32,12 +51,16 @@ class Acceptor:
         take: Callable[[socket.socket], None],
         label: str,
         has_room: Callable[[], bool] = lambda: True,
+        turn: Turn | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._take = take
         self._label = label
         self._has_room = has_room
+        self._turn = turn
+        self._n_yields = 0
+        self._impatient_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._is_reading = False
         self.n_pauses = 0
@@ -69,8 +92,28 @@ class Acceptor:
             if not self._has_room():
                 self._rest("there are too many already")
                 return
+            if not self._is_our_turn() and self._loop.time() >= self._impatient_until:
+                self.pause()
+                self._timer = self._loop.call_later(YIELD_S, self._insist)
+                return
             if not self._accept():
                 return
+
+    def _insist(self) -> None:
+        """Take what another one was left to take, if it still waits."""
+        self.resume()
+        if self._is_our_turn() or not self._has_room() or not self._accept():
+            return
+        self._n_yields += 1
+        if self._n_yields >= MAX_YIELDS:
+            self._n_yields = 0
+            self._impatient_until = self._loop.time() + IMPATIENT_S
+
+    def _is_our_turn(self) -> bool:
+        if self._turn is not None and not self._turn.is_ours():
+            return False
+        self._n_yields = 0
+        return True
 
     def _accept(self) -> bool:
         """Whether there may be more."""
@@ -84,6 +127,8 @@ class Acceptor:
             # No descriptors (EMFILE, ENFILE), no memory (ENOBUFS, ENOMEM): the queue stays readable all the while.
             self._rest(error.strerror or str(error))
             return False
+        if self._turn is not None:
+            self._turn.taken()
         self._take(sock)
         return True
 

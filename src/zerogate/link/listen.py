@@ -5,15 +5,17 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from zerogate.link.accept import Acceptor
+from zerogate.link.accept import Acceptor, Turn
 from zerogate.link.bind import Place
 
 logger = logging.getLogger("zerogate.link")
 
 MakeProtocol = Callable[[], asyncio.Protocol]
+# Whether a connection is for this process; else it has been handed on, and is closed here.
+IsOurs = Callable[[socket.socket], Awaitable[bool]]
 
 
 class Listener:
@@ -25,10 +27,11 @@ class Listener:
 
     def __init__(self, sock: socket.socket, place: Place, *, is_inherited: bool = False) -> None:
         sock.setblocking(False)
-        self._sock = sock
-        self._is_inherited = is_inherited
+        self.sock = sock
+        self.is_inherited = is_inherited
         self._make_protocol: MakeProtocol
         self._acceptor: Acceptor | None = None
+        self._is_ours: IsOurs | None = None
         self._connecting: set[asyncio.Task[Any]] = set()
         # A Unix socket of our own is removed in the end; systemd's is systemd's.
         self._path = ""
@@ -57,12 +60,29 @@ class Listener:
         return 0 if self._acceptor is None else self._acceptor.n_pauses
 
     def fileno(self) -> int:
-        return self._sock.fileno()
+        return self.sock.fileno()
 
-    def start(self, make_protocol: MakeProtocol, has_room: Callable[[int], bool] = lambda n_connecting: True) -> None:
-        """Take connections. `has_room` is asked before each, and told how many have no protocol yet."""
+    @property
+    def n_connecting(self) -> int:
+        """How many are accepted and have no protocol yet."""
+        return len(self._connecting)
+
+    def start(
+        self,
+        make_protocol: MakeProtocol,
+        has_room: Callable[[int], bool] = lambda n_connecting: True,
+        *,
+        turn: Turn | None = None,
+        is_ours: IsOurs | None = None,
+    ) -> None:
+        """Take connections. `has_room` is asked before each, and told how many have no protocol yet.
+
+        Where other processes take connections from the same socket, `turn` says who takes the next, and `is_ours` whom
+        one that was taken is for.
+        """
         self._make_protocol = make_protocol
-        self._acceptor = Acceptor(self._sock, self._connect, self.label, lambda: has_room(len(self._connecting)))
+        self._is_ours = is_ours
+        self._acceptor = Acceptor(self.sock, self._connect, self.label, lambda: has_room(self.n_connecting), turn)
         self._acceptor.resume()
 
     def pause(self) -> None:
@@ -79,7 +99,7 @@ class Listener:
 
         Returns when each has its protocol, and so is known to those who count connections.
         """
-        if self._acceptor is not None and not self._is_inherited:
+        if self._acceptor is not None and not self.is_inherited:
             self._acceptor.accept_all()
         self.close()
         while self._connecting:
@@ -87,31 +107,46 @@ class Listener:
 
     def adopt(self) -> None:
         """The socket is ours alone."""
-        self._is_inherited = False
+        self.is_inherited = False
         if self.place.family == socket.AF_UNIX:
             self._path = os.path.abspath(self.place.address)
             with contextlib.suppress(OSError):
                 self._inode = os.stat(self._path).st_ino
 
+    def share(self) -> None:
+        """The socket is ours, and that of others, one of whom removes its path."""
+        self.is_inherited = False
+
+    def take(self, sock: socket.socket) -> None:
+        """A connection to here that another process has accepted for us."""
+        self._begin(self._make_transport(sock))
+
     def hand_over(self) -> None:
         """A successor has the socket, its path, and all who wait there."""
         self._path = ""
-        self._is_inherited = True
+        self.is_inherited = True
 
     def close(self) -> None:
         """Take no new connections. A Unix socket's path is removed unless a successor has replaced it."""
         self.pause()
-        self._sock.close()
+        self.sock.close()
         if self._path:
             with contextlib.suppress(OSError):
                 if os.stat(self._path).st_ino == self._inode:
                     os.unlink(self._path)
 
     def _connect(self, sock: socket.socket) -> None:
+        self._begin(self._make_transport(sock) if self._is_ours is None else self._sort(sock, self._is_ours))
+
+    def _begin(self, steps: Coroutine[Any, Any, None]) -> None:
         # A task for each connection, as asyncio's own server has: the transport is made in several turns of the loop.
-        task = asyncio.get_running_loop().create_task(self._make_transport(sock))
+        task = asyncio.get_running_loop().create_task(steps)
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
+
+    async def _sort(self, sock: socket.socket, is_ours: IsOurs) -> None:
+        if await is_ours(sock):
+            await self._make_transport(sock)
 
     async def _make_transport(self, sock: socket.socket) -> None:
         try:

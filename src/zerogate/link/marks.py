@@ -8,7 +8,10 @@ whoever does not know it passes over (protocol.md, Several processes at one port
 
 import secrets
 
-from zerogate.wire.zmtp.frames import MARK_BYTES, NO_MARK
+from zerogate.wire.zmtp.frames import MARK_BYTES, NO_MARK, SIGNATURE
+
+# With so many octets the mark has come.
+START_BYTES = len(SIGNATURE)
 
 # libzmq pads with the length of its identity and one, for peers of ZMTP 1 (RFC 23): 256 at most.
 _MAX_NO_ID = 0xFFFF
@@ -31,3 +34,13 @@ def mark_of(router_id: str) -> bytes:
 def id_of(mark: bytes) -> str:
     """The id that a mark carries; "" if it carries none."""
     return mark.hex() if int.from_bytes(mark, "big") > _MAX_NO_ID else ""
+
+
+def is_start(octets: bytes) -> bool:
+    """Whether a greeting may begin so."""
+    return octets[:1] == SIGNATURE[:1]
+
+
+def id_in(start: bytes) -> str:
+    """The id in the first START_BYTES of a greeting; "" if there is none, or less has come."""
+    return id_of(start[1 : 1 + MARK_BYTES]) if len(start) == START_BYTES else ""

@@ -3,13 +3,14 @@
 import asyncio
 import enum
 import socket
-from collections.abc import Callable, Container, Mapping, MutableMapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
+from typing import NamedTuple, Protocol
 
 from zerogate.errors import StartError, UsageError
+from zerogate.link.accept import Turn
 from zerogate.link.bind import Place, TakenError, bind, endpoint_places, tcp_places
 from zerogate.link.endpoint import parse_address, parse_endpoint, parse_listening
-from zerogate.link.listen import Listener, MakeProtocol
+from zerogate.link.listen import IsOurs, Listener, MakeProtocol
 from zerogate.link.systemd import inherited_listeners
 from zerogate.router.owner import owner_of
 from zerogate.router.takeover import who_has
@@ -26,7 +27,7 @@ class Kind(enum.Enum):
     ADMIN = enum.auto()
 
 
-_OF_CLIENTS = (Kind.CLIENTS, Kind.TLS_CLIENTS)
+OF_CLIENTS = (Kind.CLIENTS, Kind.TLS_CLIENTS)
 
 
 class Addresses(NamedTuple):
@@ -41,6 +42,30 @@ class Addresses(NamedTuple):
     admin: list[str]
 
 
+class Share(NamedTuple):
+    """A listening socket that several processes have (`--processes`), as one tells another of it.
+
+    is_inherited: it stays open elsewhere, whatever we do
+    is_given: it is another router's still (`Listeners.adopt`)
+    """
+
+    kind: Kind
+    place: Place
+    sock: socket.socket
+    is_inherited: bool
+    is_given: bool
+
+
+class Crew(Protocol):
+    """The other processes that accept from our sockets."""
+
+    def turn(self, kind: Kind) -> Turn | None:
+        """Who takes the next connection of a kind."""
+
+    def is_ours(self, kind: Kind, key: str) -> IsOurs | None:
+        """Whom a connection is for that came to the place of this key."""
+
+
 # What makes the protocols of a listener's connections, by its key.
 Makers = Mapping[Kind, Callable[[str], MakeProtocol]]
 
@@ -52,10 +77,13 @@ class Listeners:
     port for TLS; 0 if there is none.
     """
 
-    def __init__(self, settings: ListenSettings, makers: Makers, has_room: Callable[[int], bool]) -> None:
+    def __init__(
+        self, settings: ListenSettings, makers: Makers, has_room: Callable[[int], bool], crew: Crew | None = None
+    ) -> None:
         self._settings = settings
         self._makers = makers
         self._has_room = has_room
+        self._crew = crew
         self._places: list[tuple[Kind, Place]] = []
         self._listeners: dict[Listener, Kind] = {}
         # Whose sockets whoever we replace has, too; and those of them that we have from there.
@@ -82,6 +110,43 @@ class Listeners:
     def descriptors(self) -> dict[str, int]:
         """The sockets by the keys of their places."""
         return {listener.key: listener.fileno() for listener in self._listeners}
+
+    def n_connecting(self, *kinds: Kind) -> int:
+        """How many connections of these kinds are accepted and have no protocol yet."""
+        return sum(listener.n_connecting for listener, its in self._listeners.items() if its in kinds)
+
+    @property
+    def shares(self) -> list[Share]:
+        """What other processes can be given."""
+        return [
+            Share(kind, listener.place, listener.sock, listener.is_inherited, listener in self._handed_over)
+            for listener, kind in self._listeners.items()
+            if kind is not Kind.ADMIN
+        ]
+
+    def use(self, shares: Iterable[Share]) -> None:
+        """Have these sockets, which are others' as well."""
+        for kind, place, sock, is_inherited, is_given in shares:
+            listener = Listener(sock, place, is_inherited=True)
+            self._listeners[listener] = kind
+            if is_given:
+                self._handed_over.add(listener)
+            elif not is_inherited:
+                listener.share()
+
+    def share(self) -> None:
+        """The sockets that were given are ours, and no longer another router's."""
+        for listener in self._handed_over:
+            listener.share()
+        self._handed_over.clear()
+
+    def take(self, key: str, sock: socket.socket) -> None:
+        """A connection that another process has accepted for us. It is closed if nobody is here for it."""
+        for listener in self._started:
+            if listener.key == key:
+                listener.take(sock)
+                return
+        sock.close()
 
     def find(self) -> list[str]:
         """Find out where to listen. Returns the keys of all places. Raises UsageError or StartError."""
@@ -153,6 +218,12 @@ class Listeners:
             if kind is Kind.LINKS:
                 self._start(listener)
 
+    def accept_admin(self) -> None:
+        """Let people look."""
+        for listener, kind in self._listeners.items():
+            if kind is Kind.ADMIN:
+                self._start(listener)
+
     def accept(self) -> None:
         """Take connections from everywhere."""
         for listener in self._listeners:
@@ -211,10 +282,12 @@ class Listeners:
         self._started.add(listener)
         kind = self._listeners[listener]
         make_protocol = self._makers[kind](listener.key)
-        if kind in _OF_CLIENTS:
-            listener.start(make_protocol, self._has_room)
+        turn = self._crew.turn(kind) if self._crew is not None else None
+        is_ours = self._crew.is_ours(kind, listener.key) if self._crew is not None else None
+        if kind in OF_CLIENTS:
+            listener.start(make_protocol, self._has_room, turn=turn, is_ours=is_ours)
         else:
-            listener.start(make_protocol)
+            listener.start(make_protocol, turn=turn, is_ours=is_ours)
 
     def _bind(self, place: Place) -> socket.socket:
         try:

@@ -166,7 +166,7 @@ class Channel:
     async def receive(self) -> Message:
         """The next message. Raises GoneError."""
         while b"\n" not in self._buffer:
-            await _readable(self._sock)
+            await readable(self._sock)
             self._read()
         line, _, self._buffer = self._buffer.partition(b"\n")
         try:
@@ -194,7 +194,8 @@ class Channel:
             raise GoneError("it talks too much")
 
 
-async def _readable(sock: socket.socket) -> None:
+async def readable(sock: socket.socket) -> None:
+    """Wait until there is something to read, or the end."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
 

@@ -18,9 +18,10 @@ from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.entrance import Entrance, MakeClient, ProxyReader
 from zerogate.router.exchange import Exchange
 from zerogate.router.links import Links
-from zerogate.router.listeners import Addresses, Kind, Listeners, Makers
+from zerogate.router.listeners import Addresses, Crew, Kind, Listeners, Makers
 from zerogate.router.redirect import Redirect
 from zerogate.router.room import client_room
+from zerogate.router.seat import Seat
 from zerogate.router.status import status_of
 from zerogate.router.takeover import Predecessor, Successor
 from zerogate.router.tls.certificates import Certificates
@@ -43,7 +44,8 @@ NEWCOMERS_S = 1.0
 class Router:
     """`start`, then `stop`. Runs in the running event loop. `replaced` is set when a successor has taken over."""
 
-    def __init__(self, settings: RouterSettings) -> None:
+    def __init__(self, settings: RouterSettings, seat: Seat | None = None, crew: Crew | None = None) -> None:
+        """`seat` and `crew`: this process is one of several that are a router together (sibling.py)."""
         room = client_room(settings)
         self.settings = settings = settings.changed(max_clients=room.max_clients)
         self._loop = asyncio.get_running_loop()
@@ -56,7 +58,7 @@ class Router:
             answer = Redirect(answer, lambda: self.listeners.tls_port)
         self._desk = Desk(settings, counters, answer, access_log)
         shorten_horizon = self._desk.deadlines.shorten_horizon
-        self.links = Links(settings, self._dispatcher, counters, shorten_horizon=shorten_horizon)
+        self.links = Links(settings, self._dispatcher, counters, seat, shorten_horizon=shorten_horizon)
         self._admin_desk = Desk(settings, Counters(), Admin(self.status, lambda: not self._is_draining, settings.admin))
         clients, admin = Http1Clients(self._desk), Http1Clients(self._admin_desk)
         self._entrance = Entrance()
@@ -69,13 +71,16 @@ class Router:
             Kind.LINKS: lambda key: partial(self.links.make_link, key),
             Kind.ADMIN: lambda key: admin,
         }
-        self.listeners = Listeners(
-            settings, makers, lambda n: len(self._desk.clients) + len(self._entrance) + n < room.max_connections
-        )
+        self.listeners = Listeners(settings, makers, lambda n: self.n_clients + n < room.max_connections, crew)
         self._predecessor = Predecessor(settings.name, self, settings.command_pid)
         self._moving: frozenset[str] = frozenset()
         self._is_draining = False
         self.replaced = asyncio.Event()
+
+    @property
+    def n_clients(self) -> int:
+        """How many are connected."""
+        return len(self._desk.clients) + len(self._entrance)
 
     @property
     def addresses(self) -> Addresses:
@@ -112,10 +117,10 @@ class Router:
         self.listeners.bind(successor.sockets)
         self.listeners.accept_links()
         # Our own have to come up. Until they have, the predecessor goes on as ever.
-        await self._wait(lambda: self.links.n_workers() >= self.settings.own_workers)
+        await self.wait_workers(self.settings.own_workers)
         n_workers = await successor.go(wait_s)
         self.listeners.accept_all_links()
-        await self._wait(lambda: self.links.n_workers(moving) >= n_workers, wait_s)
+        await self.wait_workers(n_workers, moving, wait_s)
         self.listeners.accept()
         try:
             await successor.done()
@@ -127,12 +132,16 @@ class Router:
             "took over from %s, with %d of its %d workers", successor.label, self.links.n_workers(moving), n_workers
         )
 
+    async def wait_workers(self, n: int, keys: frozenset[str] | None = None, seconds: float = math.inf) -> None:
+        """Wait, no longer than that, for so many workers at the places of these keys, or at any."""
+        await self._wait(lambda: self.links.n_workers(keys) >= n, seconds)
+
     # What a successor asks (takeover.py, Replaceable)
 
     def descriptors(self) -> dict[str, int]:
         return self.listeners.descriptors()
 
-    def stand_by(self, keys: frozenset[str]) -> int:
+    async def stand_by(self, keys: frozenset[str]) -> int:
         self._moving = keys
         self.listeners.pause(keys)
         n_workers = self.links.n_workers(keys)

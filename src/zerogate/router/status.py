@@ -34,6 +34,7 @@ def status_of(
 def _worker(worker: Worker, now: float) -> dict[str, Any]:
     return {
         "name": worker.name,
+        "id": "" if worker.process_id.startswith("#") else worker.process_id,
         "peer": worker.link.peer,
         "software": worker.software,
         "state": worker.state,

@@ -57,7 +57,7 @@ class Replaceable(Protocol):
     def descriptors(self) -> dict[str, int]:
         """Its listening sockets by their keys."""
 
-    def stand_by(self, keys: frozenset[str]) -> int:
+    async def stand_by(self, keys: frozenset[str]) -> int:
         """Take no connections for now, and send the workers of these addresses away. Returns how many will move."""
 
     def carry_on(self) -> None:
@@ -171,7 +171,7 @@ class Predecessor:
         logger.info("process %d takes over", pid)
         is_over = False
         try:
-            n_workers = self._router.stand_by(keys)
+            n_workers = await self._router.stand_by(keys)
             channel.send({"workers": n_workers})
             async with asyncio.timeout(wait_s + ANSWER_TIMEOUT_S):
                 is_over = bool((await channel.receive()).get("done"))

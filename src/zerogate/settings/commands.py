@@ -3,9 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from zerogate.settings.cores import n_cores, n_router_processes
 from zerogate.settings.option import Settings, count, duration, flag, text, texts
-from zerogate.settings.router import DEFAULT_ADMIN, DEFAULT_BIND, DEFAULT_HTTP, RouterSettings
-from zerogate.settings.worker import MAX_PROCESSES, WorkerSettings, n_cores
+from zerogate.settings.router import DEFAULT_ADMIN, DEFAULT_BIND, DEFAULT_HTTP, MAX_ROUTER_PROCESSES, RouterSettings
+from zerogate.settings.worker import MAX_PROCESSES, WorkerSettings
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,22 @@ class RunSettings(RouterSettings, WorkerSettings):
     # An application of one's own, and nobody else's: how long it takes is its own matter.
     timeout: float = duration(math.inf, "Time for a worker to begin its reply: 504 after it.", off="no limit")
     idle_timeout: float = duration(math.inf, "Silence amid a reply before it is cut.", off="no limit")
-    processes: int = count(n_cores, "Worker processes.", high=MAX_PROCESSES, default_words="the number of cores")
+    processes: int = count(
+        n_cores,
+        "Worker processes.",
+        high=MAX_PROCESSES,
+        default_words="the number of cores",
+        auto=n_cores,
+        auto_words="the number of cores",
+    )
+    router_processes: int = count(
+        n_router_processes,
+        "Router processes, which share the addresses.",
+        high=MAX_ROUTER_PROCESSES,
+        default_words="by the cores: 1 below 4, else a quarter, and at least 2",
+        auto=n_router_processes,
+        auto_words="the default",
+    )
 
 
 @dataclass(frozen=True)

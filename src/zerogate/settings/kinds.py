@@ -4,7 +4,7 @@ import math
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -27,6 +27,8 @@ _COUNT = re.compile(r"\d{1,18}", re.ASCII)
 
 # Also accepted where 0 means off; and how off is shown.
 OFF_WORD = "off"
+# Where a number may be found out.
+AUTO_WORD = "auto"
 
 
 class Kind:
@@ -171,6 +173,18 @@ class Count(Number):
         if not _COUNT.fullmatch(text.strip()):
             raise UsageError(self.WRONG)
         return int(text)
+
+
+@dataclass(frozen=True)
+class AutoCount(Count):
+    """A whole number, or `auto` for one that is found out: no more than `high`."""
+
+    auto: Callable[[], int] = lambda: 1
+
+    METAVAR = "COUNT|auto"
+
+    def read(self, text: str) -> int:
+        return min(self.auto(), int(self.high)) if text.strip().lower() == AUTO_WORD else super().read(text)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -11,6 +11,7 @@ from zerogate.settings.kinds import (
     GIB,
     HOUR_S,
     AnnouncedDuration,
+    AutoCount,
     Choice,
     Count,
     Duration,
@@ -94,9 +95,15 @@ def count(
     zero: str = "",
     default_words: str = "",
     is_hidden: bool = False,
+    auto: Callable[[], int] | None = None,
+    auto_words: str = "",
 ) -> Any:
-    """An option that is a whole number."""
-    kind = Count(_low(low, zero, 1), high or MAX_COUNT, off, zero)
+    """An option that is a whole number. With `auto` it may be that word, for what is found out then."""
+    if auto is None:
+        kind = Count(_low(low, zero, 1), high or MAX_COUNT, off, zero)
+    else:
+        kind = AutoCount(_low(low, zero, 1), high or MAX_COUNT, off, zero, auto)
+        help = f"{help} auto is {auto_words}."
     return option(default, Option(kind, help, default_words, _range_words(kind, low, high), is_hidden))
 
 

@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 
 from zerogate.errors import UsageError
+from zerogate.settings.cores import n_cores
 from zerogate.settings.kinds import KIB, MIB, OFF_WORD
 from zerogate.settings.link import LinkSettings, ProcessSettings
 from zerogate.settings.option import Settings, count, duration, flag, size, text, texts
@@ -25,6 +26,8 @@ MAX_FIELDS = 16 * KIB
 # Clients wait meanwhile, and the kernel's queue has room for BACKLOG of them (link/bind.py).
 MAX_TAKEOVER_WAIT_S = 60.0
 _MODE = re.compile(r"0?[0-7]{3}", re.ASCII)
+# Each worker has a link to each of them, and each process of a worker a pulse (and a thread) for each.
+MAX_ROUTER_PROCESSES = 64
 # Each retry is a worker lost: past so many it is the request that kills them.
 MAX_RETRIES = 100
 
@@ -58,6 +61,13 @@ class ListenSettings(Settings):
         "Time for workers to come over from a router that is replaced; clients wait that long.",
         zero="none",
         high=MAX_TAKEOVER_WAIT_S,
+    )
+    processes: int = count(
+        1,
+        "Router processes, which share the addresses.",
+        high=MAX_ROUTER_PROCESSES,
+        auto=n_cores,
+        auto_words="the number of cores",
     )
     command_pid: int = count(0, "The command that the router belongs to.", zero="itself", is_hidden=True)
     drain_delay: float = duration(

@@ -1,9 +1,9 @@
 """What a worker can set, noun by noun."""
 
-import os
 from dataclasses import dataclass
 
 from zerogate.errors import UsageError
+from zerogate.settings.cores import n_cores
 from zerogate.settings.kinds import MIB
 from zerogate.settings.link import LinkSettings, ProcessSettings
 from zerogate.settings.option import Settings, announced_duration, choice, count, duration, flag, size, text, texts
@@ -18,11 +18,6 @@ MAX_PROCESSES = 1024
 THREADS_PER_CORE = 4
 MAX_DEFAULT_THREADS = 32
 MAX_THREADS = 1024
-
-
-def n_cores() -> int:
-    """How many cores this process may use, which in a container are not all that there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_threads() -> int:
@@ -68,7 +63,7 @@ class ServeSettings(Settings):
         high=MAX_THREADS,
         default_words="4 for each core, at most 32",
     )
-    processes: int = count(1, "Worker processes.", high=MAX_PROCESSES)
+    processes: int = count(1, "Worker processes.", high=MAX_PROCESSES, auto=n_cores, auto_words="the number of cores")
 
 
 @dataclass(frozen=True)

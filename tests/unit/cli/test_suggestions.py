@@ -11,6 +11,7 @@ from zerogate.settings.option import options_of
 MEANT = {
     "run app:app --workers 4": "no option --workers: it is --processes COUNT",
     "run app:app -w 4": "no option -w: it is --processes COUNT",
+    "router --workers 4": "no option --workers: it is --processes COUNT",
     "router --port 80": "no option --port: it is --http HOST:PORT",
     "router --host 0.0.0.0": "no option --host: it is --http HOST:PORT",
     "run app:app --host=0.0.0.0": "no option --host: it is --http HOST:PORT",
@@ -18,7 +19,6 @@ MEANT = {
     "router --timeout-keep-alive 5": "no option --timeout-keep-alive: it is --keepalive-timeout DURATION",
     "worker app:app --graceful-timeout 5": "no option --graceful-timeout: it is --grace DURATION",
     # Of another command.
-    "router --workers 4": "here: `zerogate worker`, `zerogate hello` and `zerogate run` have --processes",
     "worker app:app --port 80": "here: `zerogate router`, `zerogate run` and `zerogate demo` have --http",
     "worker app:app --queue-timeout 1": "here: `zerogate router` and `zerogate run` have --queue-timeout",
     "run app:app --connect tcp://x:1": "here: `zerogate worker` and `zerogate hello` have --connect",

@@ -86,3 +86,59 @@ def test_without_descriptors_connections_wait(
     for each in taken:
         each.close()
     assert len([record for record in caplog.records if "have to wait" in record.message]) == 1
+
+
+class FakeTurn:
+    """Whose turn it is is what the test says."""
+
+    def __init__(self, answers: list[bool]) -> None:
+        self.answers = answers
+        self.n_taken = 0
+
+    def is_ours(self) -> bool:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def taken(self) -> None:
+        self.n_taken += 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "n_patient"),
+    [([True], 0), ([False, True], 1), ([False, False, True], 1), ([False], 2)],
+    ids=["ours", "ours in the end", "nobody took it", "nobody ever does"],
+)
+def test_whom_another_should_take_is_left_to_it_for_a_moment(
+    answers: list[bool],
+    n_patient: int,
+    run: Callable[[Coroutine[Any, Any, None]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    taken: list[socket.socket] = []
+    turn = FakeTurn([*answers])
+
+    async def main() -> None:
+        monkeypatch.setattr(accept, "YIELD_S", 0.01)
+        monkeypatch.setattr(accept, "MAX_YIELDS", 2)
+        monkeypatch.setattr(accept, "IMPATIENT_S", 60.0)
+        with bind(local_place()) as sock:
+            sock.setblocking(False)
+            acceptor = accept.Acceptor(sock, taken.append, "--http x", turn=turn)
+            pause = acceptor.pause
+
+            def counted() -> None:
+                pauses.append(0.0)
+                pause()
+
+            monkeypatch.setattr(acceptor, "pause", counted)
+            acceptor.resume()
+            with clients(sock.getsockname()[1], 3):
+                await until(lambda: len(taken) == 3, "they are taken")
+            acceptor.pause()
+
+    run(main())
+    for each in taken:
+        each.close()
+    assert turn.n_taken == 3
+    # One by `resume`, the last one, and two for each time that it was left to another.
+    assert len(pauses) - 2 == 2 * n_patient

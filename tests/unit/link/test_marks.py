@@ -2,8 +2,8 @@
 
 import pytest
 
-from zerogate.link.marks import id_of, mark_of, new_id
-from zerogate.wire.zmtp.frames import NO_MARK
+from zerogate.link.marks import START_BYTES, id_in, id_of, is_start, mark_of, new_id
+from zerogate.wire.zmtp.frames import NO_MARK, greeting
 
 
 def test_an_id_is_its_mark_and_back() -> None:
@@ -25,3 +25,13 @@ def test_other_ids_have_no_mark(router_id: str) -> None:
 @pytest.mark.parametrize("length", [0, 1, 256])
 def test_the_padding_of_libzmq_is_no_id(length: int) -> None:
     assert id_of(length.to_bytes(8, "big")) == ""
+
+
+def test_it_is_found_in_the_first_octets() -> None:
+    router_id = new_id()
+    start = greeting(b"NULL", is_server=False, mark=mark_of(router_id))[:START_BYTES]
+    assert is_start(start)
+    assert id_in(start) == router_id
+    assert id_in(start[:-1]) == ""
+    assert not is_start(b"GET /")
+    assert not is_start(b"")

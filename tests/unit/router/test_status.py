@@ -30,6 +30,7 @@ def test_a_router_at_work() -> None:
             assert (bytes_in, bytes_out) == (worker.link.bytes_in, worker.link.bytes_out)
             assert row == {
                 "name": "w-1",
+                "id": "",
                 "peer": "198.51.100.7:40000",
                 "software": "test/1",
                 "state": "up",

@@ -50,7 +50,7 @@ class Holder:
     def descriptors(self) -> dict[str, int]:
         return {self.key: self.sock.fileno()}
 
-    def stand_by(self, keys: frozenset[str]) -> int:
+    async def stand_by(self, keys: frozenset[str]) -> int:
         self.notes.append(f"stand by {len(keys)}")
         return self.n_workers
 

@@ -13,6 +13,7 @@ from zerogate.settings.kinds import (
     KIB,
     MIB,
     AnnouncedDuration,
+    AutoCount,
     Choice,
     Count,
     Duration,
@@ -51,6 +52,16 @@ WRITTEN = [
 @pytest.mark.parametrize(("kind", "text", "value"), WRITTEN)
 def test_reading(kind: Kind, text: str, value: Any) -> None:
     assert kind.parse(text) == value
+
+
+def test_a_count_that_is_found_out() -> None:
+    kind = AutoCount(1, 64, auto=lambda: 200)
+    assert (kind.parse("Auto"), kind.parse("7")) == (64, 7)
+    assert kind.parse(kind.show(64)) == 64
+    assert AutoCount(1, 64, auto=lambda: 3).parse("auto") == 3
+    with pytest.raises(UsageError, match="not a whole number"):
+        kind.parse("automatic")
+    assert AutoCount(1, 64).parse("auto") == 1
 
 
 UNREADABLE = [
