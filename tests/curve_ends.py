@@ -19,7 +19,7 @@ def client(key_pair: KeyPair = WORKER_KEYS, server_key: bytes = ROUTER_KEYS.publ
 
 
 def ends(at_router: CurveServer | None = None, at_worker: CurveClient | None = None) -> tuple[Connection, Connection]:
-    return router_end(mechanism=at_router or server()), dealer_end(mechanism=at_worker or client())
+    return router_end(mechanisms=[at_router or server()]), dealer_end(mechanisms=[at_worker or client()])
 
 
 def meet(router: Connection, worker: Connection, meddle: Meddler = lambda _, octets: octets) -> list[bytes]:

@@ -80,6 +80,7 @@ class RotMechanism:
 
     name = b"ROT"
     suspicion = ""
+    peer_key = b""
 
     def __init__(self, *, is_server: bool) -> None:
         self.is_server = is_server

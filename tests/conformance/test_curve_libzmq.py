@@ -33,7 +33,7 @@ def their_dealer(meeting: Meeting, keys: KeyPair = WORKER_KEYS, server_key: byte
         heartbeat_timeout=1000,
         heartbeat_ttl=3000,
     )
-    return meeting.bind_ours(router_end(mechanism=server()), dealer)
+    return meeting.bind_ours(router_end(mechanisms=[server()]), dealer)
 
 
 def their_router(meeting: Meeting, keys: KeyPair = ROUTER_KEYS) -> Wire:
@@ -46,7 +46,7 @@ def their_router(meeting: Meeting, keys: KeyPair = ROUTER_KEYS) -> Wire:
         heartbeat_timeout=1000,
         heartbeat_ttl=3000,
     )
-    return meeting.bind_theirs(dealer_end(mechanism=client(), identity=b"me"), router)
+    return meeting.bind_theirs(dealer_end(mechanisms=[client()], identity=b"me"), router)
 
 
 def test_keys_are_written_as_libzmq_does() -> None:
@@ -94,7 +94,7 @@ def test_where_both_are_taken_their_dealer_chooses(meeting: Meeting, is_sealed: 
         "curve_secretkey": encode_key(WORKER_KEYS.secret).encode(),
     }
     dealer = meeting.libzmq(zmq.DEALER, **(keys if is_sealed else {}))
-    wire = meeting.bind_ours(router_end(mechanism=server(), others=[NullMechanism(answers=True)]), dealer)
+    wire = meeting.bind_ours(router_end(mechanisms=[server(), NullMechanism(answers=True)]), dealer)
     wire.handshake()
     dealer.send(MARKER)
     wire.run_until_received(MARKER)
@@ -122,7 +122,7 @@ def test_a_wrong_router_key_at_ours(meeting: Meeting) -> None:
 def test_a_wrong_router_key_at_theirs(meeting: Meeting) -> None:
     wire = their_router(meeting, make_key_pair())
     wire.run(lambda: wire.is_closed)
-    assert wire.connection.suspicion == "its key is another one than the router key given here"
+    assert wire.connection.mechanism.suspicion == "its key is another one than the router key given here"
 
 
 def test_a_key_that_is_not_listed(meeting: Meeting) -> None:

@@ -31,7 +31,7 @@ def clear() -> Connection:
 
 
 def sealed() -> Connection:
-    return router_end(mechanism=RotMechanism(is_server=True), max_frame_bytes=LIMIT)
+    return router_end(mechanisms=[RotMechanism(is_server=True)], max_frame_bytes=LIMIT)
 
 
 octets = st.binary(max_size=30) | st.builds(bytes, st.integers(0, LIMIT + 9))
@@ -159,8 +159,8 @@ def test_garbage_is_a_typed_error_or_nothing(make: Callable[[], Connection], sta
 def test_what_is_encoded_is_received(
     messages: list[list[bytes]], cuts: list[tuple[int, int]], context: bytes, is_sealed: bool, from_router: bool
 ) -> None:
-    router = router_end(mechanism=RotMechanism(is_server=True) if is_sealed else None)
-    dealer = dealer_end(mechanism=RotMechanism(is_server=False) if is_sealed else None)
+    router = router_end(mechanisms=[RotMechanism(is_server=True)] if is_sealed else [])
+    dealer = dealer_end(mechanisms=[RotMechanism(is_server=False)] if is_sealed else [])
     exchange(router, dealer)
     sender, receiver = (router, dealer) if from_router else (dealer, router)
     frames = [*(sender.encode(chunks) for chunks in messages), sender.ping(context=context)]

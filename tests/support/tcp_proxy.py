@@ -39,10 +39,13 @@ class TcpProxy:
 
     The faults are plain attributes, for all connections: `delay_s` one way, `bytes_per_s` (0: as fast as it goes),
     `is_silent` (takes, passes nothing on, and says nothing), `refuses` (new connections are reset). What has come is
-    not lost while silent: it is passed on when the silence ends, as TCP would.
+    not lost while silent: it is passed on when the silence ends, as TCP would. With `records`, `recorded` is all that
+    went by, as somebody on the way would see it.
     """
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, *, records: bool = False) -> None:
+        self.recorded = bytearray()
+        self._records = records
         self.delay_s = 0.0
         self.bytes_per_s = 0
         self.is_silent = False
@@ -168,6 +171,8 @@ class TcpProxy:
             n = min(self._corrupt, len(data))
             data = bytes(octet ^ 0xFF for octet in data[:n]) + data[n:]
             self._corrupt -= n
+        if self._records:
+            self.recorded += data
         way.pieces.append(_Piece(time.monotonic() + self.delay_s, data))
         way.n_bytes += len(data)
 

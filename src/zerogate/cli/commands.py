@@ -1,6 +1,5 @@
 """The commands, in the order in which one meets them."""
 
-import os
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,8 +8,10 @@ import click
 
 import zerogate
 from zerogate.child import FOUND, STARTED, report, report_pipe, seat_channel
+from zerogate.cli.command import Group
 from zerogate.cli.greetings import addresses, found_words, greet, served, worker_names
-from zerogate.cli.options import format_sections, make_settings, settings_options
+from zerogate.cli.keys import keys
+from zerogate.cli.options import make_settings, settings_options
 from zerogate.cli.services import (
     check_join,
     example_application,
@@ -25,8 +26,6 @@ from zerogate.cli.services import (
     with_certificate,
     worker_children,
 )
-from zerogate.cli.suggestions import explain_no_such_option, unknown_variables
-from zerogate.console import say
 from zerogate.folders import temporary_folder
 from zerogate.logs import enable_loggers
 from zerogate.native import compiled
@@ -42,37 +41,6 @@ LONE = "--bind ENDPOINT lets more workers dial in"
 
 # It has a name, and knows its application.
 NOT_FOR_HELLO = ("name", "app_dir", "interface", "factory", "env_file", "threads")
-
-
-class Command(click.Command):
-    """A command whose options are settings."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            if (explained := explain_no_such_option(error.option_name, ctx)) is not None:
-                raise click.UsageError(explained, ctx) from None
-            raise
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        format_sections(self, ctx, formatter)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        # A supervisor has said it for all its children.
-        if report_pipe() is None:
-            for line in unknown_variables(commands, os.environ):
-                say(f"zerogate: {line}")
-        return super().invoke(ctx)
-
-
-class Group(click.Group):
-    """Commands in the order of their definition, which is the order in which one meets them."""
-
-    command_class = Command
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -178,6 +146,9 @@ def status(**options: Any) -> None:
 
     settings = make_settings(StatusSettings, options)
     show_status(settings.admin, as_json=settings.json)
+
+
+commands.add_command(keys)
 
 
 def _run_worker(settings: WorkerSettings, find: Callable[[], "Found"], arguments: list[str]) -> None:

@@ -108,3 +108,12 @@ def format_sections(command: click.Command, ctx: click.Context, formatter: click
     for title, records in sections.items():
         with formatter.section(title):
             formatter.write_dl(records)
+
+
+def every_command(group: click.Group) -> dict[str, click.Command]:
+    """A group's commands by what one types, those of groups within it too: `router`, `keys worker`."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        inside = every_command(command) if isinstance(command, click.Group) else {}
+        found |= {name: command, **{f"{name} {each}": one for each, one in inside.items()}}
+    return found

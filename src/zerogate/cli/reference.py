@@ -3,7 +3,7 @@
 import click
 
 from zerogate.cli.commands import commands
-from zerogate.cli.options import SettingOption
+from zerogate.cli.options import SettingOption, every_command
 from zerogate.settings.kinds import Number
 from zerogate.settings.option import Settings, flag_name, heading
 
@@ -31,7 +31,7 @@ def reference() -> str:
     """The page."""
     parts = [INTRODUCTION]
     for noun, rows in _rows().items():
-        everybody = [command for command in commands.commands if any(command in takers for _, takers in rows)]
+        everybody = [command for command in every_command(commands) if any(command in takers for _, takers in rows)]
         lines = [_row(option, takers, everybody) for option, takers in rows]
         parts += [f"## {heading(noun)}\n", f"{_commands(everybody)}\n", "\n".join([*HEADER, *lines]) + "\n"]
     return "\n".join(parts)
@@ -40,7 +40,7 @@ def reference() -> str:
 def _rows() -> dict[type[Settings], list[tuple[SettingOption, list[str]]]]:
     """By noun: each option, and which commands have it like that."""
     found: dict[type[Settings], list[tuple[SettingOption, list[str]]]] = {}
-    for name, command in commands.commands.items():
+    for name, command in every_command(commands).items():
         for option in command.params:
             if not isinstance(option, SettingOption) or option.option.is_hidden:
                 continue

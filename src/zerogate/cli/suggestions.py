@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import click
 
-from zerogate.cli.options import SettingOption
+from zerogate.cli.options import SettingOption, every_command
 from zerogate.native import compiled
 from zerogate.settings.environment import PREFIX, environment_name
 from zerogate.settings.option import flag_name
@@ -80,7 +80,7 @@ def explain_no_such_option(name: str, ctx: click.Context) -> str | None:
 
 def unknown_variables(group: click.Group, environment: Mapping[str, str]) -> list[str]:
     """A line for each variable that looks like an option of ours and is none."""
-    known = {environment_name(setting) for command in group.commands.values() for setting in _settings(command)}
+    known = {environment_name(setting) for command in every_command(group).values() for setting in _settings(command)}
     known.add(compiled.VARIABLE)
     lines = []
     for name, value in sorted(environment.items()):

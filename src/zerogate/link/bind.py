@@ -8,7 +8,7 @@ import stat
 from typing import Any, NamedTuple
 
 from zerogate.errors import StartError
-from zerogate.link.endpoint import Endpoint
+from zerogate.link.endpoint import Endpoint, is_loopback, parse_address
 
 # As many may have connected and not been accepted yet. The kernel has its own limit (net.core.somaxconn, 4096).
 BACKLOG = 2048
@@ -44,6 +44,12 @@ class Place(NamedTuple):
     def key(self) -> str:
         """The same for the same place, whoever wrote it and how."""
         return f"ipc {os.path.abspath(self.address)}" if self.family == socket.AF_UNIX else f"tcp {self.where}"
+
+
+def is_local_key(key: str) -> bool:
+    """Whether only this machine can reach the place of this key, so that links there need no keys."""
+    family, _, where = key.partition(" ")
+    return family == "ipc" or is_loopback(parse_address(where)[0])
 
 
 def tcp_places(host: str, port: int, label: str) -> list[Place]:

@@ -1,12 +1,13 @@
 """Who hears what happens on a stream: its handler."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from zerogate.wire.fields import Fields
 from zerogate.wire.spdy import events
 from zerogate.wire.spdy.frames import RstStatus
+from zerogate.wire.spdy.streams import Stream
 
 __all__ = ["HEARS", "Fields", "StreamHandler", "end_failed"]
 
@@ -67,3 +68,14 @@ def end_failed(handler: StreamHandler, link: object, error: Exception) -> None:
         handler.on_failed()
     except Exception:
         logger.exception("%r could not be ended", handler)
+
+
+def end_all(streams: Iterable[Stream], link: object, reason: str) -> None:
+    """The link is gone, and its streams with it: each handler hears of it, whatever another makes of that."""
+    for stream in streams:
+        handler, stream.handler = stream.handler, None
+        if handler is not None:
+            try:
+                handler.on_lost(reason)
+            except Exception as error:
+                end_failed(handler, link, error)

@@ -8,10 +8,11 @@ Reading never waits for writing: what a peer can make us queue is bounded by its
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from zerogate.link.allowance import SETTINGS_BURST, SETTINGS_PER_S, Allowance
-from zerogate.link.handlers import HEARS, StreamHandler, end_failed
+from zerogate.link.handlers import HEARS, StreamHandler, end_all, end_failed
 from zerogate.link.limits import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_BATCH, MAX_PIECES
 from zerogate.link.liveness import Liveness
 from zerogate.link.marks import id_of
@@ -57,10 +58,12 @@ class LinkOwner(Protocol):
 class Link(asyncio.Protocol):
     """One link. `is_router` says which end this is; `max_concurrent` is what we take, if we say it.
 
-    `decode_opening`, `decode_reply`: what this end wants of the peer's requests and replies (`Session`).
+    `mechanisms`: who may be at the other end (`zmtp.Connection`). `decode_opening`, `decode_reply`: what this end wants
+    of the peer's requests and replies (`Session`).
 
     A bug costs as little as can be: a handler's its stream (`StreamHandler.on_failed`), the link's own the link.
 
+    peer_key: the peer's public key, if it came with one
     has_failed: it ended, or is about to, because the peer broke the rules or was silent (`was_silent`)
     accepts: what the peer takes of what not every peer does, in the words of whoever owns the link and sets it
     """
@@ -73,13 +76,14 @@ class Link(asyncio.Protocol):
         is_router: bool,
         max_concurrent: int | None = None,
         mark: bytes = zmtp.NO_MARK,
+        mechanisms: Sequence[zmtp.Mechanism] = (),
         decode_opening: Decode = decode_block,
         decode_reply: Decode = decode_block,
     ) -> None:
         ours, theirs = (b"ROUTER", (b"DEALER", b"XREQ")) if is_router else (b"DEALER", (b"ROUTER", b"XREP"))
         self._owner = owner
         self._settings = settings
-        self._zmtp = zmtp.Connection(socket_type=ours, accepts=frozenset(theirs), mark=mark)
+        self._zmtp = zmtp.Connection(socket_type=ours, accepts=frozenset(theirs), mark=mark, mechanisms=mechanisms)
         self.session = Session(
             opens_odd=is_router,
             stream_window=settings.stream_window,
@@ -108,6 +112,7 @@ class Link(asyncio.Protocol):
         self.was_silent = False
         self.peer = "?"
         self.peer_id = ""
+        self.peer_key = b""
         self.peer_max_concurrent: int | None = None
         self.bytes_in = 0
         self.bytes_out = 0
@@ -288,19 +293,17 @@ class Link(asyncio.Protocol):
         self.is_closed = True
         if self._watch is not None:
             self._watch.stop()
+        if self._zmtp.mechanism.suspicion and not self.has_failed:
+            # It went amid the handshake, by a close or, if it had not read all of what we said, by a reset.
+            self.has_failed = True
+            self._reason = f"closed in the handshake: {self._zmtp.mechanism.suspicion}"
         reason = self._reason or (str(exc) if exc else "closed by the peer")
         # The owner first: what the handlers send elsewhere must not come back to this link.
         try:
             self._owner.on_closed(self, reason)
         except Exception:
             logger.exception("the owner of %r failed", self)
-        for stream in list(self.session.streams.values()):
-            handler, stream.handler = stream.handler, None
-            if handler is not None:
-                try:
-                    handler.on_lost(reason)
-                except Exception as error:
-                    end_failed(handler, self, error)
+        end_all(list(self.session.streams.values()), self, reason)
 
     # Inside
 
@@ -347,6 +350,7 @@ class Link(asyncio.Protocol):
     def _become_ready(self) -> None:
         self.is_ready = True
         self.peer_id = id_of(self._zmtp.peer_mark)
+        self.peer_key = self._zmtp.mechanism.peer_key
         if self._watch is not None:
             self._watch.begin()
         self._owner.on_ready(self)

@@ -60,6 +60,7 @@ def _name(name: str, index: int) -> str:
 def _check_local(place: Place) -> None:
     if place.family != socket.AF_UNIX and not is_loopback(place.address[0]):
         raise UsageError(
-            f"{place.label} {place.where}: anybody who reaches this address could become a worker. Let systemd listen "
-            "on a loopback address or a Unix socket, or say --insecure if the network is yours alone"
+            f"{place.label} {place.where}: anybody who reaches this address could become a worker. `zerogate keys "
+            "router` makes keys; or let systemd listen on a loopback address or a Unix socket, or say --insecure if "
+            "the network is yours alone"
         )

@@ -9,9 +9,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from zerogate.link.allowance import Allowance
+from zerogate.link.bind import is_local_key
 from zerogate.link.link import Link
 from zerogate.link.marks import mark_of, new_id
 from zerogate.link.sparse_log import SparseLog
+from zerogate.router.admission import Admission
 from zerogate.router.counters import Counters
 from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.pulses import Pulses
@@ -84,6 +86,7 @@ class Links:
         self._join_timers: dict[Link, asyncio.TimerHandle] = {}
         self._joins_left: dict[Link, Allowance] = {}
         self._pulses = Pulses()
+        self.admission = Admission(settings, self._judge_again)
         # The port by which each came.
         self._keys: WeakKeyDictionary[Link, str] = WeakKeyDictionary()
         self._is_stopping = False
@@ -97,13 +100,20 @@ class Links:
         self.workers: dict[Link, Worker | None] = {}
         self.refusals: deque[dict[str, Any]] = deque(maxlen=MAX_REFUSALS)
 
-    def make_link(self, key: str = "") -> asyncio.Protocol:
+    def make_link(self, key: str = "ipc") -> asyncio.Protocol:
         """For a connection to the link port of this key."""
         if len(self.workers) >= self._max_links:
             self._counters.links_failed += 1
             self._turned_away.warning("a link was turned away: there are %d already (--max-links)", len(self.workers))
             return _TurnedAway()
-        link = Link(self, self._settings, is_router=True, mark=mark_of(self.id), decode_reply=read_reply_block)
+        link = Link(
+            self,
+            self._settings,
+            is_router=True,
+            mark=mark_of(self.id),
+            mechanisms=self.admission.mechanisms(is_local=is_local_key(key)),
+            decode_reply=read_reply_block,
+        )
         self._keys[link] = key
         return link
 
@@ -187,20 +197,23 @@ class Links:
         settings = self._settings
         if link in self._pulses:
             raise JoinError(400, "a pulse cannot join")
+        key_name = self.admission.check(link.peer_key, join.routes)
         worker = self.workers.get(link)
         if worker is None:
             if self._n_joined >= settings.max_links:
                 raise JoinError(503, f"there are {self._n_joined} workers already (--max-links)")
             self._n_joined += 1
             capacity = link.peer_max_concurrent
-            worker = Worker(link, DEFAULT_CAPACITY if capacity is None else capacity, self._loop.time(), join.id)
+            process_id = _process_of(link, join.id) if join.id else ""
+            worker = Worker(link, DEFAULT_CAPACITY if capacity is None else capacity, self._loop.time(), process_id)
             self.workers[link] = worker
             self._join_timers.pop(link).cancel()
             self._counters.joined += 1
-            if join.id:
-                self._pulses.add_worker(join.id, link)
+            if process_id:
+                self._pulses.add_worker(process_id, link)
         worker.set_name(join.name)
         worker.software = join.software
+        worker.key_name = key_name
         worker.strips_prefix = join.strips_prefix
         worker.set_weight(join.weight)
         worker.timeout_s = _granted(join.timeout_s, settings.timeout, settings.max_timeout)
@@ -222,12 +235,21 @@ class Links:
         if self.workers.get(link) is not None:
             raise JoinError(400, "a worker's link is no pulse")
         if link not in self._pulses:
-            if not self._pulses.add(process_id, link):
+            if not self._pulses.add(_process_of(link, process_id), link):
                 raise JoinError(404, "no worker of this process has joined here")
             # Not among the links that may still become workers, nor counted as one.
             del self.workers[link]
             self._join_timers.pop(link).cancel()
         _answer(link, stream, JoinReply(200, self._settings.name, id=self.id))
+
+    def _judge_again(self) -> None:
+        """The keys have changed: whoever may not be here any more goes, and what it had is anybody's."""
+        for link, worker in list(self.workers.items()):
+            routes = [] if worker is None else [pool.route for pool in worker.pools]
+            try:
+                self.admission.check(link.peer_key, routes)
+            except JoinError as error:
+                link.expel(error.reason)
 
     def on_settings(self, link: Link, max_concurrent: int) -> None:
         worker = self.workers.get(link)
@@ -289,6 +311,11 @@ class Links:
 def _granted(asked_s: float | None, default_s: float, most_s: float) -> float:
     """What a worker gets of what it asks for. Who asks for nothing has the router's own, whatever the most is."""
     return default_s if asked_s is None else min(asked_s, most_s)
+
+
+def _process_of(link: Link, process_id: str) -> str:
+    """What a worker's process is called here: what it calls itself, which with another key is another."""
+    return f"{process_id} {link.peer_key.hex()}"
 
 
 def _answer(link: Link, stream: Stream, reply: JoinReply) -> None:

@@ -75,12 +75,20 @@ class Listeners:
 
     `has_room` is asked before a client is accepted, and told how many have no protocol yet. `tls_port` is the first
     port for TLS; 0 if there is none.
+    `has_keys`: workers may come from anywhere.
     """
 
     def __init__(
-        self, settings: ListenSettings, makers: Makers, has_room: Callable[[int], bool], crew: Crew | None = None
+        self,
+        settings: ListenSettings,
+        makers: Makers,
+        has_room: Callable[[int], bool],
+        crew: Crew | None = None,
+        *,
+        has_keys: bool = False,
     ) -> None:
         self._settings = settings
+        self._has_keys = has_keys
         self._makers = makers
         self._has_room = has_room
         self._crew = crew
@@ -151,7 +159,8 @@ class Listeners:
     def find(self) -> list[str]:
         """Find out where to listen. Returns the keys of all places. Raises UsageError or StartError."""
         settings = self._settings
-        inherited = inherited_listeners(insecure=settings.insecure)
+        is_open = settings.insecure or self._has_keys
+        inherited = inherited_listeners(insecure=is_open)
         for kind, listeners in (
             (Kind.CLIENTS, inherited.http),
             (Kind.TLS_CLIENTS, inherited.https),
@@ -165,10 +174,11 @@ class Listeners:
         if not inherited.bind:
             for text in settings.bind:
                 endpoint = parse_endpoint(text)
-                if not endpoint.is_local and not settings.insecure:
+                if not endpoint.is_local and not is_open:
                     raise UsageError(
-                        f"--bind {text}: anybody who reaches this address could become a worker. Bind a loopback "
-                        "address or ipc://, or say --insecure if the network is yours alone"
+                        f"--bind {text}: anybody who reaches this address could become a worker. `zerogate keys "
+                        "router` makes keys; or bind a loopback address or ipc://, or say --insecure if the network is "
+                        "yours alone"
                     )
                 mode = int(settings.ipc_mode, 8)
                 self._want(Kind.LINKS, endpoint_places(endpoint, f"--bind {text}", mode))

@@ -71,7 +71,13 @@ class Router:
             Kind.LINKS: lambda key: partial(self.links.make_link, key),
             Kind.ADMIN: lambda key: admin,
         }
-        self.listeners = Listeners(settings, makers, lambda n: self.n_clients + n < room.max_connections, crew)
+        self.listeners = Listeners(
+            settings,
+            makers,
+            lambda n: self.n_clients + n < room.max_connections,
+            crew,
+            has_keys=self.links.admission.has_keys,
+        )
         self._predecessor = Predecessor(settings.name, self, settings.command_pid)
         self._moving: frozenset[str] = frozenset()
         self._is_draining = False
@@ -203,6 +209,7 @@ class Router:
 
     def _close(self) -> None:
         self._certificates.close()
+        self.links.admission.close()
         self._entrance.close()
         self._desk.close()
         self._dispatcher.close()

@@ -37,6 +37,7 @@ def _worker(worker: Worker, now: float) -> dict[str, Any]:
         "id": "" if worker.process_id.startswith("#") else worker.process_id,
         "peer": worker.link.peer,
         "software": worker.software,
+        "key": worker.key_name,
         "state": worker.state,
         "routes": [str(pool.route) for pool in worker.pools],
         "has_pulse": worker.link.liveness.pulse is not None,

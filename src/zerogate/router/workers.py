@@ -48,6 +48,7 @@ class ServedPool(Protocol):
 class Worker:
     """One joined worker, on one link.
 
+    key_name: what the router's list calls its key; empty if it came without one
     process_id: of the process that it is in, as far as is known: random, so that no two have the same
     timeout_s, idle_timeout_s: how long its replies may take to begin, and be silent
     max_body_bytes: what it takes of a request; None for whatever there is
@@ -64,6 +65,7 @@ class Worker:
         "ids_left",
         "in_flight",
         "joined_at",
+        "key_name",
         "left_behind",
         "link",
         "load",
@@ -90,6 +92,7 @@ class Worker:
         self.process_id = process_id or f"#{self.serial}"
         self.set_name("?")
         self.software = ""
+        self.key_name = ""
         self.strips_prefix = False
         self.timeout_s = math.inf
         self.idle_timeout_s = math.inf

@@ -4,7 +4,14 @@
 it, the help and docs/options.md are made from one declaration, in the class of its noun.
 """
 
-from zerogate.settings.commands import DemoSettings, RunSettings, StatusSettings
+from zerogate.settings.commands import (
+    DemoSettings,
+    KeySettings,
+    RotationSettings,
+    RunSettings,
+    StatusSettings,
+    WorkerKeySettings,
+)
 from zerogate.settings.environment import environment_name, to_environment
 from zerogate.settings.link import LinkSettings, ProcessSettings
 from zerogate.settings.option import Settings
@@ -33,6 +40,7 @@ __all__ = [
     "DemoSettings",
     "DialSettings",
     "JoinSettings",
+    "KeySettings",
     "LinkSettings",
     "ListenSettings",
     "ProcessSettings",
@@ -40,6 +48,7 @@ __all__ = [
     "ReplySettings",
     "RequestSettings",
     "RetrySettings",
+    "RotationSettings",
     "RouterSettings",
     "RunSettings",
     "ServeSettings",
@@ -47,6 +56,7 @@ __all__ = [
     "StatusSettings",
     "TlsSettings",
     "WebSocketSettings",
+    "WorkerKeySettings",
     "WorkerSettings",
     "environment_name",
     "to_environment",

@@ -48,6 +48,35 @@ class DemoSettings(Settings):
 
 
 @dataclass(frozen=True)
+class KeySettings(Settings):
+    """Keys."""
+
+    keys: str = text(
+        "",
+        "Folder with the router's key and the list of its workers' (`zerogate keys`).",
+        metavar="DIR",
+        default_words="~/.config/zerogate/keys",
+    )
+
+
+@dataclass(frozen=True)
+class WorkerKeySettings(KeySettings):
+    """A worker's key."""
+
+    route: tuple[str, ...] = texts(
+        ("*",), "What the key is for: *, host, host/prefix, /prefix or *.host/prefix, and all below.", metavar="ROUTE"
+    )
+    connect: str = text("tcp://ROUTER:8000", "Where the worker will find the router.", metavar="ENDPOINT")
+
+
+@dataclass(frozen=True)
+class RotationSettings(KeySettings):
+    """A change of the router's key."""
+
+    finish: bool = flag("Every worker has the new key: forget the old one.")
+
+
+@dataclass(frozen=True)
 class StatusSettings(Settings):
     """`zerogate status`."""
 

@@ -176,6 +176,12 @@ class JoinSettings(Settings):
     advertise: tuple[str, ...] = texts(
         (), "Endpoint of another router that workers should dial as well.", metavar="ENDPOINT"
     )
+    keys: str = text(
+        "",
+        "Folder with the router's key and the list of its workers' (`zerogate keys`).",
+        metavar="DIR",
+        default_words="~/.config/zerogate/keys, if there is a key",
+    )
     max_links: int = count(1024, "Links at once; more are turned away.")
     max_routes: int = count(128, "Routes that one worker may serve.")
 

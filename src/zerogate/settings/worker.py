@@ -31,6 +31,12 @@ class DialSettings(Settings):
     connect: tuple[str, ...] = texts(
         (DEFAULT_BIND,), "Endpoint of a router: tcp://HOST:PORT or ipc://PATH.", metavar="ENDPOINT"
     )
+    key: str = text(
+        "",
+        "File with this worker's secret key; in the environment also the key itself.",
+        metavar="FILE",
+    )
+    router_key: str = text("", "The router's public key, which goes with --key.", metavar="KEY")
     redial_min: float = duration(0.05, "Shortest wait before dialling again.")
     redial_max: float = duration(1.0, "Longest wait before dialling again.")
     own_router: int = count(
@@ -45,6 +51,10 @@ class DialSettings(Settings):
         super().__post_init__()
         if self.redial_max < self.redial_min:
             raise UsageError(f"{self.written('redial_max')}: at least {self.written('redial_min')}")
+        if bool(self.key) is not bool(self.router_key):
+            raise UsageError(
+                "--key and --router-key go together: a worker and its router know each other by their keys"
+            )
 
 
 @dataclass(frozen=True)

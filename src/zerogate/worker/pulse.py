@@ -21,6 +21,7 @@ from zerogate.wire.http.join import parse_join_reply, pulse_fields
 from zerogate.wire.spdy.events import Reply
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.session import Session
+from zerogate.worker.identity import Identity
 
 logger = logging.getLogger("zerogate.worker")
 
@@ -31,11 +32,14 @@ READ_BYTES = 4096
 class Pulse:
     """To the router process `router_id` at an endpoint, from `start` until `stop`, whatever becomes of connections."""
 
-    def __init__(self, endpoint: Endpoint, process_id: str, router_id: str, settings: WorkerSettings) -> None:
+    def __init__(
+        self, endpoint: Endpoint, process_id: str, router_id: str, settings: WorkerSettings, identity: Identity
+    ) -> None:
         self._endpoint = endpoint
         self._block = encode_block(pulse_fields(process_id))
         self._router_id = router_id
         self._settings = settings
+        self._identity = identity
         self._is_stopped = threading.Event()
         self._sock: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, name=f"pulse {endpoint.text}", daemon=True)
@@ -85,7 +89,10 @@ class Pulse:
     def _beat(self, sock: socket.socket) -> None:
         """Say whose pulse it is, and answer PINGs until the connection ends, or is not with whom it should be."""
         connection = zmtp.Connection(
-            socket_type=b"DEALER", accepts=frozenset({b"ROUTER", b"XREP"}), mark=mark_of(self._router_id)
+            socket_type=b"DEALER",
+            accepts=frozenset({b"ROUTER", b"XREP"}),
+            mark=mark_of(self._router_id),
+            mechanisms=self._identity.mechanisms(),
         )
         session = Session(opens_odd=False)
         session.open_stream(self._block, True)

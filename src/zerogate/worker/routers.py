@@ -20,6 +20,7 @@ from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
 from zerogate.worker.claims import Claims
+from zerogate.worker.identity import Identity
 from zerogate.worker.printable import printable
 from zerogate.worker.pulse import Pulse
 from zerogate.worker.request_block import RequestFields, read_request_block
@@ -45,6 +46,7 @@ class Routers:
         self.settings = settings
         self.serve = serve
         self.loop = asyncio.get_running_loop()
+        self.identity = Identity(settings)
         self.capacity = CapacityShare(settings.concurrency)
         self.is_leaving = False
         self.id = secrets.token_hex(8)
@@ -140,7 +142,7 @@ class Routers:
     def beat(self, link: Link, endpoint: Endpoint, router_id: str) -> None:
         """The link's router hears our pulse, from now on: one for each router process, however many links it has."""
         if router_id not in self._pulses:
-            pulse = Pulse(endpoint, self.id, router_id, self.settings)
+            pulse = Pulse(endpoint, self.id, router_id, self.settings, self.identity)
             self._pulses[router_id] = (pulse, set())
             pulse.start()
         self._pulses[router_id][1].add(link)
@@ -190,6 +192,7 @@ class Routers:
             is_router=False,
             max_concurrent=settings.concurrency,
             mark=mark_of(target.wish),
+            mechanisms=self.identity.mechanisms(),
             decode_opening=read_request_block,
         )
 

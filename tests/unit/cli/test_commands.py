@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.signals import own_signals
+from zerogate.cli import command
 from zerogate.cli import commands as module
 from zerogate.cli.commands import LONE, commands
 from zerogate.settings import RouterSettings, RunSettings, WorkerSettings
@@ -59,7 +60,7 @@ def call(*words: str) -> None:
 
 
 def test_commands_come_in_the_order_in_which_one_meets_them() -> None:
-    assert commands.list_commands(None) == ["router", "worker", "hello", "run", "demo", "status"]  # type: ignore[arg-type]
+    assert commands.list_commands(None) == ["router", "worker", "hello", "run", "demo", "status", "keys"]  # type: ignore[arg-type]
 
 
 def test_a_router(calls: Calls, capfd: pytest.CaptureFixture[str]) -> None:
@@ -140,7 +141,7 @@ def test_unknown_variables_are_told_by_who_has_no_parent(
     monkeypatch.setenv("ZEROGATE_QUEUE_TIMOUT", "1")
     call("router")
     assert "did you mean ZEROGATE_QUEUE_TIMEOUT?" in capfd.readouterr().err
-    monkeypatch.setattr(module, "report_pipe", lambda: 7)
+    monkeypatch.setattr(command, "report_pipe", lambda: 7)
     call("router")
     assert capfd.readouterr().err == ""
 

@@ -32,6 +32,7 @@ def test_a_router_at_work() -> None:
                 "name": "w-1",
                 "id": "",
                 "peer": "198.51.100.7:40000",
+                "key": "",
                 "software": "test/1",
                 "state": "up",
                 "routes": ["/a", "/b"],

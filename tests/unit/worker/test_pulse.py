@@ -15,6 +15,7 @@ from zerogate.wire.http.join import JoinReply
 from zerogate.wire.spdy.events import StreamOpened
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.session import Session
+from zerogate.worker.identity import Identity
 from zerogate.worker.pulse import Pulse
 
 SETTINGS = WorkerSettings(redial_min=0.01, redial_max=0.02)
@@ -73,7 +74,7 @@ class Port:
     def __init__(self, text: str, listener: socket.socket) -> None:
         self.listener = listener
         self.listener.settimeout(TIMEOUT_S)
-        self.pulse = Pulse(parse_endpoint(text), "process", "router", SETTINGS)
+        self.pulse = Pulse(parse_endpoint(text), "process", "router", SETTINGS, Identity(SETTINGS))
         self.pulse.start()
 
     def accept(self) -> End:
@@ -155,7 +156,7 @@ def test_the_thread_keeps_no_process_from_ending(port: Port) -> None:
 
 
 def test_it_can_be_stopped_while_nobody_listens(tmp_path: Path) -> None:
-    pulse = Pulse(parse_endpoint(f"ipc://{tmp_path}/nobody"), "process", "router", SETTINGS)
+    pulse = Pulse(parse_endpoint(f"ipc://{tmp_path}/nobody"), "process", "router", SETTINGS, Identity(SETTINGS))
     pulse.start()
     pulse.stop()
     pulse._thread.join(TIMEOUT_S)

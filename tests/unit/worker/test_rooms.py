@@ -12,8 +12,8 @@ RANKS = {
     rank: number
     for number, line in enumerate(
         (
-            "errors capacity claims printable pulse targets",
-            "reply_block request_block",
+            "errors capacity claims identity printable targets",
+            "reply_block request_block pulse",
             "routers",
             "call",
             "tunnel",

@@ -44,11 +44,10 @@ class Connection:
     """One end of a ZMTP connection.
 
     `socket_type` is ours, `accepts` the peer's types that we talk to; a peer of another gets ERROR. `metadata` goes to
-    the peer besides socket type and identity. `mechanism` is NULL if None: at a ROUTER it answers, elsewhere it speaks
-    first. With `others` the peer chooses among them and `mechanism`: for the end that binds. `mark` is eight octets for
-    the greeting, of which ZMTP says nothing. `max_frame_bytes` is the limit of long message frames (a short one, of up
-    to 255 octets, always passes).
-    Raises ValueError for what RFC 37 does not allow.
+    the peer besides socket type and identity. Without `mechanisms` it is NULL: at a ROUTER that answers, elsewhere it
+    speaks first. Among several the peer chooses: for the end that binds. `mark` is eight octets for the greeting, of
+    which ZMTP says nothing. `max_frame_bytes` is the limit of long message frames (a short one, of up to 255 octets,
+    always passes). Raises ValueError for what RFC 37 does not allow.
     """
 
     __slots__ = (
@@ -60,15 +59,15 @@ class Connection:
         "_left",
         "_mark",
         "_max_frame_bytes",
-        "_mechanism",
+        "_mechanisms",
         "_metadata",
         "_need",
-        "_others",
         "_output",
         "_socket_type",
         "_state",
         "error",
         "is_ready",
+        "mechanism",
         "peer_mark",
         "peer_metadata",
     )
@@ -79,8 +78,7 @@ class Connection:
         socket_type: bytes,
         accepts: frozenset[bytes],
         identity: bytes = b"",
-        mechanism: Mechanism | None = None,
-        others: Sequence[Mechanism] = (),
+        mechanisms: Sequence[Mechanism] = (),
         metadata: Mapping[bytes, bytes] = {},
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         mark: bytes = NO_MARK,
@@ -90,12 +88,14 @@ class Connection:
         properties = {b"Socket-Type": socket_type, **({b"Identity": identity} if identity else {}), **metadata}
         self._socket_type = socket_type
         self._accepts = accepts
-        self._mechanism = mechanism or NullMechanism(answers=socket_type == b"ROUTER")
+        self._mechanisms = mechanisms or (NullMechanism(answers=socket_type == b"ROUTER"),)
+        self.mechanism = self._mechanisms[0]
+        """The one that is spoken; among several the first, until the peer has chosen."""
         self._metadata = encode_metadata(properties)
         self._max_frame_bytes = max_frame_bytes
-        self._others, self._mark = others, mark
+        self._mark = mark
         # Who lets the peer choose names no mechanism before it: once it knows our version, a peer waits for no more.
-        self._output = [self._greeting[: GREETING_START_BYTES if others else None]]
+        self._output = [self._greeting[: GREETING_START_BYTES if len(self._mechanisms) > 1 else None]]
         self._cipher: Cipher | None = None
         self._frames: FrameTable = states.HANDSHAKE
         self._state = State.FIRST_OCTET
@@ -119,12 +119,7 @@ class Connection:
 
     @property
     def _greeting(self) -> bytes:
-        return greeting(self._mechanism.name, is_server=self._mechanism.is_server, mark=self._mark)
-
-    @property
-    def suspicion(self) -> str:
-        """What it most likely means if the peer closes the connection now without a word; empty if nobody knows."""
-        return self._mechanism.suspicion
+        return greeting(self.mechanism.name, is_server=self.mechanism.is_server, mark=self._mark)
 
     @property
     def peer_socket_type(self) -> bytes:
@@ -260,16 +255,15 @@ class Connection:
         # Only the mechanism counts. The minor version may be 0 (RFC 23): all that 3.1 added is commands, which such a
         # peer ignores. As-server is not looked at: libzmq leaves it zero in either role. The filler is for extensions.
         _, name, _, _ = GREETING_REST.unpack_from(data, pos)
-        mechanisms = (self._mechanism, *self._others)
-        chosen = next((one for one in mechanisms if name == one.name.ljust(MECHANISM_NAME_BYTES, b"\0")), None)
+        chosen = next((one for one in self._mechanisms if name == one.name.ljust(MECHANISM_NAME_BYTES, b"\0")), None)
         if chosen is None:
-            theirs, ours = printable(name.rstrip(b"\0")), " or ".join(printable(one.name) for one in mechanisms)
+            theirs, ours = printable(name.rstrip(b"\0")), " or ".join(printable(one.name) for one in self._mechanisms)
             raise ZmtpError(f"the peer's security mechanism is {theirs}, ours is {ours}")
-        self._mechanism = chosen
-        if self._others:
+        self.mechanism = chosen
+        if len(self._mechanisms) > 1:
             self._output.append(self._greeting[GREETING_START_BYTES:])
         self._expect(State.FRAME, SHORT_HEADER_BYTES)
-        self._move(self._mechanism.start(self._metadata))
+        self._move(self.mechanism.start(self._metadata))
         return pos + GREETING_REST.size
 
     def _read_frame(self, data: bytes, pos: int, pieces: list[bytes]) -> int:
@@ -337,7 +331,7 @@ class Connection:
         name, arguments = split_command(data[pos:end])
         if name == b"ERROR":
             raise parse_error(arguments)
-        self._move(self._mechanism.receive_command(name, arguments))
+        self._move(self.mechanism.receive_command(name, arguments))
         return end
 
     # --- what commands do ---------------------------------------------------------------------------------------------
@@ -363,7 +357,7 @@ class Connection:
 
     def _begin_traffic(self) -> None:
         self.is_ready = True
-        self._cipher = self._mechanism.cipher
+        self._cipher = self.mechanism.cipher
         traffic = states.clear_traffic if self._cipher is None else states.sealed_traffic
         self._frames = traffic(self._max_frame_bytes)
 

@@ -83,7 +83,6 @@ class CurveServer:
         self._expected = b"HELLO"
         self.cipher: Cipher | None = None
         self.peer_key = b""
-        """The client's permanent public key, proved; empty before."""
 
     def start(self, metadata: bytes) -> Step:
         self._metadata = metadata
@@ -171,6 +170,7 @@ class CurveClient:
         "_nonces",
         "_server_key",
         "cipher",
+        "peer_key",
         "suspicion",
     )
 
@@ -186,6 +186,7 @@ class CurveClient:
         self._key = b""  # with S, then with S'
         self._expected = b"WELCOME"
         self.cipher: Cipher | None = None
+        self.peer_key = b""
         self.suspicion = ""
 
     def start(self, metadata: bytes) -> Step:
@@ -230,5 +231,6 @@ class CurveClient:
         self._nonces.check(nonce)
         self._expected = b"nothing more"
         self.suspicion = ""
+        self.peer_key = self._server_key
         self.cipher = CurveCipher(self._key, self._nonces, is_server=False)
         return Step(peer_metadata=metadata, is_done=True)

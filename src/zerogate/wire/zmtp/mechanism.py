@@ -57,6 +57,11 @@ class Mechanism(Protocol):
         ...
 
     @property
+    def peer_key(self) -> bytes:
+        """The peer's permanent public key, which it has proved to have; empty if it has none, and before."""
+        ...
+
+    @property
     def cipher(self) -> Cipher | None:
         """Read once, when the handshake is done. None: traffic is in clear, and costs nothing here."""
         ...
@@ -83,6 +88,7 @@ class NullMechanism:
     name = b"NULL"
     is_server = False  # RFC 37: with NULL the octet is zero at both ends
     suspicion = ""
+    peer_key = b""
     cipher: Cipher | None = None
 
     def __init__(self, *, answers: bool) -> None:

@@ -232,8 +232,8 @@ class TestSealedTraffic:
     """A mechanism with roles, more steps and a cipher needs nothing from the connection that is not there."""
 
     def ends(self, **options: object) -> tuple[Connection, Connection]:
-        server = router_end(mechanism=RotMechanism(is_server=True), **options)
-        client = dealer_end(mechanism=RotMechanism(is_server=False), identity=b"me")
+        server = router_end(mechanisms=[RotMechanism(is_server=True)], **options)
+        client = dealer_end(mechanisms=[RotMechanism(is_server=False)], identity=b"me")
         exchange(server, client)
         return server, client
 
@@ -284,15 +284,17 @@ class TestSealedTraffic:
         assert_fails(server, client.encode([b"x" * 992]), "message frame of 1001 octets")
 
     def test_a_step_out_of_turn(self) -> None:
-        server = router_end(mechanism=RotMechanism(is_server=True))
+        server = router_end(mechanisms=[RotMechanism(is_server=True)])
         server.take_output()
         greeting = GREETING[:12] + b"ROT".ljust(20, b"\0") + GREETING[32:]
         assert_fails(server, greeting + frame(4, b"\x08INITIATE" + DEALER), "out of turn")
         assert server.take_output() == b""
 
     def test_a_refused_peer_gets_error_instead_of_the_last_step(self) -> None:
-        server = router_end(mechanism=RotMechanism(is_server=True))
-        client = Connection(socket_type=b"PUB", accepts=frozenset({b"ROUTER"}), mechanism=RotMechanism(is_server=False))
+        server = router_end(mechanisms=[RotMechanism(is_server=True)])
+        client = Connection(
+            socket_type=b"PUB", accepts=frozenset({b"ROUTER"}), mechanisms=[RotMechanism(is_server=False)]
+        )
         exchange(server, client)
         assert "'PUB'" in str(server.error)
         assert "turned us away" in str(client.error)

@@ -71,7 +71,7 @@ def test_the_wrong_router_key() -> None:
     assert router.error is not None
     assert "another router key" in router.error.reason
     assert worker.error is None
-    assert worker.suspicion == "its key is another one than the router key given here"
+    assert worker.mechanism.suspicion == "its key is another one than the router key given here"
 
 
 def test_a_key_that_is_not_listed_is_told_nothing() -> None:
@@ -81,19 +81,19 @@ def test_a_key_that_is_not_listed_is_told_nothing() -> None:
     assert len(went) == 5, "no READY, no ERROR"
     assert isinstance(router.error, UnlistedKeyError)
     assert router.error.key == stranger.public
-    assert worker.suspicion == "this key is not listed there"
+    assert worker.mechanism.suspicion == "this key is not listed there"
     assert not router.is_ready
 
 
 def test_nobody_suspects_anything_before_and_after() -> None:
     router, worker = ends()
-    assert worker.suspicion == router.suspicion == ""
+    assert worker.mechanism.suspicion == router.mechanism.suspicion == ""
     meet(router, worker)
-    assert worker.suspicion == router.suspicion == ""
+    assert worker.mechanism.suspicion == router.mechanism.suspicion == ""
 
 
 def test_null_does_not_meet_curve() -> None:
-    router, worker = router_end(mechanism=server()), dealer_end()
+    router, worker = router_end(mechanisms=[server()]), dealer_end()
     router.receive(worker.take_output())
     worker.receive(router.take_output())
     assert worker.error is not None
@@ -103,8 +103,8 @@ def test_null_does_not_meet_curve() -> None:
 
 @pytest.mark.parametrize("chosen", ["CURVE", "NULL"])
 def test_where_both_are_taken_the_peer_chooses(chosen: str) -> None:
-    router = router_end(mechanism=server(), others=[NullMechanism(answers=True)])
-    worker = dealer_end(mechanism=client() if chosen == "CURVE" else None)
+    router = router_end(mechanisms=[server(), NullMechanism(answers=True)])
+    worker = dealer_end(mechanisms=[client()] if chosen == "CURVE" else [])
     began = router.take_output()
     assert began == GREETING_OF_CURVE[:11], "no mechanism yet"
     worker.receive(began)
@@ -118,15 +118,15 @@ def test_where_both_are_taken_the_peer_chooses(chosen: str) -> None:
 
 
 def test_what_neither_of_both_is() -> None:
-    router = router_end(mechanism=server(), others=[NullMechanism(answers=True)])
+    router = router_end(mechanisms=[server(), NullMechanism(answers=True)])
     router.receive(b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"PLAIN".ljust(20, b"\0") + bytes(32))
     assert str(router.error) == "the peer's security mechanism is 'PLAIN', ours is 'CURVE' or 'NULL'"
 
 
 def test_a_wrong_socket_type_is_refused_when_its_key_is_proved() -> None:
     router, worker = (
-        router_end(mechanism=server()),
-        Connection(socket_type=b"PUSH", accepts=frozenset({b"ROUTER"}), mechanism=client()),
+        router_end(mechanisms=[server()]),
+        Connection(socket_type=b"PUSH", accepts=frozenset({b"ROUTER"}), mechanisms=[client()]),
     )
     meet(router, worker)
     assert router.error is not None

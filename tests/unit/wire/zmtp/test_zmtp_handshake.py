@@ -33,7 +33,7 @@ class TestGreeting:
 
     def test_says_the_role_with_a_mechanism_that_has_roles(self) -> None:
         for is_server in (True, False):
-            output = router_end(mechanism=RotMechanism(is_server=is_server)).take_output()
+            output = router_end(mechanisms=[RotMechanism(is_server=is_server)]).take_output()
             assert output[12:33] == b"ROT" + bytes(17) + bytes((is_server,))
 
     def test_carries_a_mark(self) -> None:

@@ -1,0 +1,96 @@
+"""The keys that a router goes by, read again when their files change."""
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from zerogate.errors import UsageError, ZerogateError
+from zerogate.keys.files import OLD_ROUTER_KEY, ROUTER_KEY, WORKERS, default_folder, router_key_pairs
+from zerogate.keys.grants import uncovered
+from zerogate.keys.key_list import Entry, KeyList, read_key_list
+from zerogate.wire.http.routes import Route
+from zerogate.wire.zmtp import KeyPair
+
+logger = logging.getLogger("zerogate.keys")
+
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+class Keyring:
+    """A router's key pairs, and who may come in. Raises UsageError or KeyListError if a file cannot be read.
+
+    pairs: the router's own, the present one first
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stamp = self._look()
+        self.pairs: tuple[KeyPair, ...] = router_key_pairs(folder)
+        if not self.pairs:
+            raise UsageError(
+                f"--keys {folder}: there is no router key: `zerogate keys router --keys {folder}` makes one"
+            )
+        self._set(read_key_list(folder / WORKERS))
+
+    def __repr__(self) -> str:
+        return f"<Keyring {self._folder}, {len(self._entries)} workers>"
+
+    def refresh(self) -> bool:
+        """Read again what has changed, and tell whether anything is new. A mistake is logged, and changes nothing."""
+        stamp = self._look()
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        try:
+            pairs, keys = router_key_pairs(self._folder), read_key_list(self._folder / WORKERS)
+        except ZerogateError as error:
+            logger.error("the keys stay as they were: %s", error.reason)
+            return False
+        if not pairs:
+            logger.error("the keys stay as they were: %s has no router key any more", self._folder)
+            return False
+        self.pairs = pairs
+        self._set(keys)
+        logger.info("keys read from %s: %d on the list", self._folder, len(self._entries))
+        return True
+
+    def is_listed(self, key: bytes) -> bool:
+        """Whether the worker of this public key may come in."""
+        return key in self._entries
+
+    def find(self, key: bytes) -> Entry | None:
+        """What the list says of a public key."""
+        return self._entries.get(key)
+
+    def _set(self, keys: KeyList) -> None:
+        self._entries = {entry.key: entry for entry in keys.entries}
+
+    def _look(self) -> _Stamp:
+        """What tells a file from the one that was there before."""
+        return tuple(_stamp(self._folder / name) for name in (ROUTER_KEY, OLD_ROUTER_KEY, WORKERS))
+
+
+def find_folder(text: str) -> Path | None:
+    """The folder of `--keys`; if that says none the default one, provided that there is a router's key in it."""
+    if text:
+        return Path(text)
+    folder = default_folder()
+    return folder if (folder / ROUTER_KEY).exists() else None
+
+
+def excess(entry: Entry, routes: Iterable[Route]) -> str:
+    """Why a key may not claim these routes, in words; empty if it may."""
+    forbidden = uncovered(entry.grants, routes)
+    if not forbidden:
+        return ""
+    grants = " ".join(map(str, entry.grants))
+    return f"the key {entry.name} may not serve {forbidden[0]}: it is for {grants}"
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,84 @@
+"""A router's keys: read, read again, and kept where a file has a mistake."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from zerogate.errors import UsageError, ZerogateError
+from zerogate.keys.files import finish_rotation, make_router_key, rotate_router_key
+from zerogate.keys.key_list import Entry, add_entry, remove_entry
+from zerogate.keys.keyring import Keyring, excess, find_folder
+from zerogate.wire.http.routes import parse_route
+
+ONE = Entry(b"1" * 32, "one", (parse_route("example.org/api"), parse_route("/static")))
+
+
+def test_a_folder_without_a_router_key_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="zerogate keys router --keys"):
+        Keyring(tmp_path)
+
+
+def test_a_mistake_at_the_start_is_an_error(tmp_path: Path) -> None:
+    make_router_key(tmp_path)
+    (tmp_path / "workers").write_text("nonsense\n")
+    with pytest.raises(ZerogateError, match="line 1"):
+        Keyring(tmp_path)
+
+
+def test_what_changes_is_read_again(tmp_path: Path) -> None:
+    old = make_router_key(tmp_path)
+    ring = Keyring(tmp_path)
+    assert ring.pairs == (old,)
+    assert not ring.is_listed(ONE.key)
+    assert not ring.refresh()
+    add_entry(tmp_path / "workers", ONE)
+    assert ring.refresh()
+    assert ring.is_listed(ONE.key)
+    assert ring.find(ONE.key) == ONE
+    assert "1 worker" in repr(ring)
+    new = rotate_router_key(tmp_path)
+    assert ring.refresh()
+    assert ring.pairs == (new, old)
+    finish_rotation(tmp_path)
+    remove_entry(tmp_path / "workers", "one")
+    assert ring.refresh()
+    assert ring.pairs == (new,)
+    assert not ring.is_listed(ONE.key)
+
+
+def test_a_mistake_later_changes_nothing_and_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pair = make_router_key(tmp_path)
+    add_entry(tmp_path / "workers", ONE)
+    ring = Keyring(tmp_path)
+    text = (tmp_path / "workers").read_text()
+    with caplog.at_level(logging.ERROR, "zerogate.keys"):
+        (tmp_path / "workers").write_text(f"{text}nonsense here *\n")
+        assert not ring.refresh()
+        assert not ring.refresh()
+    assert ring.is_listed(ONE.key)
+    assert len(caplog.messages) == 1
+    assert "line 3" in caplog.messages[0]
+    (tmp_path / "router.key").rename(tmp_path / "away")
+    (tmp_path / "workers").write_text(text)
+    with caplog.at_level(logging.ERROR, "zerogate.keys"):
+        assert not ring.refresh()
+    assert "no router key any more" in caplog.messages[-1]
+    assert ring.pairs == (pair,)
+    (tmp_path / "away").rename(tmp_path / "router.key")
+    assert ring.refresh()
+
+
+def test_which_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert find_folder("") is None
+    assert find_folder("/some/folder") == Path("/some/folder")
+    folder = tmp_path / "zerogate" / "keys"
+    make_router_key(folder)
+    assert find_folder("") == folder
+
+
+def test_what_a_key_may_not_serve() -> None:
+    assert excess(ONE, [parse_route("example.org/api/v1"), parse_route("/static/x")]) == ""
+    said = excess(ONE, [parse_route("example.org/api"), parse_route("example.com")])
+    assert said == "the key one may not serve example.com: it is for example.org/api /static"
