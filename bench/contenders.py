@@ -13,6 +13,11 @@ from service import Command, Service
 TRANSPORTS = ("tcp", "ipc")
 MAX_UPSTREAMS = 2
 
+ASGI, WSGI = INTERFACES = ("asgi", "wsgi")
+APPLICATIONS = {ASGI: "app:app", WSGI: "wsgi_app:app"}
+# As many as zerogate has by itself on two cores, for every WSGI server alike.
+N_THREADS = 8
+
 # How each proxy, and the application behind it, is told where they meet.
 UPSTREAM = {
     ("zerogate", "tcp"): "tcp://127.0.0.1:{port}",
@@ -129,6 +134,7 @@ class Contender:
     """One row: its name on the command line, its title, what must be installed, and how it is served.
 
     subject: the row whose figures are divided by this one's, if this is a peer.
+    interface: of the application that it serves; rows of different ones are not measured side by side.
     """
 
     name: str
@@ -136,20 +142,23 @@ class Contender:
     needs: tuple[parts.Part, ...]
     commands: Callable[[Site], list[Command]]
     subject: str | None = None
+    interface: str = ASGI
 
 
-def _zerogate(site: Site, tree: parts.Tree = parts.ZEROGATE, n_workers: int = 1) -> list[Command]:
+def _zerogate(
+    site: Site, tree: parts.Tree = parts.ZEROGATE, n_workers: int = 1, interface: str = ASGI
+) -> list[Command]:
     endpoint = site.upstream("zerogate")
     router = ("--http", f"127.0.0.1:{site.http_port}", "--bind", endpoint, "--admin", "off", "--access-log", "off")
     zerogate = (sys.executable, "-m", "zerogate")
     commands = [Command("router", (*zerogate, "router", *router), tree.variables())]
     for name in _numbered("worker", n_workers):
-        worker = ("app:app", "--connect", endpoint, "--name", name)
+        worker = (APPLICATIONS[interface], "--connect", endpoint, "--name", name, "--threads", str(N_THREADS))
         commands.append(Command(name, (*zerogate, "worker", *worker), tree.variables()))
     return commands
 
 
-def _nginx(site: Site, n_workers: int = 1) -> list[Command]:
+def _nginx(site: Site, n_workers: int = 1, interface: str = ASGI) -> list[Command]:
     config = site.directory / "nginx.conf"
     config.write_text(
         NGINX_CONFIG.format(
@@ -160,7 +169,8 @@ def _nginx(site: Site, n_workers: int = 1) -> list[Command]:
         )
     )
     argv = (parts.NGINX.path(), "-p", str(site.directory), "-c", str(config), "-e", "stderr")
-    return [Command("nginx", argv), *_uvicorns_behind_proxy(site, n_workers)]
+    behind = _uvicorns_behind_proxy(site, n_workers) if interface == ASGI else _gunicorn_behind_proxy(site)
+    return [Command("nginx", argv), *behind]
 
 
 def _haproxy(site: Site) -> list[Command]:
@@ -197,10 +207,19 @@ def _uvicorn(name: str, *options: str) -> Command:
     return Command(name, (sys.executable, "-m", "uvicorn", "app:app", *fixed, *options))
 
 
-def _granian(site: Site) -> list[Command]:
-    serves = ("--interface", "asgi", "--http", "1", "--no-ws", "--workers", "1", "--loop", "uvloop")
+def _gunicorn_behind_proxy(site: Site) -> list[Command]:
+    where = {"tcp": f"127.0.0.1:{site.upstream_ports[0]}", "ipc": f"unix:{site.upstream_path(0)}"}
+    serves = ("--worker-class", "gthread", "--workers", "1", "--threads", str(N_THREADS), "--log-level", "warning")
+    # As of uvicorn: the proxy decides when an idle connection ends.
+    meets = ("--bind", where[site.manner.transport], "--keep-alive", "300")
+    return [Command("gunicorn", (sys.executable, "-m", "gunicorn", *serves, *meets, APPLICATIONS[WSGI]))]
+
+
+def _granian(site: Site, interface: str = ASGI) -> list[Command]:
+    by_interface = {ASGI: ("--no-ws", "--loop", "uvloop"), WSGI: ("--blocking-threads", str(N_THREADS))}
+    serves = ("--interface", interface, "--http", "1", "--workers", "1", *by_interface[interface])
     where = ("--host", "127.0.0.1", "--port", str(site.http_port), "--log-level", "warning")
-    return [Command("granian", (sys.executable, "-m", "granian", *serves, *where, "app:app"))]
+    return [Command("granian", (sys.executable, "-m", "granian", *serves, *where, APPLICATIONS[interface]))]
 
 
 def _numbered(name: str, count: int) -> list[str]:
@@ -209,6 +228,7 @@ def _numbered(name: str, count: int) -> list[str]:
 
 SUBJECT = "zerogate"
 SUBJECT_2 = "zerogate-2"
+SUBJECT_WSGI = "zerogate-wsgi"
 
 CONTENDERS = {
     contender.name: contender
@@ -222,13 +242,44 @@ CONTENDERS = {
         Contender(
             "nginx-2", "nginx + 2 uvicorn", (parts.NGINX, *parts.UVICORN), lambda site: _nginx(site, 2), SUBJECT_2
         ),
+        Contender(
+            SUBJECT_WSGI,
+            "zerogate, Flask",
+            (parts.ZEROGATE, parts.FLASK),
+            lambda site: _zerogate(site, interface=WSGI),
+            interface=WSGI,
+        ),
+        Contender(
+            "nginx-gunicorn",
+            "nginx + gunicorn (gthread), Flask",
+            (parts.NGINX, parts.GUNICORN, parts.FLASK),
+            lambda site: _nginx(site, interface=WSGI),
+            SUBJECT_WSGI,
+            WSGI,
+        ),
+        Contender(
+            "granian-wsgi",
+            "granian alone, Flask",
+            (*parts.GRANIAN, parts.FLASK),
+            lambda site: _granian(site, WSGI),
+            SUBJECT_WSGI,
+            WSGI,
+        ),
     )
 }
 
 
-def baseline(tree: parts.Tree) -> Contender:
+def baseline(tree: parts.Tree, interface: str) -> Contender:
     """The row of another zerogate, to see what a change costs or saves."""
-    return Contender(tree.name, "zerogate baseline", (tree,), lambda site: _zerogate(site, tree), SUBJECT)
+    subject = {ASGI: SUBJECT, WSGI: SUBJECT_WSGI}[interface]
+    return Contender(
+        tree.name,
+        "zerogate baseline",
+        (tree,),
+        lambda site: _zerogate(site, tree, interface=interface),
+        subject,
+        interface,
+    )
 
 
 def services(contenders: Sequence[Contender], directory: Path, manner: Manner) -> list[Service]:

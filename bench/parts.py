@@ -131,6 +131,8 @@ PY_SPY = Program("py-spy", "--version", f"{_PIP} py-spy")
 ZEROGATE = Tree("zerogate", None, f"{_PIP} -e . (at the root of the project)")
 _UVLOOP = Module("uvloop", "uvloop", f"{_PIP} uvloop")
 UVICORN = (*(Module(name, name, f"{_PIP} 'uvicorn[standard]'") for name in ("uvicorn", "httptools")), _UVLOOP)
+GUNICORN = Module("gunicorn", "gunicorn", f"{_PIP} gunicorn")
+FLASK = Module("flask", "flask", f"{_PIP} flask")
 GRANIAN = (Module("granian", "granian", f"{_PIP} granian"), _UVLOOP)
 
 

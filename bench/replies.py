@@ -8,10 +8,14 @@ from email.utils import format_datetime
 Fields = list[tuple[bytes, bytes]]
 Reply = tuple[int, Fields, bytes]
 
+# As an application would have it from its database, and encode it for each reply.
+TEN_KILOBYTES = [{"id": n, "name": f"Shoe {n}", "price": n * 1.5, "sizes": [38, 39, 40]} for n in range(150)]
+
 # Always the same reply.
 FIXED: dict[str, tuple[bytes, bytes]] = {
     "/": (b"text/plain", b"Hello, world!\n"),
     "/json": (b"application/json", b'{"message":"Hello, world!","numbers":[1,2,3],"ok":true}\n'),
+    "/10k": (b"application/json", json.dumps(TEN_KILOBYTES).encode("ascii")),
     "/32k": (b"application/octet-stream", bytes(range(256)) * 128),
     "/1m": (b"application/octet-stream", bytes(range(256)) * 4096),
 }

@@ -32,6 +32,8 @@ examples:
   python bench/run.py --traffic varied --clients 64             the main figure, two minutes
   taskset -c 1 python bench/run.py --traffic varied,same --clients 64 --only zerogate --baseline ../before --together
                                                                 what a change costs or saves, a minute
+  python bench/run.py --interface wsgi --traffic same --path /10k
+                                                                WSGI servers with Flask, two minutes
   python bench/run.py --json bench/results/now.json --markdown bench/RESULTS.md
 """
 
@@ -51,6 +53,7 @@ class Options:
     traffic: list[str]
     seed: int
     path: str
+    interface: str
     transport: str
     forward: str
     baseline: Path | None
@@ -67,7 +70,7 @@ class Options:
         manner = "all contenders at once" if self.together else "one contender at a time"
         return (
             f"{self.rounds} rounds, {self.seconds} s for each point, {manner}, seed {self.seed}, path {self.path}, "
-            f"{self.transport} between proxy and application, peers forward {self.forward}"
+            f"{self.interface}, {self.transport} between proxy and application, peers forward {self.forward}"
         )
 
     def kinds(self) -> list[Kind]:
@@ -76,9 +79,13 @@ class Options:
 
     def rows(self) -> list[Contender]:
         """The chosen contenders, in the table's order; the baseline beside what it is compared with."""
-        rows = [row for name, row in CONTENDERS.items() if name in (self.only or CONTENDERS) and name not in self.skip]
+        rows = [
+            row
+            for name, row in CONTENDERS.items()
+            if row.interface == self.interface and name in (self.only or CONTENDERS) and name not in self.skip
+        ]
         if self.baseline is not None:
-            rows.insert(1, contenders.baseline(parts.baseline(self.baseline)))
+            rows.insert(1, contenders.baseline(parts.baseline(self.baseline), self.interface))
         return rows
 
 
@@ -136,7 +143,13 @@ def parser() -> argparse.ArgumentParser:
         "--path",
         choices=FIXED,
         default="/",
-        help="what 'same' asks for: hello, JSON, 32 KiB or 1 MiB (default /)",
+        help="what 'same' asks for: hello, JSON, 10 KB of JSON, 32 KiB or 1 MiB (default /)",
+    )
+    add(
+        "--interface",
+        choices=contenders.INTERFACES,
+        default=contenders.ASGI,
+        help="the rows of ASGI servers with a plain application, or those of WSGI servers with Flask (default asgi)",
     )
     add(
         "--baseline",

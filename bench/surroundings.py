@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-FOREIGN_SETTINGS = ("ZEROGATE_", "UVICORN_", "GRANIAN_", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS")
+FOREIGN_SETTINGS = ("ZEROGATE_", "UVICORN_", "GRANIAN_", "GUNICORN_", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS")
 
 
 def surroundings(more: Mapping[str, str]) -> dict[str, str]:
