@@ -1,5 +1,6 @@
 """Who the client is, as the application hears it, however the request came: the table in docs/listening.md."""
 
+import contextlib
 import json
 import re
 import socket
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.commands import ROOT
 from tests.support.processes import free_port
 from tests.support.raw_http import HttpConnection
@@ -23,7 +25,8 @@ BINARY = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14\xcb\0\x71\x09\xc0\0\2\1\x12\x67\1\
 
 
 class Case(NamedTuple):
-    """What is sent, and what the application hears. `client` is None, an address, or `peer`: whoever connected."""
+    """What is sent, and what the application hears. `client` is an address, or `peer`: whoever connected. An empty
+    `scheme` is the connection's own."""
 
     fields: bytes
     client: Any
@@ -33,55 +36,74 @@ class Case(NamedTuple):
 
 # By the table's first column, and by whether the peer is trusted and sends a PROXY header.
 TRUSTED = {
-    "nobody says anything": Case(b"", "peer", "http"),
+    "nobody says anything": Case(b"", "peer", ""),
     "`X-Forwarded-For`, `-Proto`": Case(XFF + XFP, [CLIENT, 0], "https"),
     "`Forwarded`": Case(FORWARDED, [CLIENT, 4711], "https"),
-    "`Forwarded` beside `X-Forwarded-*`": Case(FORWARDED + XFF, [CLIENT, 0], "http"),
+    "`Forwarded` beside `X-Forwarded-*`": Case(FORWARDED + XFF, [CLIENT, 0], ""),
 }
 PROXIED = {
-    "a PROXY header, version 1": Case(b"", [CLIENT, 4711], "http", LINE),
+    "a PROXY header, version 1": Case(b"", [CLIENT, 4711], "", LINE),
     "a PROXY header, version 2": Case(b"", [CLIENT, 4711], "https", BINARY),
-    "a PROXY header that tells of nobody": Case(b"", "peer", "http", b"PROXY UNKNOWN\r\n"),
-    "a PROXY header, and fields of a client that is not trusted": Case(FORWARDED + XFF, [CLIENT, 4711], "http", LINE),
+    "a PROXY header that tells of nobody": Case(b"", "peer", "", b"PROXY UNKNOWN\r\n"),
+    "a PROXY header, and fields of a client that is not trusted": Case(FORWARDED + XFF, [CLIENT, 4711], "", LINE),
 }
-STRANGER = {"any of these from somebody who is not trusted": Case(FORWARDED + XFF + XFP, "peer", "http")}
+STRANGER = {"any of these from somebody who is not trusted": Case(FORWARDED + XFF + XFP, "peer", "")}
 
 
 class Listening(ServedSite):
-    """A router at every kind of address."""
+    """A router at every kind of address, for HTTP and for HTTPS."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         super().__init__()
-        self.path = folder / "http"
-        self.port6 = free_port()
-        options = ("--http", f"[::1]:{self.port6}", "--http", f"unix:{self.path}", *options)
-        self.serve(*options)
+        self.authority = Authority(folder)
+        files = self.authority.issue("localhost")
+        self.addresses: dict[str, Any] = {}
+        for scheme in ("http", "https"):
+            path, port4, port6 = folder / scheme, free_port(), free_port()
+            self.addresses |= {
+                f"{scheme} IPv4": ("127.0.0.1", port4),
+                f"{scheme} IPv6": ("::1", port6),
+                f"{scheme} unix": str(path),
+            }
+            for address in (f"127.0.0.1:{port4}", f"[::1]:{port6}", f"unix:{path}"):
+                options += (f"--{scheme}", address)
+        self.serve(*options, "--tls-cert", files.certificate, "--tls-key", files.key)
 
-    def connect_to(self, kind: str) -> socket.socket:
-        if kind == "unix":
+    @contextlib.contextmanager
+    def connect_to(self, kind: str, before: bytes = b"") -> Iterator[socket.socket]:
+        """A connection, which begins with `before`."""
+        address = self.addresses[kind]
+        if isinstance(address, str):
             sock = socket.socket(socket.AF_UNIX)
-            sock.connect(str(self.path))
-            return sock
-        host, port = ("::1", self.port6) if kind == "IPv6" else ("127.0.0.1", self.http_port)
-        return socket.create_connection((host, port))
+            sock.connect(address)
+        else:
+            sock = socket.create_connection(address)
+        with sock:
+            sock.settimeout(20)
+            sock.sendall(before)
+            if kind.startswith("http "):
+                yield sock
+            else:
+                with self.authority.client().wrap_socket(sock, server_hostname="localhost") as tls:
+                    yield tls
 
 
 def heard(
     site: Listening, kind: str, case: Case, request: bytes = b"GET /inspect HTTP/1.1\r\nhost: a.example\r\n"
 ) -> Any:
-    with site.connect_to(kind) as sock:
-        sock.settimeout(20)
-        sock.sendall(case.before + request + case.fields + b"\r\n")
+    with site.connect_to(kind, case.before) as sock:
+        sock.sendall(request + case.fields + b"\r\n")
         connection = HttpConnection.over(sock)
         return json.loads(connection.read_reply().body), sock.getsockname()
 
 
 def check(site: Listening, kind: str, case: Case) -> None:
     seen, ours = heard(site, kind, case)
-    peer = list(ours[:2]) if kind != "unix" else None
+    peer = None if kind.endswith("unix") else list(ours[:2])
+    scheme = case.scheme or kind.partition(" ")[0]
     assert seen["client"] == (peer if case.client == "peer" else case.client)
-    assert seen["scheme"] == case.scheme
-    assert seen["server"] == ["a.example", 443 if case.scheme == "https" else 80]
+    assert seen["scheme"] == scheme
+    assert seen["server"] == ["a.example", 443 if scheme == "https" else 80]
 
 
 def sites(name: str, *options: str) -> Any:
@@ -100,7 +122,9 @@ trusting = sites("trusting", "--trust", "loopback", "--trust", "unix")
 proxied = sites("proxied", "--trust", "loopback", "--trust", "unix", "--proxy-protocol")
 strict = sites("strict", "--trust", "none", "--proxy-protocol")
 
-KINDS = pytest.mark.parametrize("kind", ["IPv4", "IPv6", "unix"])
+KINDS = pytest.mark.parametrize(
+    "kind", [f"{scheme} {family}" for scheme in ("http", "https") for family in ("IPv4", "IPv6", "unix")]
+)
 
 
 @KINDS
@@ -122,25 +146,23 @@ def test_a_stranger(strict: Listening, kind: str, name: str) -> None:
 
 
 def test_a_stranger_s_proxy_header_is_no_request(strict: Listening) -> None:
-    with strict.connect_to("IPv4") as sock:
-        sock.settimeout(20)
-        sock.sendall(LINE + b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    with strict.connect_to("http IPv4", LINE) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
         assert HttpConnection.over(sock).read_head().status == 400
 
 
 def test_without_its_header_a_proxy_is_not_served(proxied: Listening) -> None:
-    with proxied.connect_to("IPv4") as sock:
-        sock.settimeout(20)
+    with proxied.connect_to("http IPv4") as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
         HttpConnection.over(sock).assert_ends()
     proxied.router_process.wait_output("127.0.0.1 was turned away: it does not begin with a PROXY header")
 
 
-@pytest.mark.parametrize("kind", ["IPv4", "IPv6"])
+@pytest.mark.parametrize("kind", ["http IPv4", "http IPv6", "https IPv4", "https IPv6"])
 def test_who_names_no_host(trusting: Listening, kind: str) -> None:
-    seen, _ = heard(trusting, kind, Case(b"", "peer", "http"), b"GET /inspect HTTP/1.0\r\n")
-    expected = ["127.0.0.1", trusting.http_port] if kind == "IPv4" else ["[::1]", trusting.port6]
-    assert seen["server"] == expected
+    seen, _ = heard(trusting, kind, Case(b"", "peer", ""), b"GET /inspect HTTP/1.0\r\n")
+    host, port = trusting.addresses[kind]
+    assert seen["server"] == [f"[{host}]" if ":" in host else host, port]
 
 
 def test_the_table_has_every_case() -> None:
