@@ -120,7 +120,9 @@ class _FieldSink:
                 return
         elif lower in HOP_BY_HOP:
             return
-        elif len(_plain_names) < _MAX_NAMES and len(name) <= _MAX_NAME_BYTES:
+        elif len(name) <= _MAX_NAME_BYTES:
+            if len(_plain_names) >= _MAX_NAMES:
+                _plain_names.clear()
             _plain_names[name] = lower
         self.fields.append((lower, value))
 

@@ -6,11 +6,28 @@ import pytest
 from httptools import HttpParserCallbackError
 from tests.http1_events import GET, head_of, octets, read, refusal, with_fields
 
+from zerogate.native import compiled
 from zerogate.wire.http.errors import HttpError
-from zerogate.wire.http1 import HttpLimits
-from zerogate.wire.http1.heads import HeadParser
+from zerogate.wire.http1 import HttpLimits, heads
+from zerogate.wire.http1.heads import HeadParser, native_reader
 
 # --- heads
+
+
+def test_names_that_are_remembered_stay_bounded() -> None:
+    """A full table starts anew, so that nobody can fill it for good; and long ones are not kept."""
+    parser = HeadParser(HttpLimits())
+    for number in range(2 * heads._MAX_NAMES):
+        assert parser.parse_head(with_fields(b"X-%d: 1\r\n" % number)).fields == [(b"x-%d" % number, b"1")]
+        assert len(heads._plain_names) <= heads._MAX_NAMES
+    long = b"n" * (heads._MAX_NAME_BYTES + 1)
+    assert parser.parse_head(with_fields(long + b": 1\r\n")).fields == [(long, b"1")]
+    assert long not in heads._plain_names
+
+
+def test_where_nothing_is_compiled_nothing_is_read_natively(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "IS_ON", False)
+    assert native_reader.__wrapped__(HttpLimits())(GET) is None
 
 
 def test_a_small_request() -> None:

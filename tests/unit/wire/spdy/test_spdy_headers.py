@@ -17,6 +17,7 @@ from zerogate.wire.spdy.headers import (
     HeaderBlockError,
     HeaderFieldError,
     decode_block,
+    decode_in_python,
     encode_block,
     encode_pair,
     merge_fields,
@@ -238,13 +239,13 @@ class TestDecode:
     def test_known_names_stay_bounded_and_keep_the_common_ones(self) -> None:
         for number in range(3 * headers._MAX_KNOWN_NAMES):
             fields = {b"x-name-%d" % number: b"v"}
-            assert decode_block(raw_block(fields)) == fields
+            assert decode_in_python(raw_block(fields)) == fields
             assert len(headers._KNOWN_NAMES) <= headers._MAX_KNOWN_NAMES
         assert set(headers._COMMON_NAMES) <= set(headers._KNOWN_NAMES)
 
     def test_long_names_are_not_kept(self) -> None:
         name = b"n" * (headers._MAX_KNOWN_NAME_BYTES + 1)
-        decode_block(raw_block({name: b"v"}))
+        decode_in_python(raw_block({name: b"v"}))
         assert name not in headers._KNOWN_NAMES
 
     def test_most_pairs_that_fit(self) -> None:
