@@ -8,6 +8,14 @@ class ZerogateError(Exception):
         super().__init__(reason)
         self.reason = reason
 
+    def forget_frames(self) -> None:
+        """Those that it came through, and what was before it.
+
+        Kept by an object of those frames they would be a cycle: a peer's every fault would cost its connection's memory
+        until the collector comes.
+        """
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+
 
 class UsageError(ZerogateError):
     """The command was called wrongly. Exit code 2."""

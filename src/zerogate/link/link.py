@@ -258,6 +258,8 @@ class Link(asyncio.Protocol):
         connection = self._zmtp
         pieces = connection.receive(data)
         if connection.error is not None:
+            if not self.is_ready:
+                pieces = []  # The handshake, more, and a fault in one read: nobody has been told that there is a link.
             self.is_ready = False  # Nothing more can be said.
         elif not self.is_ready and connection.is_ready:
             self._write_zmtp()  # Our READY: the owner's first message must not overtake it.
@@ -293,6 +295,7 @@ class Link(asyncio.Protocol):
         self.is_closed = True
         if self._watch is not None:
             self._watch.stop()
+            self._watch = None  # It knows us: neither would be freed before the collector comes.
         if self._zmtp.mechanism.suspicion and not self.has_failed:
             # It went amid the handshake, by a close or, if it had not read all of what we said, by a reset.
             self.has_failed = True

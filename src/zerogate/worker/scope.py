@@ -46,7 +46,7 @@ def make_scope(fields: RequestFields, root_path: str) -> Scope:
         "query_string": query,
         "root_path": root_path,
         "headers": headers,
-        "client": (client.decode("latin-1"), int(fields.get(b"x-real-port") or 0)) if client else None,
+        "client": (client.decode("latin-1"), _port(fields.get(b"x-real-port", b""), 0)) if client else None,
         "server": _server(host, DEFAULT_PORTS.get(scheme, 80)),
         "extensions": EXTENSIONS.copy(),
     }
@@ -54,6 +54,14 @@ def make_scope(fields: RequestFields, root_path: str) -> Scope:
 
 def _server(host: bytes, default_port: int) -> tuple[str, int | None]:
     name, _, port = host.rpartition(b":")
-    if name and len(port) <= MAX_PORT_DIGITS and (not port or port.isdigit()):
-        return name.decode("latin-1"), int(port or default_port)
+    if name and (not port or _is_port(port)):
+        return name.decode("latin-1"), _port(port, default_port)
     return host.decode("latin-1"), default_port
+
+
+def _port(octets: bytes, default: int) -> int:
+    return int(octets) if _is_port(octets) else default
+
+
+def _is_port(octets: bytes) -> bool:
+    return len(octets) <= MAX_PORT_DIGITS and octets.isdigit()

@@ -58,3 +58,34 @@ def test_the_first_message_does_not_overtake_the_handshake() -> None:
     assert peer.is_ready
     opened = [event for event in Session(opens_odd=True).receive(b"".join(pieces)) if isinstance(event, StreamOpened)]
     assert [event.fields for event in opened] == [{b":method": b"JOIN"}]
+
+
+def test_a_peer_that_fails_with_its_handshake_was_never_there() -> None:
+    """What came between the two in the same read is for nobody: no owner has heard that the link is ready."""
+
+    class Noting(Owner):
+        def __init__(self) -> None:
+            self.heard: list[str] = []
+
+        def on_ready(self, link: Link) -> None:
+            self.heard.append("ready")
+
+        def on_stream(self, link: Link, *what: Any) -> None:
+            self.heard.append("stream")
+
+    async def main() -> list[str]:
+        owner: Any = Noting()
+        transport: Any = Transport()
+        link = Link(owner, LinkSettings(), is_router=False)
+        link.connection_made(transport)
+        hello = GREETING + READY_ROUTER
+        session = Session(opens_odd=True)
+        session.open_stream(encode_block({b":method": b"GET"}), True)
+        request = b"".join(session.take_output())
+        link.data_received(hello + bytes([0, len(request)]) + request + b"\xff" * 9)
+        assert not link.is_ready
+        assert link.has_failed
+        heard: list[str] = owner.heard
+        return heard
+
+    assert run_virtually(main()) == []

@@ -198,6 +198,7 @@ class RequestReader:
         self.state = _IDLE
 
     def _fail(self, error: HttpError) -> None:
+        error.forget_frames()
         self.error = error
         self.state = _FAILED
         self._left = 0

@@ -135,6 +135,7 @@ class CarefulSession(Sender):
             if reader.error is not None:
                 raise reader.error
         except SpdyError as error:
+            error.forget_frames()
             self.error = error
             self.goaway(error.status)
         return events

@@ -224,9 +224,9 @@ class Connection:
         self._need = need
 
     def _fail(self, error: ZmtpError) -> None:
-        self.error = error.with_traceback(None)  # a traceback would hold this object and its input in a cycle
-        self._state = State.FAILED
-        self._is_between_frames = self.is_ready = False
+        error.forget_frames()
+        self.error = error
+        self._state, self._is_between_frames, self.is_ready = State.FAILED, False, False
 
     # --- readers: one for each state; each returns the position after what it took ------------------------------------
 
