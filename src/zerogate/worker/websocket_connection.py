@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from zerogate.settings import WebSocketSettings
+from zerogate.wire.pieces import JOINED_BYTES, add_piece
 from zerogate.worker.asgi_types import Message
 from zerogate.worker.call import MAX_PENDING_BYTES
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
@@ -49,7 +50,7 @@ MAX_WAITING_BYTES: Final = 64 * 1024
 MESSAGE_BYTES: Final = 64
 
 # What is compressed is read in such pieces, since each may become a thousand times as much (RFC 1951): 4 MiB here.
-DEFLATED_PIECE_BYTES: Final = 4 * 1024
+DEFLATED_PIECE_BYTES: Final = JOINED_BYTES
 
 # For a client to answer our Close, and to close its connection (RFC 6455, 7.1.1: the server waits "a reasonable time").
 CLOSE_TIMEOUT_S: Final = 10.0
@@ -235,7 +236,7 @@ class WebSocket(Receiver):
         self._is_eof = self._is_eof or fin
         size = self._piece_bytes
         if not size or len(data) <= size:
-            self._unread.append(data)
+            add_piece(self._unread, data)
         else:
             self._unread.extend(data[at : at + size] for at in range(0, len(data), size))
         self._read()
