@@ -48,7 +48,7 @@ http {{
         keepalive_requests 1000000000;
     }}
     server {{
-        listen 127.0.0.1:{http_port};
+        listen 127.0.0.1:{http_port}{tls};
         location / {{
             proxy_pass http://application;
             proxy_http_version 1.1;
@@ -70,6 +70,14 @@ NGINX_FORWARDING = """\
             proxy_set_header X-Request-ID $request_id;
 """
 
+NGINX_TLS = """\
+ ssl;
+        ssl_certificate {file};
+        ssl_certificate_key {file};
+        ssl_protocols TLSv1.3"""
+
+HAPROXY_TLS = " ssl crt {file} ssl-min-ver TLSv1.3"
+
 HAPROXY_CONFIG = """\
 global
     nbthread 1
@@ -81,7 +89,7 @@ defaults
     timeout client 60s
     timeout server 60s
 frontend clients
-    bind 127.0.0.1:{http_port}
+    bind 127.0.0.1:{http_port}{tls}
 {forwarding}    default_backend application
 backend application
     http-reuse always
@@ -91,7 +99,7 @@ backend application
 HAPROXY_FORWARDING = """\
     unique-id-format %[uuid()]
     http-request set-header X-Forwarded-For %[src]
-    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
     http-request set-header X-Real-IP %[src]
     http-request set-header X-Request-ID %[unique-id]
@@ -104,10 +112,16 @@ class Manner:
 
     transport: "tcp" on loopback, or "ipc", a Unix socket.
     forwards: whether the peers add the fields that zerogate always adds, and uvicorn reads them.
+    certificate: with its key in one file, if clients come by TLS.
     """
 
     transport: str
     forwards: bool
+    certificate: Path | None = None
+
+    @property
+    def scheme(self) -> str:
+        return "http" if self.certificate is None else "https"
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,11 @@ class Site:
         """Where a proxy and a process behind it meet, in the proxy's own words."""
         port, path = self.upstream_ports[position], self.upstream_path(position)
         return UPSTREAM[proxy, self.manner.transport].format(port=port, path=path)
+
+    def tls(self, *templates: str) -> tuple[str, ...]:
+        """What a server is told of TLS: nothing if clients come without."""
+        file = self.manner.certificate
+        return () if file is None else tuple(template.format(file=file) for template in templates)
 
     def upstream_path(self, position: int) -> Path:
         """The Unix socket of a process behind the proxy."""
@@ -149,7 +168,9 @@ def _zerogate(
     site: Site, tree: parts.Tree = parts.ZEROGATE, n_workers: int = 1, interface: str = ASGI
 ) -> list[Command]:
     endpoint = site.upstream("zerogate")
-    router = ("--http", f"127.0.0.1:{site.http_port}", "--bind", endpoint, "--admin", "off", "--access-log", "off")
+    address = f"127.0.0.1:{site.http_port}"
+    where = site.tls("--http", "off", "--https", address, "--tls-cert", "{file}") or ("--http", address)
+    router = (*where, "--bind", endpoint, "--admin", "off", "--access-log", "off")
     zerogate = (sys.executable, "-m", "zerogate")
     commands = [Command("router", (*zerogate, "router", *router), tree.variables())]
     for name in _numbered("worker", n_workers):
@@ -165,6 +186,7 @@ def _nginx(site: Site, n_workers: int = 1, interface: str = ASGI) -> list[Comman
             directory=site.directory,
             servers="".join(f"        server {site.upstream('nginx', n)};\n" for n in range(n_workers)),
             http_port=site.http_port,
+            tls="".join(site.tls(NGINX_TLS)),
             forwarding=NGINX_FORWARDING if site.manner.forwards else "",
         )
     )
@@ -179,6 +201,7 @@ def _haproxy(site: Site) -> list[Command]:
         HAPROXY_CONFIG.format(
             upstream=site.upstream("haproxy"),
             http_port=site.http_port,
+            tls="".join(site.tls(HAPROXY_TLS)),
             forwarding=HAPROXY_FORWARDING if site.manner.forwards else "",
         )
     )
@@ -186,7 +209,9 @@ def _haproxy(site: Site) -> list[Command]:
 
 
 def _uvicorn_alone(site: Site) -> list[Command]:
-    return [_uvicorn("uvicorn", "--host", "127.0.0.1", "--port", str(site.http_port), "--no-proxy-headers")]
+    where = ("--host", "127.0.0.1", "--port", str(site.http_port))
+    tls = site.tls("--ssl-certfile", "{file}", "--ssl-keyfile", "{file}")
+    return [_uvicorn("uvicorn", *where, *tls, "--no-proxy-headers")]
 
 
 def _uvicorns_behind_proxy(site: Site, n_workers: int) -> list[Command]:
@@ -219,6 +244,7 @@ def _granian(site: Site, interface: str = ASGI) -> list[Command]:
     by_interface = {ASGI: ("--no-ws", "--loop", "uvloop"), WSGI: ("--blocking-threads", str(N_THREADS))}
     serves = ("--interface", interface, "--http", "1", "--workers", "1", *by_interface[interface])
     where = ("--host", "127.0.0.1", "--port", str(site.http_port), "--log-level", "warning")
+    where += site.tls("--ssl-certificate", "{file}", "--ssl-keyfile", "{file}")
     return [Command("granian", (sys.executable, "-m", "granian", *serves, *where, APPLICATIONS[interface]))]
 
 
@@ -290,7 +316,7 @@ def services(contenders: Sequence[Contender], directory: Path, manner: Manner) -
         home = directory / contender.name
         home.mkdir()
         site = Site(home, next(ports), tuple(next(ports) for _ in range(MAX_UPSTREAMS)), manner)
-        made.append(Service(contender.name, site.http_port, contender.commands(site), home))
+        made.append(Service(contender.name, site.http_port, contender.commands(site), home, manner.scheme))
     return made
 
 

@@ -29,7 +29,7 @@ def wrk_argv(port: int, traffic: Traffic, clients: int, seconds: int) -> list[st
     """The wrk command for `clients` connections."""
     shape = ["-t1", f"-c{clients}", f"-d{seconds}", "--latency", "-s", str(SCRIPT)]
     prepared = [] if traffic.prepared is None else ["--", str(traffic.prepared)]
-    return [parts.WRK.path(), *shape, f"http://127.0.0.1:{port}{traffic.path}", *prepared]
+    return [parts.WRK.path(), *shape, f"{traffic.scheme}://127.0.0.1:{port}{traffic.path}", *prepared]
 
 
 def run(ports: Mapping[str, int], traffic: Traffic, clients: int, seconds: int) -> dict[str, Load]:

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import ssl
 from collections.abc import Sequence
 
 import replies
@@ -10,10 +11,10 @@ from request import Request
 TIMEOUT_S = 2.0
 
 
-def problem(port: int, samples: Sequence[Request]) -> str | None:
+def problem(port: int, samples: Sequence[Request], scheme: str = "http") -> str | None:
     """Ask for each sample, and for the first once more, over one connection; what is wrong, or None."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
+        with connect(port, scheme) as connection:
             for request in (*samples, samples[0]):
                 connection.sendall(request.encode())
                 if (difference := _difference(request, _receive(connection, request))) is not None:
@@ -21,6 +22,17 @@ def problem(port: int, samples: Sequence[Request]) -> str | None:
     except (OSError, http.client.HTTPException) as trouble:
         return repr(trouble)
     return None
+
+
+def connect(port: int, scheme: str) -> socket.socket:
+    """A connection. With TLS nobody is asked for a certificate that is worth anything."""
+    sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
+    if scheme == "http":
+        return sock
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(sock)
 
 
 def _receive(connection: socket.socket, request: Request) -> tuple[http.client.HTTPResponse, bytes]:

@@ -5,9 +5,10 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import certificate
 import contenders
 import environment
 import measure
@@ -32,6 +33,8 @@ examples:
   python bench/run.py --traffic varied --clients 64             the main figure, two minutes
   taskset -c 1 python bench/run.py --traffic varied,same --clients 64 --only zerogate --baseline ../before --together
                                                                 what a change costs or saves, a minute
+  python bench/run.py --tls --traffic varied,same --only zerogate,nginx,uvicorn
+                                                                HTTPS, two minutes
   python bench/run.py --interface wsgi --traffic same --path /10k
                                                                 WSGI servers with Flask, two minutes
   python bench/run.py --json bench/results/now.json --markdown bench/RESULTS.md
@@ -56,14 +59,15 @@ class Options:
     interface: str
     transport: str
     forward: str
+    tls: bool
     baseline: Path | None
     together: bool
     json: Path | None
     markdown: Path | None
 
-    def manner(self) -> Manner:
-        """How proxies and applications meet."""
-        return Manner(self.transport, FORWARD[self.forward])
+    def manner(self, certificate: Path | None) -> Manner:
+        """How proxies and applications meet, and clients and proxies."""
+        return Manner(self.transport, FORWARD[self.forward], certificate)
 
     def settings(self) -> str:
         """What was measured, in words."""
@@ -71,11 +75,13 @@ class Options:
         return (
             f"{self.rounds} rounds, {self.seconds} s for each point, {manner}, seed {self.seed}, path {self.path}, "
             f"{self.interface}, {self.transport} between proxy and application, peers forward {self.forward}"
+            f"{', TLS 1.3 to clients' if self.tls else ''}"
         )
 
     def kinds(self) -> list[Kind]:
-        """The chosen kinds of traffic, in the table's order: what matters most comes first."""
-        return [kind for name, kind in KINDS.items() if name in (self.traffic or KINDS)]
+        """The chosen kinds of traffic, in the table's order: what matters most comes first. The slow speak no TLS."""
+        chosen = [kind for name, kind in KINDS.items() if name in (self.traffic or KINDS)]
+        return [kind for kind in chosen if not (self.tls and kind.n_slow)]
 
     def rows(self) -> list[Contender]:
         """The chosen contenders, in the table's order; the baseline beside what it is compared with."""
@@ -176,6 +182,7 @@ def parser() -> argparse.ArgumentParser:
         help="what the peers tell the application about the client: all that zerogate always does "
         "(x-forwarded-for, -proto and -host, x-real-ip, x-request-id), or none, their cheapest (default all)",
     )
+    add("--tls", action="store_true", help="clients speak TLS 1.3 to every contender, with one certificate (P-256)")
     add("--json", type=Path, metavar="PATH", help="write the raw rounds, summary and environment here")
     add("--markdown", type=Path, metavar="PATH", help="write the report here as Markdown")
     return made
@@ -212,6 +219,8 @@ def collect(options: Options, rows: Sequence[Contender]) -> list[measure.Point]:
             # nginx started by root works as nobody, who must get at the sockets here.
             directory.chmod(0o755)
             traffic = prepare(kind, options.seed, options.path, directory)
+            if options.tls:
+                traffic = replace(traffic, scheme="https")
             points += collect_kind(options, rows, traffic, directory)
     return points
 
@@ -222,7 +231,8 @@ def collect_kind(
     """Start everything, warm it up, and measure every point under one kind of traffic."""
     counts = traffic.kind.clients or options.clients
     total = options.rounds * len(counts) * len(rows)
-    by_name = {each.name: each for each in contenders.services(rows, directory, options.manner())}
+    manner = options.manner(certificate.make(directory) if options.tls else None)
+    by_name = {each.name: each for each in contenders.services(rows, directory, manner)}
     with running([*by_name.values()], traffic.samples):
         for each in by_name.values():
             progress(f"{traffic.kind.name}: warming up {each.name}")

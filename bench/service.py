@@ -36,8 +36,11 @@ class Command:
 class Service:
     """What serves one contender on `port`: every command runs in a session of its own, its output in a log file."""
 
-    def __init__(self, name: str, port: int, commands: Sequence[Command], directory: Path) -> None:
+    def __init__(
+        self, name: str, port: int, commands: Sequence[Command], directory: Path, scheme: str = "http"
+    ) -> None:
         self.name = name
+        self._scheme = scheme
         self.port = port
         self._commands = commands
         self._directory = directory
@@ -63,7 +66,7 @@ class Service:
     def wait_ready(self, samples: Sequence[Request]) -> None:
         """Return once every sample is answered as it should be. Raises BenchError if that does not come about."""
         deadline = time.monotonic() + READY_TIMEOUT_S
-        while (problem := probe.problem(self.port, samples)) is not None:
+        while (problem := probe.problem(self.port, samples, self._scheme)) is not None:
             self.check_alive()
             if time.monotonic() > deadline:
                 raise BenchError(f"{self.name} is not ready after {READY_TIMEOUT_S:.0f} s: {problem}\n{self.logs()}")

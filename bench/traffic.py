@@ -40,6 +40,7 @@ class Traffic:
     path: str
     prepared: Path | None
     samples: tuple[Request, ...]
+    scheme: str = "http"
 
 
 MAIN = "varied"
