@@ -48,6 +48,7 @@ NAMES = (
         b"x-forwarded-prefix",
         b"x-forwarded-",
         b"x-real-ip",
+        b"x-client-cert-subject",
     ),
     *(b"x-real-port", b"x-request-id", b"forwarded", b"!#$%&'*+-.^_`|~0", b"n" * 64, b"n" * 65, b"x-" + b"y" * 62),
 )

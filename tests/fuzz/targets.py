@@ -104,11 +104,12 @@ def heads(random: Random) -> bool:
 
 @cache
 def forwardings() -> tuple[Forwarding, ...]:
-    """Peers that are believed and such that are not, with names with underscores or without."""
+    """Peers that are believed and such that are not, with certificates and underscores, or without."""
     loopback = parse_trust(["loopback"])
     return tuple(
-        Forwarding(address, b"http", loopback, port=4711, crossing=Crossing(keeps_underscores=keeps))
+        Forwarding(address, b"http", loopback, port=4711, subject=subject, crossing=Crossing(keeps_underscores=keeps))
         for address in ("127.0.0.1", "203.0.113.7")
+        for subject in (b"", b"CN=a")
         for keeps in (False, True)
     )
 

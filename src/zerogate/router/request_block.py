@@ -55,7 +55,8 @@ def encode_natively(head: RequestHead, forwarding: Forwarding, request_id: bytes
     else:
         host, pairs, is_believed = head.host, forwarding.own_pairs, False
     keeps_underscores = forwarding.crossing.keeps_underscores
-    block: bytes | None = _make_natively(head, host, pairs, _N_OWN_PAIRS, request_id, is_believed, keeps_underscores)
+    n_pairs = _N_OWN_PAIRS + 1 if forwarding.subject else _N_OWN_PAIRS
+    block: bytes | None = _make_natively(head, host, pairs, n_pairs, request_id, is_believed, keeps_underscores)
     return block
 
 

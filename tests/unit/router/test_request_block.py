@@ -1,13 +1,17 @@
 """What a worker gets of a request, and whose word is believed on where it comes from."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from zerogate.errors import UsageError
 from zerogate.router.forwarding import Forwarding, parse_trust
-from zerogate.router.request_block import request_block
+from zerogate.router.request_block import request_block, stripped_block
 from zerogate.wire.http.request import RequestHead
+from zerogate.wire.http1 import HttpLimits
+from zerogate.wire.http1.reader import RequestReader
 from zerogate.wire.spdy.headers import decode_block, merge_fields
 
 CLIENT = "203.0.113.9"
@@ -217,3 +221,29 @@ def test_whatever_fields_there_are(fields: Pairs) -> None:
     head = make_head(fields)
     for _ in range(2):
         assert block_of(head) == {**OWN, **crossing}
+
+
+# Clients with certificates
+
+
+@pytest.mark.parametrize("trusted", [(), ("0.0.0.0/0",)])
+def test_whose_certificate_it_is_the_router_alone_says(trusted: tuple[str, ...]) -> None:
+    head = make_head([(b"x-client-cert-subject", b"CN=mallory"), (b"x-forwarded-for", CLIENT.encode())])
+    forwarding = Forwarding(CLIENT, b"https", parse_trust(trusted), subject=b"CN=alice")
+    block = decode_block(request_block(head, forwarding, b"id-1"))
+    assert block[b"x-client-cert-subject"] == b"CN=alice"
+    assert len(block) == len(OWN) + 1
+    stripped = decode_block(stripped_block(head, forwarding, b"id-1", "/a%20b"))
+    assert (stripped[b"x-client-cert-subject"], len(stripped)) == (b"CN=alice", len(OWN) + 2)
+    assert b"x-client-cert-subject" not in block_of(head, CLIENT, *trusted)
+
+
+def test_the_same_of_a_head_as_it_was_read() -> None:
+    """By whatever reads heads here: it may write the block as well."""
+    reader = RequestReader(HttpLimits())
+    events: list[Any] = []
+    octets = b"GET / HTTP/1.1\r\nhost: a\r\nX-Client-Cert-Subject: CN=mallory\r\naccept: */*\r\n\r\n"
+    assert reader.read(octets, 0, events) == len(octets)
+    forwarding = Forwarding(CLIENT, b"https", subject=b"CN=alice")
+    block = decode_block(request_block(events[0], forwarding, b"id-1"))
+    assert (block[b"x-client-cert-subject"], block[b"accept"]) == (b"CN=alice", b"*/*")
