@@ -75,7 +75,7 @@ class Collecting(Passage):
         kept_bytes, before = self._body.kept_bytes, self._lull_bytes
         self._lull_bytes = kept_bytes
         self._n_lulls += 1
-        if kept_bytes == before or (self.head.is_chunked and self._n_lulls > MAX_LULLS):
+        if kept_bytes == before or (self.head.content_length is None and self._n_lulls > MAX_LULLS):
             if self._dispatcher.has_spare_room(self):
                 self._become_ready()
                 return
