@@ -326,6 +326,26 @@ def test_plain_requests_are_sent_where_tls_is(tmp_path: Path) -> None:
             assert client.read_reply().status == 200
 
 
+def test_each_of_several_processes_speaks_it(tmp_path: Path) -> None:
+    with tls_site(tmp_path, "--processes", "2", "--redirect-https") as site:
+        for _ in range(8):
+            with site.open_tls() as client:
+                client.get("/")
+                assert client.read_reply().body == b"ok"
+            with site.open() as plain:
+                plain.send(b"GET /a HTTP/1.1\r\nhost: localhost:1\r\n\r\n")
+                assert plain.read_reply().get("location") == f"https://localhost:{site.https_port}/a"
+
+
+@pytest.mark.parametrize("n_processes", ["1", "2"])
+def test_a_certificate_that_cannot_be_used_is_said_at_the_start(site: Any, tmp_path: Path, n_processes: str) -> None:
+    files = Authority(tmp_path).issue("localhost")
+    options = ("--tls-cert", files.certificate, "--tls-key", files.certificate, "--processes", n_processes)
+    router = site.router("--https", f"127.0.0.1:{free_port()}", *options, wait=False)
+    assert router.popen.wait(20) == 1
+    assert f"--tls-cert {files.certificate}: OpenSSL cannot use it" in router.output()
+
+
 def test_without_a_certificate_it_does_not_start(site: Any) -> None:
     router = site.router("--https", f"127.0.0.1:{free_port()}", wait=False)
     assert router.popen.wait(20) == 2

@@ -141,6 +141,7 @@ class Listeners:
                 self._handed_over.add(listener)
             elif not is_inherited:
                 listener.share()
+        self._note_tls_port()
 
     def share(self) -> None:
         """The sockets that were given are ours, and no longer another router's."""
@@ -213,8 +214,7 @@ class Listeners:
                 listener = Listener(self._bind(place), place)
             self._listeners[listener] = kind
             label, port = place.label, listener.port
-        ports = [listener.port for listener, kind in self._listeners.items() if kind is Kind.TLS_CLIENTS]
-        self.tls_port = next(filter(None, ports), 0)
+        self._note_tls_port()
 
     def accept_links(self) -> None:
         """Take workers where nobody else does: not from the sockets that were given."""
@@ -282,6 +282,10 @@ class Listeners:
         for address in addresses:
             if address != OFF_WORD:
                 self._want(kind, endpoint_places(parse_listening(address), f"{option} {address}", mode))
+
+    def _note_tls_port(self) -> None:
+        ports = [listener.port for listener, kind in self._listeners.items() if kind is Kind.TLS_CLIENTS]
+        self.tls_port = next(filter(None, ports), 0)
 
     def _want(self, kind: Kind, places: list[Place]) -> None:
         self._places += [(kind, place) for place in places]

@@ -98,8 +98,7 @@ class Router:
         successor = None
         try:
             keys = self.listeners.find()
-            if self.listeners.wants_tls:
-                self._certificates.load()
+            self.read_certificates()
             if self.settings.replace:
                 successor = await Successor.find(keys)
             if successor is None:
@@ -115,6 +114,11 @@ class Router:
             self._close()
             self._admin_desk.close()
             raise
+
+    def read_certificates(self) -> None:
+        """Where TLS will be spoken. Raises UsageError or StartError."""
+        if self.listeners.wants_tls:
+            self._certificates.load()
 
     async def _take_over(self, successor: Successor) -> None:
         """Have the predecessor's workers first, and then its clients."""

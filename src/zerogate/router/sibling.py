@@ -50,9 +50,10 @@ class Sibling:
         self._obeying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Be ready for orders."""
+        """Be ready for orders. Raises UsageError or StartError."""
         reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
         self.router.listeners.use(self._shares)
+        self.router.read_certificates()
         self._obeying = asyncio.create_task(self._obey(reader, self._writer), name="orders")
 
     async def stop(self) -> None:
