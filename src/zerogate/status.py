@@ -12,20 +12,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from zerogate.console import show
-from zerogate.errors import StartError
+from zerogate.errors import StartError, UsageError
 from zerogate.link.endpoint import parse_address
 
 FETCH_TIMEOUT_S = 5.0
+UNAUTHORIZED = 401
 
 GAP = "  "
 
 
-def show_status(admin: str, *, as_json: bool) -> None:
+def show_status(admin: str, *, token: str = "", as_json: bool) -> None:
     """Print the status of the router whose admin port is `admin` (HOST:PORT).
 
     Raises StartError, UsageError, OutputError.
     """
-    status = fetch_status(admin)
+    status = fetch_status(admin, token)
     if as_json:
         show(json.dumps(status, indent=1))
         return
@@ -34,13 +35,16 @@ def show_status(admin: str, *, as_json: bool) -> None:
     show("\n".join(line[:width] for line in render(status)))
 
 
-def fetch_status(admin: str) -> dict[str, Any]:
+def fetch_status(admin: str, token: str = "") -> dict[str, Any]:
     """What `/status` of an admin port says. Raises StartError if no router answers there, or UsageError."""
     host, port = parse_address(admin)
     connection = http.client.HTTPConnection(host or "127.0.0.1", port, timeout=FETCH_TIMEOUT_S)
     try:
-        connection.request("GET", "/status")
-        status = json.loads(connection.getresponse().read())
+        connection.request("GET", "/status", headers={"authorization": f"Bearer {token}"} if token else {})
+        reply = connection.getresponse()
+        if reply.status == UNAUTHORIZED:
+            raise UsageError(f"the router at {admin} asks for its --admin-token, and this is not it")
+        status = json.loads(reply.read())
     except OSError as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
         raise StartError(

@@ -1,6 +1,7 @@
 """Keys: workers from anywhere, with one paste each, and nobody else."""
 
 import contextlib
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -89,7 +90,7 @@ def test_revoking_under_load(site: KeyedSite) -> None:
 
 
 def test_the_router_key_is_changed_and_nobody_is_lost(site: KeyedSite) -> None:
-    site.keyed_router()
+    router = site.keyed_router()
     old = site.paste_of("old")
     site.paste(old)
     new_key = site.run_keys("rotate", "router").strip()
@@ -97,7 +98,9 @@ def test_the_router_key_is_changed_and_nobody_is_lost(site: KeyedSite) -> None:
     assert new_key in new
     site.paste(new)
     site.wait_workers(2)
+    n_read = router.output().count("keys read")
     site.run_keys("rotate", "router", "--finish")
+    wait_for(lambda: router.output().count("keys read") > n_read, "the keys are read again")
     late = site.paste(old, name="late", wait=False)
     late.wait_output("its key is another one")
     site.wait_workers(2)
@@ -112,6 +115,36 @@ def test_a_mistake_in_the_list_keeps_the_old_one(site: KeyedSite) -> None:
     router.wait_output("line 3: a line has KEY NAME ROUTE")
     site.paste(line)
     site.wait_workers(1)
+
+
+def test_the_admin_port_beyond_this_machine_asks_for_a_token(site: KeyedSite) -> None:
+    refused = site.start("router", "--admin", f"0.0.0.0:{site.admin_port}")
+    assert refused.popen.wait(20) == 2
+    assert "--admin-token" in refused.output()
+    site.keyed_router("--admin", f"0.0.0.0:{site.admin_port}", "--admin-token", "secret")
+    admin = f"127.0.0.1:{site.admin_port}"
+    without = site.start("status", "--admin", admin)
+    assert without.popen.wait(20) == 2
+    assert "asks for its --admin-token" in without.output()
+    shown = site.start("status", "--admin", admin, env={"ZEROGATE_ADMIN_TOKEN": "secret"})
+    assert shown.popen.wait(20) == 0
+    assert "No worker has joined" in shown.output()
+
+
+def test_half_open_links_keep_no_worker_out(site: KeyedSite) -> None:
+    """Many more than --max-links connect and say nothing: a worker comes in, and the router takes no more of them."""
+    router = site.keyed_router("--max-links", "20")
+    site.paste(site.paste_of("first"))
+    silent = [socket.create_connection(("127.0.0.1", site.link_port)) for _ in range(60)]
+    try:
+        before_kib = router.rss_kib()
+        site.paste(site.paste_of("second"))
+        site.wait_workers(2)
+        wait_for(lambda: site.status()["links"] <= 20, "no more of them")
+        assert router.rss_kib() - before_kib < 20 * 1024
+    finally:
+        for sock in silent:
+            sock.close()
 
 
 def test_nothing_can_be_read_on_the_way(site: KeyedSite) -> None:

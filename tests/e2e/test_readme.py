@@ -26,7 +26,7 @@ README = (ROOT / "README.md").read_text()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 WALK = (ROOT / "docs" / "life-of-a-request.md").read_text()
 
-MAX_LINES = 120
+MAX_LINES = 140
 
 
 def blocks(page: str) -> list[list[str]]:
@@ -260,9 +260,9 @@ def test_workers_are_back_within_two_seconds(site: Site) -> None:
 
 
 def test_strangers_are_kept_out_unless_one_says_so() -> None:
-    assert "refuses to start unless told `--insecure`" in " ".join(section("How it behaves").split())
+    assert "From anywhere else they need one" in " ".join(section("How it behaves").split())
     ports = ("--http", "127.0.0.1:0", "--admin", "off", "--bind", f"tcp://0.0.0.0:{free_port()}")
-    assert run_command("router", *ports).returncode == 2
+    assert "zerogate keys router" in run_command("router", *ports).stderr
     with make_site() as site:
         site.start("router", *ports, "--insecure").wait_output("Ctrl-C stops")
 

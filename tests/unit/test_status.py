@@ -79,8 +79,9 @@ def test_columns_are_as_wide_as_they_need_to_be() -> None:
 
 
 class Reply:
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, status: int) -> None:
         self._body = body
+        self.status = status
 
     def read(self) -> bytes:
         return self._body
@@ -93,19 +94,22 @@ class Connection:
         self._answer = answer
         self.asked: tuple[Any, ...] = ()
         self.is_closed = False
+        self.status = 200
+        self.headers: dict[str, str] = {}
 
     def __call__(self, host: str, port: int, timeout: float) -> "Connection":
         self.asked = host, port
         return self
 
-    def request(self, method: str, path: str) -> None:
+    def request(self, method: str, path: str, headers: dict[str, str]) -> None:
         assert (method, path) == ("GET", "/status")
+        self.headers = headers
         if isinstance(self._answer, Exception):
             raise self._answer
 
     def getresponse(self) -> Reply:
         assert isinstance(self._answer, bytes)
-        return Reply(self._answer)
+        return Reply(self._answer, self.status)
 
     def close(self) -> None:
         self.is_closed = True
@@ -140,6 +144,16 @@ def test_somebody_else_or_nobody(monkeypatch: pytest.MonkeyPatch, answer: bytes 
     with pytest.raises(StartError, match=said):
         fetch_status("x:1")
     assert connection.is_closed
+
+
+def test_a_token_goes_along_and_a_wrong_one_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = connect(monkeypatch, json.dumps(STATUS).encode())
+    assert fetch_status("x:1", "secret") == STATUS
+    assert connection.headers == {"authorization": "Bearer secret"}
+    connection.status = 401
+    with pytest.raises(UsageError, match="asks for its --admin-token"):
+        fetch_status("x:1")
+    assert connection.headers == {}
 
 
 def test_a_bad_address() -> None:

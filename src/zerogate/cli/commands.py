@@ -145,7 +145,7 @@ def status(**options: Any) -> None:
     from zerogate.status import show_status
 
     settings = make_settings(StatusSettings, options)
-    show_status(settings.admin, as_json=settings.json)
+    show_status(settings.admin, token=settings.admin_token, as_json=settings.json)
 
 
 commands.add_command(keys)

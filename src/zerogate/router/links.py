@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Container
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,6 +16,7 @@ from zerogate.link.sparse_log import SparseLog
 from zerogate.router.admission import Admission
 from zerogate.router.counters import Counters
 from zerogate.router.dispatcher import Dispatcher
+from zerogate.router.doorstep import Doorstep
 from zerogate.router.pulses import Pulses
 from zerogate.router.reply_block import read_reply_block
 from zerogate.router.seat import Seat
@@ -59,6 +60,8 @@ LOG_BURST = 20
 
 # A link that its worker ends, with nothing in flight. It need not have joined: it may have found that it has another.
 DRAINED = "drained"
+# One that may not stand on the doorstep: it is told of where it is counted.
+TURNED_AWAY = "turned away"
 
 
 class Links:
@@ -86,11 +89,13 @@ class Links:
         self._join_timers: dict[Link, asyncio.TimerHandle] = {}
         self._joins_left: dict[Link, Allowance] = {}
         self._pulses = Pulses()
+        self._doorstep = Doorstep()
         self.admission = Admission(settings, self._judge_again)
         # The port by which each came.
         self._keys: WeakKeyDictionary[Link, str] = WeakKeyDictionary()
         self._is_stopping = False
         self._n_joined = 0
+        self._n_of_key: Counter[bytes] = Counter()
         self._turned_away = SparseLog(logger, "links turned away")
         self._cannot_join = SparseLog(logger, "joins refused", burst=LOG_BURST)
         self._ended = SparseLog(logger, "links ended before they had joined", burst=LOG_BURST)
@@ -102,9 +107,8 @@ class Links:
 
     def make_link(self, key: str = "ipc") -> asyncio.Protocol:
         """For a connection to the link port of this key."""
-        if len(self.workers) >= self._max_links:
-            self._counters.links_failed += 1
-            self._turned_away.warning("a link was turned away: there are %d already (--max-links)", len(self.workers))
+        if self._n_joined >= self._max_links:
+            self._turn_away(f"there are {self._n_joined} already (--max-links)")
             return _TurnedAway()
         link = Link(
             self,
@@ -168,9 +172,16 @@ class Links:
     def on_connected(self, link: Link) -> None:
         self._counters.links += 1
         self.workers[link] = None
-        if len(self.workers) > self._max_links:
-            # Many were accepted in one turn of the event loop, before any of them was counted.
-            link.close("there are too many links (--max-links)")
+        address = "" if is_local_key(self._keys[link]) else link.peer.rpartition(":")[0]
+        if reason := self._doorstep.enter(link, address, self._loop.time()):
+            self._turn_away(reason)
+            link.close(TURNED_AWAY)
+        elif self._n_joined + len(self._doorstep) > self._max_links:
+            self._doorstep.make_room()
+
+    def _turn_away(self, reason: str) -> None:
+        self._counters.links_failed += 1
+        self._turned_away.warning("a link was turned away: %s", reason)
 
     def on_ready(self, link: Link) -> None:
         timeout = self._settings.handshake_timeout
@@ -202,7 +213,12 @@ class Links:
         if worker is None:
             if self._n_joined >= settings.max_links:
                 raise JoinError(503, f"there are {self._n_joined} workers already (--max-links)")
+            if key_name and self._n_of_key[link.peer_key] >= settings.max_links_per_key:
+                n = self._n_of_key[link.peer_key]
+                raise JoinError(503, f"the key {key_name} has {n} links already (--max-links-per-key)")
+            self._n_of_key[link.peer_key] += 1
             self._n_joined += 1
+            self._doorstep.leave(link)
             capacity = link.peer_max_concurrent
             process_id = _process_of(link, join.id) if join.id else ""
             worker = Worker(link, DEFAULT_CAPACITY if capacity is None else capacity, self._loop.time(), process_id)
@@ -238,6 +254,7 @@ class Links:
             if not self._pulses.add(_process_of(link, process_id), link):
                 raise JoinError(404, "no worker of this process has joined here")
             # Not among the links that may still become workers, nor counted as one.
+            self._doorstep.leave(link)
             del self.workers[link]
             self._join_timers.pop(link).cancel()
         _answer(link, stream, JoinReply(200, self._settings.name, id=self.id))
@@ -278,6 +295,7 @@ class Links:
 
     def on_closed(self, link: Link, reason: str) -> None:
         self._joins_left.pop(link, None)
+        self._doorstep.leave(link)
         if (timer := self._join_timers.pop(link, None)) is not None:
             timer.cancel()
         if link in self._pulses:
@@ -286,13 +304,16 @@ class Links:
         worker = self.workers.pop(link)
         if worker is not None:
             self._lose(worker, reason)
-        elif not self._is_stopping and reason != DRAINED:
+        elif not self._is_stopping and reason not in (DRAINED, TURNED_AWAY):
             self._note_failure(link, reason)
             if link.has_failed:
                 self._ended.warning("link to %s ended: %s", link.peer, reason)
 
     def _lose(self, worker: Worker, reason: str) -> None:
         self._n_joined -= 1
+        self._n_of_key[worker.link.peer_key] -= 1
+        if not self._n_of_key[worker.link.peer_key]:
+            del self._n_of_key[worker.link.peer_key]
         self._pulses.remove_worker(worker.process_id, worker.link)
         if worker.link.has_failed and not worker.link.was_silent:
             self._note_failure(worker.link, reason)

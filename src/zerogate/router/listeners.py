@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from zerogate.errors import StartError, UsageError
 from zerogate.link.accept import Turn
 from zerogate.link.bind import Place, TakenError, bind, endpoint_places, tcp_places
-from zerogate.link.endpoint import parse_address, parse_endpoint, parse_listening
+from zerogate.link.endpoint import is_loopback, parse_address, parse_endpoint, parse_listening
 from zerogate.link.listen import IsOurs, Listener, MakeProtocol
 from zerogate.link.systemd import inherited_listeners
 from zerogate.router.owner import owner_of
@@ -184,7 +184,13 @@ class Listeners:
                 mode = int(settings.ipc_mode, 8)
                 self._want(Kind.LINKS, endpoint_places(endpoint, f"--bind {text}", mode))
         if settings.admin != "off":
-            self._want(Kind.ADMIN, tcp_places(*parse_address(settings.admin), f"--admin {settings.admin}"))
+            host, port = parse_address(settings.admin)
+            if not is_loopback(host) and not settings.admin_token:
+                raise UsageError(
+                    f"--admin {settings.admin}: anybody who reaches this address could read it. Give it an "
+                    "--admin-token, or bind a loopback address"
+                )
+            self._want(Kind.ADMIN, tcp_places(host, port, f"--admin {settings.admin}"))
         return [*(listener.key for listener in self._listeners), *(place.key for _, place in self._places)]
 
     @property

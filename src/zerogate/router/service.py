@@ -59,7 +59,8 @@ class Router:
         self._desk = Desk(settings, counters, answer, access_log)
         shorten_horizon = self._desk.deadlines.shorten_horizon
         self.links = Links(settings, self._dispatcher, counters, seat, shorten_horizon=shorten_horizon)
-        self._admin_desk = Desk(settings, Counters(), Admin(self.status, lambda: not self._is_draining, settings.admin))
+        answer = Admin(self.status, lambda: not self._is_draining, settings.admin, settings.admin_token)
+        self._admin_desk = Desk(settings, Counters(), answer)
         clients, admin = Http1Clients(self._desk), Http1Clients(self._admin_desk)
         self._entrance = Entrance()
         self._certificates = Certificates(settings, ALPN)

@@ -81,4 +81,5 @@ class StatusSettings(Settings):
     """`zerogate status`."""
 
     admin: str = text(DEFAULT_ADMIN, "Address of the router's status.", metavar="HOST:PORT")
+    admin_token: str = text("", "The router's --admin-token, if it has one.", metavar="TOKEN")
     json: bool = flag("The whole of it, for scripts.")

@@ -4,6 +4,7 @@ import math
 import os
 import re
 import socket
+import sys
 from dataclasses import dataclass
 
 from zerogate.errors import UsageError
@@ -52,6 +53,9 @@ class ListenSettings(Settings):
     )
     insecure: bool = flag("Take workers without keys on any address.")
     admin: str = text(DEFAULT_ADMIN, "Address of /status, /healthz and /readyz, or off.", metavar="HOST:PORT")
+    admin_token: str = text(
+        "", "What /status must be asked with, as a bearer token. Needed beyond loopback.", metavar="TOKEN"
+    )
     access_log: str = text("-", "Where requests are logged: - (standard output), a PATH, or off.", metavar="PATH")
     http_mode: str = text("666", "Who may connect to a unix: socket: its file's mode, in octal.", metavar="MODE")
     ipc_mode: str = text("600", "Who may dial an ipc:// socket: its file's mode, in octal.", metavar="MODE")
@@ -183,6 +187,7 @@ class JoinSettings(Settings):
         default_words="~/.config/zerogate/keys, if there is a key",
     )
     max_links: int = count(1024, "Links at once; more are turned away.")
+    max_links_per_key: int = count(sys.maxsize, "Links at once by one key.", off="no limit")
     max_routes: int = count(128, "Routes that one worker may serve.")
 
 

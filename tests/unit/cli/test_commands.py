@@ -157,7 +157,7 @@ def test_demo_and_status_hand_over_what_they_were_given(calls: Calls, monkeypatc
         def play(self) -> None:
             played.append("played")
 
-    monkeypatch.setattr("zerogate.status.show_status", lambda admin, as_json: shown.append((admin, as_json)))
+    monkeypatch.setattr("zerogate.status.show_status", lambda admin, token, as_json: shown.append((admin, as_json)))
     monkeypatch.setattr("zerogate.demo.Demo", Demo)
     call("status", "--admin", ":1", "--json")
     call("demo", "--once", "--http", ":2")

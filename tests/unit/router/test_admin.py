@@ -20,10 +20,13 @@ def ask(kind: str, method: bytes, target: bytes, **options: Any) -> Any:
     """The answer, which comes at once. Asked as people ask: by the port's address."""
     options.setdefault("host", b"127.0.0.1:9001")
     is_ready = options.pop("is_ready", True)
+    token = options.pop("token", "")
 
     async def main() -> Any:
         notes: Any = Notes()
-        desk = Desk(RouterSettings(), Counters(), Admin(lambda: {"router": "r", "n": 1}, lambda: is_ready), notes)
+        desk = Desk(
+            RouterSettings(), Counters(), Admin(lambda: {"router": "r", "n": 1}, lambda: is_ready, token=token), notes
+        )
         if kind == "memory":
             asked: Any = MemoryConnection(desk).request(method, target, **options)
         else:
@@ -92,3 +95,26 @@ def test_what_comes_after_the_answer_comes_to_nothing() -> None:
         getattr(exchange, event)()
     exchange.reject_request(None)
     assert asked.status == 405
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ([], 401),
+        ([(b"authorization", b"Bearer wrong")], 401),
+        ([(b"authorization", b"Basic secret")], 401),
+        ([(b"authorization", b"Bearer secret"), (b"authorization", b"Bearer secret")], 401),
+        ([(b"authorization", b"bearer secret")], 200),
+        ([(b"authorization", b"Bearer secret")], 200),
+    ],
+)
+def test_a_token_is_asked_for(fields: list[tuple[bytes, bytes]], status: int) -> None:
+    asked = ask("http1", b"GET", b"/status", host=b"router.example", fields=fields, token="secret")
+    assert asked.status == status
+    if status == 401:
+        assert asked.fields[b"www-authenticate"] == b"Bearer"
+
+
+@pytest.mark.parametrize("path", [b"/healthz", b"/readyz"])
+def test_health_is_for_everybody(path: bytes) -> None:
+    assert ask("http1", b"GET", path, host=b"router.example", token="secret").status == 200

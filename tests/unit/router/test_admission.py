@@ -147,3 +147,25 @@ def test_a_pulse_of_another_key_is_nobodys(folder: Path) -> None:
                 assert pulse.join_replies[-1][b":status"][:3] == status
 
     run_virtually(main())
+
+
+def test_so_many_links_by_one_key(folder: Path) -> None:
+    async def main() -> None:
+        async with Bench.open(keys=str(folder), max_links_per_key=2) as bench:
+            peers = []
+            for _ in range(3):
+                peers.append(peer := bench.peer())
+                await bench.quiet()
+                peer.link.peer_key = PAIR.public
+                peer.join("w", "example.org/api")
+                await bench.quiet()
+            assert [peer.join_replies[-1][b":status"][:3] for peer in peers] == [b"200", b"200", b"503"]
+            assert b"--max-links-per-key" in peers[-1].join_replies[-1][b"reason"]
+            await bench.worker("without", "*")
+            peers[0].die()
+            await bench.quiet()
+            peers[-1].join("w", "example.org/api")
+            await bench.quiet()
+            assert peers[-1].join_replies[-1][b":status"].startswith(b"200")
+
+    run_virtually(main())

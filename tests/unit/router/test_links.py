@@ -123,6 +123,18 @@ async def test_links_are_bounded(bench: Bench) -> None:
     assert len(bench.links.workers) == 1
 
 
+@on_a_bench(max_links=2)
+async def test_who_has_not_joined_makes_room_for_the_next(bench: Bench) -> None:
+    """However many come and say nothing, a worker gets in."""
+    await bench.worker("w")
+    silent = [bench.peer() for _ in range(5)]
+    await bench.quiet()
+    assert [peer.link.is_closed for peer in silent] == [True] * 4 + [False]
+    await bench.worker("late")
+    assert silent[-1].link.is_closed
+    assert len(workers(bench)) == 2
+
+
 @on_a_bench()
 async def test_capacity_changes_and_those_who_wait_go(bench: Bench) -> None:
     peer = await bench.worker("w", capacity=0)

@@ -44,6 +44,7 @@ class ErrorKind:
 BAD_REQUEST           = ErrorKind("bad_request",   400, Fault.CLIENT, True,  False, "the request is not valid HTTP")
 SPEAKS_TLS            = ErrorKind("bad_request",   400, Fault.CLIENT, True,  False,
                                   "this is TLS: the port speaks plain HTTP")
+UNAUTHORIZED          = ErrorKind("bad_request",   401, Fault.CLIENT, False, False, "this asks for a token")
 FORBIDDEN             = ErrorKind("bad_request",   403, Fault.CLIENT, False, False, "this is not for you")
 METHOD_NOT_ALLOWED    = ErrorKind("bad_request",   405, Fault.CLIENT, False, False, "this method is not served")
 EXPECTATION_FAILED    = ErrorKind("bad_request",   417, Fault.CLIENT, True,  False, "unknown expectation")
@@ -75,6 +76,7 @@ SHUTTING_DOWN         = ErrorKind("shutting_down", 503, Fault.ROUTER, False, Tru
 ERRORS = (
     BAD_REQUEST,
     SPEAKS_TLS,
+    UNAUTHORIZED,
     FORBIDDEN,
     METHOD_NOT_ALLOWED,
     EXPECTATION_FAILED,
@@ -100,6 +102,7 @@ ERRORS = (
 # What some statuses have to say besides.
 _STATUS_FIELDS: Mapping[int, list[tuple[bytes, bytes]]] = MappingProxyType(
     {
+        401: [(b"www-authenticate", b"Bearer")],
         405: [(b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")],
         # RFC 9110, 15.5.22 and 7.8: with Upgrade, and so with the option of Connection that goes with it.
         426: [
