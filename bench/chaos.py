@@ -25,6 +25,7 @@ examples:
   python bench/chaos.py                                   every scenario but the soak, about five minutes
   python bench/chaos.py --only kill --seconds 20
   python bench/chaos.py --only soak --soak 30             half an hour of everything, with the memory's slope
+  python bench/chaos.py --only replace --processes 2      with routers of two processes
   python bench/chaos.py --soak 20 --markdown docs/chaos.md
 """
 
@@ -60,6 +61,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=positive, default=60, help="how long kills go on, one a second [60]")
     parser.add_argument("--rounds", type=positive, default=10, help="rolling restarts and router replacements [10]")
     parser.add_argument("--soak", type=minutes, metavar="MINUTES", help="also soak for so long [5 with --only soak]")
+    parser.add_argument("--processes", type=positive, default=1, help="processes of each router [1]")
     parser.add_argument("--seed", type=int, default=1, help="of the soak's dice [1]")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there as well")
     return parser.parse_args(arguments)
@@ -110,6 +112,7 @@ def progress(name: str) -> Say:
 def run(arguments: Sequence[str]) -> None:
     """Raises BenchError if anything failed that must not."""
     options = parse(arguments)
+    scenarios.ChaosSite.router_processes = options.processes
     names = options.only or [name for name in SCENARIOS if name != "soak" or options.soak]
     facts = environment(arguments)
     outcomes = []

@@ -19,6 +19,7 @@ FETCH_TIMEOUT_S = 5.0
 UNAUTHORIZED = 401
 
 GAP = "  "
+PROCESS_HEADER = ("PROCESS", "PID", "UP FOR", "CLIENTS", "WORKERS", "WAITING", "REQUESTS")
 
 
 def show_status(admin: str, *, token: str = "", as_json: bool) -> None:
@@ -77,6 +78,9 @@ def render(status: dict[str, Any]) -> list[str]:
     if status["routes"]:
         rows = sorted((route["route"], str(route["workers"]), str(route["waiting"])) for route in status["routes"])
         lines += ["", *table([("ROUTE", "WORKERS", "WAITING"), *rows], right=("WORKERS", "WAITING"))]
+    if "processes" in status:
+        processes = [_process_row(process) for process in status["processes"]]
+        lines += ["", *table([PROCESS_HEADER, *processes], right=PROCESS_HEADER)]
     return [*lines, "", *_counters(status["counters"])]
 
 
@@ -117,6 +121,18 @@ def _worker_row(worker: dict[str, Any]) -> tuple[str, ...]:
         duration(worker["joined_s"]),
         worker["peer"],
         ", ".join(worker["routes"]),
+    )
+
+
+def _process_row(process: dict[str, Any]) -> tuple[str, ...]:
+    """One of a router's several processes."""
+    names = ("clients", "workers", "waiting")
+    return (
+        str(process["process"]),
+        str(process["pid"]),
+        duration(process["uptime_s"]),
+        *(str(process[name]) for name in names),
+        str(process["counters"]["requests"]),
     )
 
 

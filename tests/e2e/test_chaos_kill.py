@@ -21,37 +21,44 @@ def chaos() -> Iterator[ChaosSite]:
         yield site
 
 
-def test_get_survives_kill_9_of_one_of_three_again_and_again(chaos: ChaosSite) -> None:
-    chaos.chaos_router()
-    workers = {name: chaos.chaos_worker(name) for name in ("a", "b", "c")}
-    with Load(chaos.http_port, [Clients(get, N_CLIENTS)]) as load:
+@pytest.fixture(params=[1, 2], ids=["one process", "two processes"])
+def several(request: pytest.FixtureRequest) -> Iterator[ChaosSite]:
+    """A router of so many processes."""
+    with make_chaos_site(request.param) as site:
+        yield site
+
+
+def test_get_survives_kill_9_of_one_of_three_again_and_again(several: ChaosSite) -> None:
+    several.chaos_router()
+    workers = {name: several.chaos_worker(name) for name in ("a", "b", "c")}
+    with Load(several.http_port, [Clients(get, N_CLIENTS)]) as load:
         for turn in range(N_KILLS):
             load.wait_ok(300)
             name = "abc"[turn % 3]
             workers[name].kill()
             load.wait_ok(300)
-            workers[name] = chaos.chaos_worker(name)
+            workers[name] = several.chaos_worker(name)
         load.wait_ok(300)
     assert load.report.is_clean, load.report
-    assert chaos.status()["counters"]["lost"] == N_KILLS
+    assert several.status()["counters"]["lost"] == N_KILLS
     assert set(load.report.workers) == {"a", "b", "c"}
 
 
-def test_post_is_never_run_twice_whoever_is_killed(chaos: ChaosSite) -> None:
-    chaos.chaos_router()
-    workers = {name: chaos.chaos_worker(name) for name in ("a", "b", "c")}
-    with Load(chaos.http_port, [Clients(post, N_CLIENTS)]) as load:
+def test_post_is_never_run_twice_whoever_is_killed(several: ChaosSite) -> None:
+    several.chaos_router()
+    workers = {name: several.chaos_worker(name) for name in ("a", "b", "c")}
+    with Load(several.http_port, [Clients(post, N_CLIENTS)]) as load:
         for turn in range(N_KILLS):
             load.wait_ok(150)
             name = "abc"[turn % 3]
             workers[name].kill()
             load.wait_ok(150)
-            workers[name] = chaos.chaos_worker(name)
+            workers[name] = several.chaos_worker(name)
         load.wait_ok(150)
     report = load.report
     assert not report.mixed, report
     assert set(report.failed) <= {"502 worker_lost"}, report
-    runs = chaos.runs()
+    runs = several.runs()
     assert max(runs.values()) == 1
     # What was answered was run, and no application ran what nobody had asked for.
     assert {token for token, outcome in report.outcomes.items() if outcome == "ok"} <= set(runs)
@@ -133,14 +140,14 @@ def test_a_router_that_is_stopped_blames_nobody(chaos: ChaosSite) -> None:
     assert chaos.status()["counters"]["lost"] == 0
 
 
-def test_all_workers_are_killed_and_the_requests_wait_for_the_next(chaos: ChaosSite) -> None:
-    chaos.chaos_router()
-    only = chaos.chaos_worker("only")
-    with Load(chaos.http_port, [Clients(get, 16)], query="?sleep=0.05") as load:
+def test_all_workers_are_killed_and_the_requests_wait_for_the_next(several: ChaosSite) -> None:
+    several.chaos_router()
+    only = several.chaos_worker("only")
+    with Load(several.http_port, [Clients(get, 16)], query="?sleep=0.05") as load:
         load.wait_ok(50)
         only.kill()
-        chaos.wait_waiting(16)
-        chaos.chaos_worker("next")
+        several.wait_waiting(16)
+        several.chaos_worker("next")
         load.wait_ok(50)
     assert load.report.is_clean, load.report
 

@@ -35,6 +35,13 @@ def chaos() -> Iterator[ChaosSite]:
         yield site
 
 
+@pytest.fixture(params=[1, 2], ids=["one process", "two processes"])
+def several(request: pytest.FixtureRequest) -> Iterator[ChaosSite]:
+    """A router of so many processes."""
+    with make_chaos_site(request.param) as site:
+        yield site
+
+
 def is_gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
@@ -42,36 +49,36 @@ def is_gone(pid: int) -> bool:
 # Workers
 
 
-def test_rolling_restarts_of_every_worker_fail_nothing(chaos: ChaosSite) -> None:
-    chaos.chaos_router()
-    workers = {name: chaos.chaos_worker(name) for name in ("a", "b", "c")}
-    with Load(chaos.http_port, MIX) as load:
+def test_rolling_restarts_of_every_worker_fail_nothing(several: ChaosSite) -> None:
+    several.chaos_router()
+    workers = {name: several.chaos_worker(name) for name in ("a", "b", "c")}
+    with Load(several.http_port, MIX) as load:
         for _ in range(2):
             for name, worker in workers.items():
                 load.wait_ok(100)
                 assert worker.terminate() == 0
-                workers[name] = chaos.chaos_worker(name)
+                workers[name] = several.chaos_worker(name)
         load.wait_ok(100)
     assert load.report.is_clean, load.report
-    assert max(chaos.runs().values()) == 1
-    notes = chaos.notes()
+    assert max(several.runs().values()) == 1
+    notes = several.notes()
     assert (notes.count("startup"), notes.count("shutdown")) == (9, 6)
-    counters = chaos.status()["counters"]
+    counters = several.status()["counters"]
     assert (counters["drained"], counters["lost"]) == (6, 0)
 
 
-def test_the_only_worker_is_replaced_and_nothing_fails(chaos: ChaosSite) -> None:
+def test_the_only_worker_is_replaced_and_nothing_fails(several: ChaosSite) -> None:
     """The new one comes after the old one has gone: requests wait."""
-    chaos.chaos_router()
-    worker = chaos.chaos_worker("only")
-    with Load(chaos.http_port, [Clients(get, 16), Clients(post, 16)]) as load:
+    several.chaos_router()
+    worker = several.chaos_worker("only")
+    with Load(several.http_port, [Clients(get, 16), Clients(post, 16)]) as load:
         for _ in range(4):
             load.wait_ok(100)
             assert worker.terminate() == 0
-            worker = chaos.chaos_worker("only")
+            worker = several.chaos_worker("only")
         load.wait_ok(100)
     assert load.report.is_clean, load.report
-    assert max(chaos.runs().values()) == 1
+    assert max(several.runs().values()) == 1
 
 
 def test_a_stopping_worker_finishes_what_it_has_and_takes_nothing_new(chaos: ChaosSite) -> None:
@@ -125,20 +132,20 @@ def test_grace_has_an_end(chaos: ChaosSite) -> None:
 # Routers
 
 
-def test_a_router_is_replaced_under_load(chaos: ChaosSite) -> None:
-    router = chaos.chaos_router()
-    chaos.chaos_worker("a")
-    chaos.chaos_worker("b")
-    with Load(chaos.http_port, MIX) as load:
+def test_a_router_is_replaced_under_load(several: ChaosSite) -> None:
+    router = several.chaos_router()
+    several.chaos_worker("a")
+    several.chaos_worker("b")
+    with Load(several.http_port, MIX) as load:
         for _ in range(3):
             load.wait_ok(150)
-            successor = chaos.chaos_router("--replace")
+            successor = several.chaos_router("--replace")
             assert router.popen.wait(20) == 0
             router = successor
         load.wait_ok(150)
-        chaos.wait_workers(2)
+        several.wait_workers(2)
     assert load.report.is_clean, load.report
-    assert max(chaos.runs().values()) == 1
+    assert max(several.runs().values()) == 1
 
 
 def test_nobody_who_connects_is_lost_between_two_routers(chaos: ChaosSite) -> None:

@@ -218,6 +218,10 @@ PROOFS = {
     ],
     "the router dies or is restarted": ["test_readme.py::test_workers_are_back_within_two_seconds"],
     "the router is replaced": ["test_draining.py::test_a_router_is_replaced_under_load"],
+    "one router process is not enough": [
+        "test_processes.py::test_shares_are_even_and_a_worker_appears_once",
+        "test_processes.py::test_a_process_that_is_killed_is_started_again_and_its_queue_is_not_lost",
+    ],
     "a client is slow": [
         "test_streaming.py::test_a_download_that_the_client_reads_slowly",
         "test_streaming.py::test_stalled_downloads_hold_up_nobody",

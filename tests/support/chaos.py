@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import Process, Site, wait_for
+from tests.support.processes import ROUTER_PROCESSES, Process, Site, wait_for
 from tests.support.raw_http import HttpConnection
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,8 +85,9 @@ class ChaosSite(Site):
 
 
 @contextlib.contextmanager
-def make_chaos_site() -> Iterator[ChaosSite]:
+def make_chaos_site(router_processes: int = ROUTER_PROCESSES) -> Iterator[ChaosSite]:
     site = ChaosSite()
+    site.router_processes = router_processes
     try:
         yield site
     finally:

@@ -58,6 +58,16 @@ def test_it_is_laid_out_in_columns() -> None:
     ]
 
 
+def test_each_of_several_processes_has_a_row() -> None:
+    numbers = {"uptime_s": 61.0, "clients": 5, "workers": 2, "waiting": 0, "counters": {"requests": 1234}}
+    lines = render({**STATUS, "processes": [{"process": n, "pid": 100 + n, **numbers} for n in (1, 2)]})
+    assert lines[9:12] == [
+        "PROCESS  PID  UP FOR  CLIENTS  WORKERS  WAITING  REQUESTS",
+        "      1  101   1m 1s        5        2        0      1234",
+        "      2  102   1m 1s        5        2        0      1234",
+    ]
+
+
 def test_a_router_without_workers_says_how_to_get_one() -> None:
     counters = {"requests": 0, "connections": 0, "replies": {}, "errors": {}}
     lines = render({**STATUS, "workers": [], "routes": [], "counters": counters, "is_stopping": True})
