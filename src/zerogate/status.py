@@ -111,11 +111,18 @@ def duration(seconds: float) -> str:
     return f"{minutes}m {whole_s}s" if minutes else f"{whole_s}s"
 
 
+def _load(worker: dict[str, Any]) -> str:
+    """Requests in flight of those that it takes, and what is counted for itself: `3/100`, `3/100 +2 tunnels`."""
+    apart = [_count(worker.get(f"{noun.replace(' ', '_')}s", 0), noun) for noun in ("tunnel", "event stream")]
+    shown = ", ".join(text for text in apart if not text.startswith("0 "))
+    return f"{worker['in_flight']}/{worker['capacity']}" + (f" +{shown}" if shown else "")
+
+
 def _worker_row(worker: dict[str, Any]) -> tuple[str, ...]:
     return (
         worker["name"],
         worker["state"],
-        f"{worker['in_flight']}/{worker['capacity']}",
+        _load(worker),
         str(worker["served"]),
         str(worker["weight"]),
         duration(worker["joined_s"]),

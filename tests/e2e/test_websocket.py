@@ -92,14 +92,14 @@ def test_close_codes(site: Site) -> None:
             client.recv()
     assert client.close_code == 1011
     with pytest.raises(websockets.InvalidStatus, match="403"):
-        connect(url(site, "/deny"))
+        connect(url(site, "/deny")).__enter__()
 
 
 def test_the_application_hears_1006_of_a_client_that_is_cut(site: Site) -> None:
     before = worker_of(site).output().count("left with 1006")
-    client = connect(url(site))
-    client.socket.shutdown(2)
-    wait_for(lambda: worker_of(site).output().count("left with 1006") > before, "the application hears")
+    with connect(url(site)) as client:
+        client.socket.shutdown(2)
+        wait_for(lambda: worker_of(site).output().count("left with 1006") > before, "the application hears")
 
 
 # The Autobahn cases. Groups 9 (speed), 12 and 13 (compression) take long: bench/autobahn.py.

@@ -34,3 +34,15 @@ async def _echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
     finally:
         _open.discard(id(scope))
     print(f"left with {message['code']}", flush=True)
+
+
+async def events(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """A WebSocket is echoed; `/events` is a stream of one event and then silence; all else is answered at once."""
+    if scope["type"] == "http" and scope["path"] == "/events":
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"data: hello\n\n", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        return
+    await echo(scope, receive, send)

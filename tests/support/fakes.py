@@ -212,6 +212,10 @@ class FakeDispatcher:
     def free_slot(self, worker: Any) -> None:
         note(self.notes, "dispatcher.free_slot")
 
+    def set_apart(self, worker: Any, *, is_tunnel: bool) -> None:
+        worker.set_apart(is_tunnel=is_tunnel)
+        note(self.notes, "dispatcher.set_apart")
+
     def blame(self, worker: Any) -> None:
         note(self.notes, "dispatcher.blame")
 

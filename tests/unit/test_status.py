@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from zerogate.errors import StartError, UsageError
-from zerogate.status import duration, fetch_status, render, show_status, table
+from zerogate.status import _load, duration, fetch_status, render, show_status, table
 
 WORKER = {
     "name": "worker-2",
@@ -189,3 +189,12 @@ def test_scripts_get_all_of_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     connect(monkeypatch, json.dumps(STATUS).encode())
     show_status("x:1", as_json=True)
     assert json.loads(capsys.readouterr().out) == STATUS
+
+
+@pytest.mark.parametrize(
+    ("tunnels", "event_streams", "shown"),
+    [(0, 0, "3/100"), (1, 0, "3/100 +1 tunnel"), (12, 1, "3/100 +12 tunnels, 1 event stream")],
+)
+def test_what_is_counted_for_itself_is_shown_where_there_is_some(tunnels: int, event_streams: int, shown: str) -> None:
+    worker = {"in_flight": 3, "capacity": 100, "tunnels": tunnels, "event_streams": event_streams}
+    assert _load(worker) == shown

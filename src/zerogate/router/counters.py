@@ -17,6 +17,8 @@ class Counters:
     cut: int = 0
     held: int = 0
     bad_replies: int = 0
+    tunnels: int = 0
+    event_streams: int = 0
     joined: int = 0
     drained: int = 0
     lost: int = 0

@@ -140,8 +140,17 @@ class Dispatcher:
         worker.free_slot()
         if worker.has_room:
             self._offer(worker)
-        elif not worker.in_flight and Away.DRAINING in worker.away:
+        elif worker.is_idle and Away.DRAINING in worker.away:
             worker.link.close("drained")
+
+    def set_apart(self, worker: Worker, *, is_tunnel: bool) -> None:
+        """One of the worker's exchanges is a tunnel, or a stream of events: it keeps nobody from sending it more."""
+        worker.set_apart(is_tunnel=is_tunnel)
+        if is_tunnel:
+            self._counters.tunnels += 1
+        else:
+            self._counters.event_streams += 1
+        worker.offer()
 
     def _offer(self, worker: Worker) -> None:
         """The worker has room: the oldest that waits for it goes first, and what is left may be picked."""

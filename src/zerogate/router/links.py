@@ -141,7 +141,7 @@ class Links:
                 continue
             if worker is not None:
                 self._dispatcher.leave(worker)
-            if worker is None or not worker.in_flight:
+            if worker is None or worker.is_idle:
                 link.close("dial anew")
 
     @property
@@ -280,7 +280,7 @@ class Links:
             self._counters.drained += 1
             logger.info("worker %s is leaving, %d in flight", worker.name, worker.in_flight)
             self._dispatcher.leave(worker)
-        if worker is None or not worker.in_flight:
+        if worker is None or worker.is_idle:
             # The one who hears last closes: the other end's close could take away what is still on its way to us.
             link.close(DRAINED)
 

@@ -22,6 +22,8 @@ def status_of(
         "links": len(links.workers),
         "waiting": len(dispatcher.lobby) + sum(len(pool.queue) for pool in pools),
         "collecting": len(dispatcher.anteroom),
+        "tunnels": sum(worker.tunnels for worker in links.workers.values() if worker is not None),
+        "event_streams": sum(worker.event_streams for worker in links.workers.values() if worker is not None),
         "workers": [_worker(worker, now) for worker in links.workers.values() if worker is not None],
         "routes": [
             {"route": str(pool.route), "workers": len(pool.workers), "waiting": len(pool.queue)} for pool in pools
@@ -44,6 +46,8 @@ def _worker(worker: Worker, now: float) -> dict[str, Any]:
         "weight": worker.weight,
         "capacity": worker.capacity,
         "in_flight": worker.in_flight,
+        "tunnels": worker.tunnels,
+        "event_streams": worker.event_streams,
         "served": worker.served,
         "failures": worker.failures,
         "joined_s": round(now - worker.joined_at, 1),

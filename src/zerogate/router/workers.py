@@ -52,6 +52,8 @@ class Worker:
     process_id: of the process that it is in, as far as is known: random, so that no two have the same
     timeout_s, idle_timeout_s: how long its replies may take to begin, and be silent
     max_body_bytes: what it takes of a request; None for whatever there is
+    in_flight: requests that it has; `tunnels` and `event_streams` are counted for themselves
+    capacity: what it has said that it takes, less those
     left_behind: routes that it served before its last JOIN, and what holds them; the dispatcher's to write
     Pools order workers by `load`, in-flight exchanges over weight, among equals by whose turn it is, then by `rank`.
     """
@@ -59,6 +61,7 @@ class Worker:
     __slots__ = (
         "away",
         "capacity",
+        "event_streams",
         "failures",
         "has_room",
         "idle_timeout_s",
@@ -82,6 +85,7 @@ class Worker:
         "software",
         "strips_prefix",
         "timeout_s",
+        "tunnels",
         "weight",
     )
 
@@ -103,6 +107,8 @@ class Worker:
         self.left_behind: dict[Route, Timer] = {}
         self.capacity = capacity
         self.in_flight = 0
+        self.tunnels = 0
+        self.event_streams = 0
         self.served = 0
         self.load = 0.0
         self.joined_at = now
@@ -136,9 +142,32 @@ class Worker:
         self.share = DEFAULT_WEIGHT / weight
         self.load = self.in_flight * self.share
 
-    def set_capacity(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.has_room = not self.away and self.in_flight < capacity
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing of ours."""
+        return not (self.in_flight or self.tunnels or self.event_streams)
+
+    def set_capacity(self, n_streams: int) -> None:
+        """It takes so many streams, of whatever kind."""
+        self.capacity = n_streams - self.tunnels - self.event_streams
+        self.has_room = not self.away and self.in_flight < self.capacity
+
+    def set_apart(self, *, is_tunnel: bool) -> None:
+        """One exchange in flight is no request any more. What it has room for stays as it is."""
+        self._count_apart(1, is_tunnel)
+
+    def unite(self, *, is_tunnel: bool) -> None:
+        """It is in flight again, for its end."""
+        self._count_apart(-1, is_tunnel)
+
+    def _count_apart(self, n: int, is_tunnel: bool) -> None:
+        if is_tunnel:
+            self.tunnels += n
+        else:
+            self.event_streams += n
+        self.capacity -= n
+        self.in_flight -= n
+        self.load = self.in_flight * self.share
 
     def set_away(self, reason: Away, is_away: bool) -> None:
         self.away = self.away | reason if is_away else self.away & ~reason

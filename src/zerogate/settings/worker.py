@@ -11,6 +11,8 @@ from zerogate.settings.router import DEFAULT_BIND, process_name
 
 # protocol.md, Joining.
 MAX_WEIGHT = 1000
+# A session takes 65,536 streams of its peer's, and requests are among them (wire/spdy/session.py).
+MAX_TUNNELS = 60_000
 # More processes than any machine has cores are a slip of the finger, and a machine that does not answer any more.
 MAX_PROCESSES = 1024
 # Threads mostly wait, for a database or a client, so there are more than cores; but each costs memory, and each that
@@ -72,6 +74,12 @@ class ServeSettings(Settings):
         "Threads of a WSGI application, in each process: so many requests are taken at once.",
         high=MAX_THREADS,
         default_words="4 for each core, at most 32",
+    )
+    max_tunnels: int = count(
+        10_000,
+        "WebSockets and event streams of each process that count for themselves; more count as requests.",
+        zero="all are requests",
+        high=MAX_TUNNELS,
     )
     processes: int = count(1, "Worker processes.", high=MAX_PROCESSES, auto=n_cores, auto_words="the number of cores")
 

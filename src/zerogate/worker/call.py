@@ -24,7 +24,7 @@ from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
 from zerogate.worker.printable import printable
-from zerogate.worker.reply_block import reply_block
+from zerogate.worker.reply_block import is_event_stream_block, reply_block
 from zerogate.worker.request_block import RequestFields
 
 logger = logging.getLogger("zerogate.worker")
@@ -57,6 +57,9 @@ class CallOwner(Protocol):
 
     def free_slot(self, link: Link) -> None:
         """A call of this link's has ended, and with it the work: its slot is free."""
+
+    def set_apart(self, link: Link) -> "CallOwner":
+        """A call of this link's goes on for long, and is no request any more. Returns who owns it from now on."""
 
 
 class Call(StreamHandler):
@@ -212,6 +215,8 @@ class Call(StreamHandler):
                 self.link.send_whole_reply(stream, self._head, data)
             else:
                 self.link.send_reply(stream, self._head, fin)
+                if not fin and is_event_stream_block(self._head):
+                    self._owner = self._owner.set_apart(self.link)
                 if data:
                     self.link.send_data(stream, data, False)
             self.stage = BODY

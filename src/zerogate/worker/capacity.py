@@ -7,6 +7,9 @@ router's first request finds an open door. A grant grows only into what others h
 together never exceed the capacity, if it is enough for one each. What a router was granted last is what it was told
 last: who comes and who goes is a reason to share out anew, and a router that is alone has all of it.
 
+**Apart.** A tunnel or a stream of events is no request: nobody waits for it to end. Up to `max_apart` of them are
+counted for themselves, and its router is told one more for each.
+
 **Turns.** What comes over is refused, which costs nothing. Who was refused has a turn: the next free slots are for
 those with turns, in order, so that a busy router cannot take each slot before another has heard of it.
 """
@@ -24,6 +27,7 @@ MAX_INVITATIONS = 2
 @dataclass(slots=True)
 class _Router:
     in_flight: int = 0
+    apart: int = 0
     peak: int = 0
     refused: int = 0
     need: int = 0
@@ -42,9 +46,11 @@ class CapacityShare:
     Whatever changes grants returns those that have changed: their routers must be told.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, max_apart: int = 0) -> None:
         self.capacity = capacity
         self.in_flight = 0
+        self.apart = 0
+        self._max_apart = max_apart
         self._least = min(1, capacity)
         self._routers: dict[Link, _Router] = {}
         self._turns: list[Link] = []
@@ -65,7 +71,7 @@ class CapacityShare:
         if state is None:
             return {}
         self._lose_turn(router)
-        if state.in_flight:
+        if state.in_flight or state.apart:
             state.is_leaving = state.is_gone = True
         else:
             del self._routers[router]
@@ -107,8 +113,32 @@ class CapacityShare:
         state = self._routers[router]
         self.in_flight -= 1
         state.in_flight -= 1
-        if state.is_gone and not state.in_flight:
-            del self._routers[router]
+        self._forget(router, state)
+        return self.next_in_turn()
+
+    def set_apart(self, router: Link) -> bool:
+        """One of the router's requests goes on for long. False if there is no room for more of these: it stays one.
+
+        As after `free_slot` there is room for another request: see `next_in_turn`.
+        """
+        if self.apart >= self._max_apart:
+            return False
+        state = self._routers[router]
+        self.apart += 1
+        state.apart += 1
+        self.in_flight -= 1
+        state.in_flight -= 1
+        return True
+
+    def free_apart(self, router: Link) -> None:
+        """The work for one that was set apart has ended."""
+        state = self._routers[router]
+        self.apart -= 1
+        state.apart -= 1
+        self._forget(router, state)
+
+    def next_in_turn(self) -> Link | None:
+        """Whose turn it is now that a slot is free, if somebody was refused."""
         turns = self._turns
         if not turns:
             return None
@@ -116,8 +146,13 @@ class CapacityShare:
         return turns[free - 1] if free <= len(turns) else None
 
     def granted(self, router: Link) -> int:
-        """What the router was told last."""
+        """How many requests the router may have."""
         return self._routers[router].granted
+
+    def told(self, router: Link) -> int:
+        """How many streams the router may have: what it is told."""
+        state = self._routers[router]
+        return state.granted + state.apart
 
     def share(self) -> Grants:
         """Share out anew. Returns the grants that have changed, and those of routers whose turn it is."""
@@ -135,6 +170,10 @@ class CapacityShare:
         return changed
 
     # Inside
+
+    def _forget(self, router: Link, state: _Router) -> None:
+        if state.is_gone and not state.in_flight and not state.apart:
+            del self._routers[router]
 
     def _targets(self, routers: dict[Link, _Router]) -> Grants:
         """The grants as they should be."""

@@ -4,12 +4,15 @@ import re
 from collections.abc import Callable, Iterable
 
 from zerogate.native import compiled
+from zerogate.wire.http.reply import is_event_stream
 from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, encode_block, encode_pair, merge_fields
 from zerogate.worker.errors import ApplicationError
 
 # RFC 9110, 5.5 and 5.6.2.
 _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+
+_CONTENT_TYPE = re.compile(rb"\x00\x00\x00\x0ccontent-type(.{4})", re.DOTALL)
 
 _REPLY_PREFIX = {status: encode_pair(b":status", b"%d" % status) for status in range(200, 600)}
 _SWITCHING_PREFIX = encode_pair(b":status", b"101")
@@ -30,6 +33,14 @@ def reply_block(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 def switching_block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The raw name/value block of a 101. Raises ApplicationError as `reply_block` does."""
     return _encode_head(_SWITCHING_PREFIX, headers)
+
+
+def is_event_stream_block(block: bytes) -> bool:
+    """Whether the raw block of a reply begins a stream of events."""
+    match = _CONTENT_TYPE.search(block)
+    if match is None:
+        return False
+    return is_event_stream(block[match.end() : match.end() + int.from_bytes(match[1], "big")])
 
 
 def encode_reply(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

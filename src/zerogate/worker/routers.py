@@ -30,6 +30,9 @@ logger = logging.getLogger("zerogate.worker")
 
 # How often capacity is shared out anew among several routers.
 SHARE_EVERY_S = 0.1
+# How long tunnels that open and end may be counted before a router is told. It has an allowance of SETTINGS
+# (link/allowance.py), and only a worker that is full keeps anybody waiting for this.
+TELL_AFTER_S = 0.005
 # How often names are looked up again, and what is dialled is looked through.
 LOOK_EVERY_S = 10.0
 
@@ -47,7 +50,7 @@ class Routers:
         self.serve = serve
         self.loop = asyncio.get_running_loop()
         self.identity = Identity(settings)
-        self.capacity = CapacityShare(settings.concurrency)
+        self.capacity = CapacityShare(settings.concurrency, settings.max_tunnels)
         self.is_leaving = False
         self.id = secrets.token_hex(8)
         self._links: dict[Link, RouterLink] = {}
@@ -57,6 +60,7 @@ class Routers:
         self._pulses: dict[str, tuple[Pulse, set[Link]]] = {}
         self.failures = SparseLog(logger, "links ended before we had joined")
         self._share_timer: asyncio.TimerHandle | None = None
+        self._untold: set[Link] = set()
 
     def __repr__(self) -> str:
         return f"<Routers {[*self._links.values()]}>"
@@ -107,10 +111,20 @@ class Routers:
 
     def free_slot(self, link: Link) -> None:
         """The work for one of the link's requests has ended."""
-        next_in_turn = self.capacity.free_slot(link)
-        if next_in_turn is not None:
-            # Whom we refused comes again when it hears of room.
-            next_in_turn.set_max_concurrent(self.capacity.granted(next_in_turn))
+        self._call_up(self.capacity.free_slot(link))
+
+    def set_apart(self, link: Link) -> bool:
+        """One of the link's requests is a tunnel or a stream of events from now on. False if it counts as before."""
+        if not self.capacity.set_apart(link):
+            return False
+        self._tell_soon(link)
+        self._call_up(self.capacity.next_in_turn())
+        return True
+
+    def free_apart(self, link: Link) -> None:
+        """The work for one of those has ended."""
+        self.capacity.free_apart(link)
+        self._tell_soon(link)
 
     # For links
 
@@ -198,10 +212,27 @@ class Routers:
 
     def _tell(self, grants: Grants) -> None:
         """Routers hear of their grants; while there are several, capacity is shared out again and again."""
-        for link, grant in grants.items():
-            link.set_max_concurrent(grant)
+        for link in grants:
+            link.set_max_concurrent(self.capacity.told(link))
         if self.capacity.is_shared and self._share_timer is None:
             self._share_timer = self.loop.call_later(SHARE_EVERY_S, self._share)
+
+    def _call_up(self, link: Link | None) -> None:
+        """Whom we refused comes again when it hears of room."""
+        if link is not None:
+            link.set_max_concurrent(self.capacity.told(link))
+
+    def _tell_soon(self, link: Link) -> None:
+        """How many are set apart has changed: however often that happens, it is not told more often than that."""
+        if not self._untold:
+            self.loop.call_later(TELL_AFTER_S, self._tell_changes)
+        self._untold.add(link)
+
+    def _tell_changes(self) -> None:
+        untold, self._untold = self._untold, set()
+        for link in untold:
+            if link in self._links:
+                link.set_max_concurrent(self.capacity.told(link))
 
     def _share(self) -> None:
         self._share_timer = None

@@ -9,7 +9,7 @@ from zerogate.worker.request_block import RequestFields
 
 MAX_PORT_DIGITS = 5
 # RFC 9110, 4.2.
-DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 _make_natively: Callable[..., Scope | None] = compiled.find("blocks", "http_scope")
 

@@ -11,7 +11,7 @@ from zerogate.settings import WorkerSettings
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
-from zerogate.worker.call import Call
+from zerogate.worker.call import Call, CallOwner
 from zerogate.worker.host import Host
 from zerogate.worker.printable import printable
 from zerogate.worker.reply_block import reply_block
@@ -36,6 +36,22 @@ NO_UPGRADE_BLOCK = reply_block(
 BAD_REQUEST_BLOCK = encode_block({b":status": b"400", b":version": b"HTTP/1.1", b"content-length": b"0"})
 
 
+class Apart(CallOwner):
+    """Owns the calls of a worker that are no requests any more."""
+
+    def __init__(self, worker: "Worker") -> None:
+        self.loop = worker.loop
+        self.cancel_after = worker.cancel_after
+        self.calls = worker.calls
+        self._routers = worker.routers
+
+    def free_slot(self, link: Link) -> None:
+        self._routers.free_apart(link)
+
+    def set_apart(self, link: Link) -> CallOwner:
+        return self
+
+
 class Worker:
     """`start`, then `stop`. Runs in the running event loop, and owns its calls (CallOwner)."""
 
@@ -46,6 +62,7 @@ class Worker:
         self.calls: set[Call] = set()
         self.routers = Routers(settings, self.serve)
         self.free_slot = self.routers.free_slot
+        self._apart = Apart(self)
         self._take_slot = self.routers.capacity.take_slot
         self._host = host
         self._upgrades = host.upgrades
@@ -92,6 +109,9 @@ class Worker:
             self._host.begin(call)
         except Exception as error:
             self._refuse(call, error)
+
+    def set_apart(self, link: Link) -> CallOwner:
+        return self._apart if self.routers.set_apart(link) else self
 
     # Inside
 

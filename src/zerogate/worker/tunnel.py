@@ -62,6 +62,7 @@ class UpgradeCall(Call):
         self.link.send_reply(self._stream, block, False)
         self.stage = BODY
         self.is_open = True
+        self._owner = self._owner.set_apart(self.link)
         if self.has_half_closed:
             self._tell(b"", True)
 

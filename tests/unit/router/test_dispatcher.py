@@ -13,6 +13,7 @@ from zerogate.router.counters import Counters
 from zerogate.router.dispatcher import MIN_STREAM_IDS, REFUSAL_PAUSE_S, Dispatcher
 from zerogate.router.workers import Away, Worker
 from zerogate.settings import RouterSettings
+from zerogate.wire.http.errors import BODY_TOO_LARGE, HttpError
 from zerogate.wire.http.routes import parse_route
 from zerogate.wire.spdy.headers import BlockTooLargeError
 from zerogate.wire.spdy.session import StreamIdsExhausted
@@ -349,6 +350,41 @@ def test_a_head_that_no_session_takes() -> None:
     worker = office.worker("a", link=link)
     assert worker_of(office.ask()) == "too_large"
     assert (worker.in_flight, worker.served, worker.state) == (0, 0, "up")
+
+
+def test_what_a_worker_does_not_take_costs_no_slot() -> None:
+    office = Office()
+    link = FakeLink("a")
+    link.fails = HttpError(BODY_TOO_LARGE)
+    worker = office.worker("a", link=link)
+    assert worker_of(office.ask()) == "too_large"
+    assert (worker.in_flight, worker.served, worker.state) == (0, 0, "up")
+
+
+def test_what_is_set_apart_keeps_nobody_from_being_picked() -> None:
+    office = Office()
+    busy, other = office.worker("busy"), office.worker("other")
+    for is_tunnel in (True, False):
+        busy.take_slot()
+        office.dispatcher.set_apart(busy, is_tunnel=is_tunnel)
+    assert [worker_of(office.ask()) for _ in range(4)].count("busy") == 2
+    assert (office.counters.tunnels, office.counters.event_streams) == (1, 1)
+    assert (busy.in_flight, other.in_flight) == (2, 2)
+
+
+def test_a_worker_that_drains_is_let_go_when_its_last_tunnel_has_ended() -> None:
+    office = Office()
+    link = FakeLink("a")
+    worker = office.worker("a", link=link)
+    for _ in range(2):
+        worker.take_slot()
+    office.dispatcher.set_apart(worker, is_tunnel=True)
+    office.dispatcher.leave(worker)
+    office.dispatcher.free_slot(worker)
+    assert link.closed_for == ""
+    worker.unite(is_tunnel=True)
+    office.dispatcher.free_slot(worker)
+    assert link.closed_for == "drained"
 
 
 # The end

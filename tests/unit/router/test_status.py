@@ -40,6 +40,8 @@ def test_a_router_at_work() -> None:
                 "weight": 100,
                 "capacity": 1,
                 "in_flight": 1,
+                "tunnels": 0,
+                "event_streams": 0,
                 "served": 1,
                 "failures": 0,
             }

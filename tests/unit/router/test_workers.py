@@ -89,3 +89,25 @@ def test_it_is_offered_in_each_of_its_pools_while_it_has_room() -> None:
 def test_ranks_are_by_name_then_by_age() -> None:
     workers = [make_worker(name) for name in ("b", "a", "a")]
     assert sorted(workers, key=lambda worker: worker.rank) == [workers[1], workers[2], workers[0]]
+
+
+def test_what_is_apart_takes_no_room_from_requests() -> None:
+    worker = make_worker("w", capacity=2)
+    worker.take_slot()
+    worker.take_slot()
+    assert not worker.has_room
+    worker.set_apart(is_tunnel=True)
+    # It had said that it takes two streams: now it says three.
+    assert (worker.in_flight, worker.tunnels, worker.capacity, worker.has_room) == (1, 1, 1, False)
+    worker.set_capacity(3)
+    assert worker.has_room
+    worker.set_apart(is_tunnel=False)
+    worker.set_capacity(4)
+    assert (worker.in_flight, worker.tunnels, worker.event_streams, worker.capacity) == (0, 1, 1, 2)
+    assert (worker.load, worker.is_idle) == (0.0, False)
+    for is_tunnel in (True, False):
+        worker.unite(is_tunnel=is_tunnel)
+        worker.free_slot()
+    assert worker.is_idle
+    worker.set_capacity(2)
+    assert worker.has_room

@@ -23,7 +23,7 @@ APP = "app:app"
 OFF = "timeout idle_timeout head_timeout body_timeout keepalive_timeout queue_timeout max_body max_failures".split()
 OFF += "max_links_per_key max_timeout max_idle_timeout ws_ping_interval ws_ping_timeout".split()
 ZERO = "queue_size hold settle retries retry_bytes grace cancel_after takeover_wait min_body_rate".split()
-ZERO += "drain_delay own_workers own_router command_pid".split()
+ZERO += "drain_delay max_tunnels own_workers own_router command_pid".split()
 
 # What can only be together with another option.
 COMPANIONS = {

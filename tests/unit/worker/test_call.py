@@ -24,6 +24,7 @@ from zerogate.worker.call import (
     Call,
 )
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
+from zerogate.worker.reply_block import reply_block
 
 GET = {b":method": b"GET", b":path": b"/a?b"}
 POST = {**GET, b":method": b"POST"}
@@ -58,9 +59,14 @@ class FakeOwner:
         self.loop = loop
         self.calls: set[Call] = set()
         self.released: list[Any] = []
+        self.n_apart = 0
 
     def free_slot(self, link: Any) -> None:
         self.released.append(link)
+
+    def set_apart(self, link: Any) -> "FakeOwner":
+        self.n_apart += 1
+        return self
 
 
 class Setting:
@@ -643,6 +649,17 @@ def test_nothing_fails_for_who_has_left() -> None:
     setting.call.on_reset(5)
     setting.call.break_off()
     assert setting.said() == []
+
+
+def test_a_stream_of_events_is_set_apart_once_and_a_whole_one_is_not() -> None:
+    events = reply_block(200, [(b"content-type", b"text/event-stream; charset=utf-8")])
+    for block, more, n_apart in ((events, True, 1), (events, False, 0), (reply_block(200, []), True, 0)):
+        setting = Setting()
+        setting.call.begin_reply(block)
+        setting.call.send_body(b"data: x\n\n", more)
+        if more:
+            setting.call.send_body(b"data: y\n\n", True)
+        assert setting.owner.n_apart == n_apart
 
 
 def test_a_router_does_not_reply() -> None:

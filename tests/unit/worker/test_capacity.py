@@ -1,6 +1,6 @@
 """One capacity for several routers: grants, and turns for who was refused."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -238,9 +238,11 @@ def test_grants_settle_to_a_fair_share(capacity: int, needs: list[int]) -> None:
 class ShareModel(RuleBasedStateMachine):
     """Whatever routers do, the capacity is kept, everybody knows its grant, and nothing is lost count of."""
 
-    @initialize(capacity=st.integers(1, 8))
-    def start(self, capacity: int) -> None:
-        self.share = CapacityShare(capacity)
+    @initialize(capacity=st.integers(1, 8), max_apart=st.integers(0, 4))
+    def start(self, capacity: int, max_apart: int) -> None:
+        self.share = CapacityShare(capacity, max_apart)
+        self.max_apart = max_apart
+        self.apart: dict[Any, int] = {}
         self.flights: dict[Any, int] = {}
         self.leaving: set[Any] = set()
         self.gone: dict[Any, int] = {}
@@ -254,6 +256,9 @@ class ShareModel(RuleBasedStateMachine):
         assert set(grants) <= set(self.flights) - self.leaving
         self.told.update(grants)
         self.is_shared_out = not any(self.gone.values())
+        for router, n in [*self.gone.items()]:
+            if not n and not self.apart.get(router):
+                del self.gone[router]
 
     @precondition(lambda self: len(self.flights) < 5)
     @rule()
@@ -294,6 +299,34 @@ class ShareModel(RuleBasedStateMachine):
         self.is_shared_out = False
         assert told is None or (told in self.flights and told not in self.leaving)
 
+    @precondition(lambda self: any((*self.flights.values(), *self.gone.values())))
+    @rule(data=st.data())
+    def set_apart(self, data: Any) -> None:
+        counts = {**self.flights, **self.gone}
+        router = data.draw(st.sampled_from([router for router, n in counts.items() if n]))
+        n_apart = sum(self.apart.values())
+        assert self.share.set_apart(router) is (n_apart < self.max_apart)
+        if n_apart < self.max_apart:
+            self.apart[router] = self.apart.get(router, 0) + 1
+            (self.flights if router in self.flights else self.gone)[router] -= 1
+            self.is_shared_out = False
+            told = self.share.next_in_turn()
+            assert told is None or (told in self.flights and told not in self.leaving)
+
+    @precondition(lambda self: any(self.apart.values()))
+    @rule(data=st.data())
+    def free_apart(self, data: Any) -> None:
+        router = data.draw(st.sampled_from([router for router, n in self.apart.items() if n]))
+        self.share.free_apart(router)
+        self.apart[router] -= 1
+
+    @invariant()
+    def what_is_apart_is_told_besides(self) -> None:
+        if hasattr(self, "share"):
+            assert self.share.apart == sum(self.apart.values()) <= self.max_apart
+            for router in self.flights:
+                assert self.share.told(router) == self.share.granted(router) + self.apart.get(router, 0)
+
     @rule()
     def share_out(self) -> None:
         self.tell(self.share.share())
@@ -325,8 +358,38 @@ class ShareModel(RuleBasedStateMachine):
     @invariant()
     def rounds_go_on_while_there_are_several(self) -> None:
         if hasattr(self, "share"):
-            assert self.share.is_shared == (len(self.flights) + sum(n > 0 for n in self.gone.values()) > 1)
+            n_gone = sum(n > 0 or self.apart.get(router, 0) > 0 for router, n in self.gone.items())
+            assert self.share.is_shared == (len(self.flights) + n_gone > 1)
 
 
 ShareModel.TestCase.settings = settings(max_examples=2 * settings().max_examples)
 TestShareModel = ShareModel.TestCase
+
+
+def test_what_is_apart_leaves_room_for_requests() -> None:
+    share = CapacityShare(2, max_apart=3)
+    router: Any = FakeLink()
+    share.add(router)
+    for n_apart in range(1, 4):
+        assert share.take_slot(router)
+        assert share.set_apart(router)
+        assert (share.in_flight, share.told(router)) == (0, 2 + n_apart)
+    assert take(share, router, 3) == 2
+    # There is no room for a fourth: it is a request like others, and so no more of these fit.
+    assert not share.set_apart(router)
+    assert not share.take_slot(router)
+    share.free_apart(router)
+    assert share.told(router) == 4
+    assert not share.take_slot(router)
+
+
+def test_who_was_refused_comes_when_a_request_turns_out_to_be_a_tunnel() -> None:
+    share = CapacityShare(2, max_apart=1)
+    one, other = routers = [FakeLink("one"), FakeLink("other")]
+    for router in routers:
+        share.add(cast(Any, router))
+    assert take(share, one, 2) == 2
+    assert not share.take_slot(cast(Any, other))
+    assert share.set_apart(cast(Any, one))
+    assert share.next_in_turn() is other
+    assert share.take_slot(cast(Any, other))

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, decode_block, merge_fields
 from zerogate.worker.errors import ApplicationError
-from zerogate.worker.reply_block import early_hints_block, reply_block, trailers_block
+from zerogate.worker.reply_block import (
+    early_hints_block,
+    is_event_stream_block,
+    reply_block,
+    switching_block,
+    trailers_block,
+)
 
 OWN = {b":status": b"200", b":version": b"HTTP/1.1"}
 
@@ -107,3 +113,25 @@ values = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_c
 def test_whatever_is_allowed(headers: list[tuple[bytes, bytes]]) -> None:
     expected = merge_fields((name.lower(), value.strip(b" \t")) for name, value in headers)
     assert decode_block(reply_block(200, headers)) == {**OWN, **expected}
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_one"),
+    [
+        ([(b"content-type", b"text/event-stream")], True),
+        ([(b"a", b"b"), (b"Content-Type", b"Text/Event-Stream; charset=utf-8"), (b"c", b"d")], True),
+        ([(b"content-type", b"text/event-streams")], False),
+        ([(b"x-content-type", b"text/event-stream")], False),
+        ([(b"vary", b"text/event-stream")], False),
+        ([], False),
+    ],
+)
+def test_a_stream_of_events_is_known_by_its_block(headers: list[tuple[bytes, bytes]], is_one: bool) -> None:
+    assert is_event_stream_block(reply_block(200, headers)) is is_one
+
+
+def test_a_101() -> None:
+    fields = decode_block(switching_block([(b"X-A", b"1"), (b"x-a", b"2")]))
+    assert fields == {b":status": b"101", b":version": b"HTTP/1.1", b"x-a": b"1\x002"}
+    with pytest.raises(ApplicationError):
+        switching_block([(b"a", b"\n")])

@@ -436,3 +436,50 @@ def test_what_a_router_does_not_know_is_said(accepts: bytes, caplog: pytest.LogC
     dialling(WorkerSettings(timeout=math.inf, idle_timeout=5.0), test, accepts=accepts)
     assert ("does not know timeout" in caplog.text) is (b"timeout" not in accepts)
     assert ("idle-timeout: its own counts" in caplog.text) is (b"idle-timeout" not in accepts)
+
+
+def test_what_is_apart_is_told_and_not_each_time() -> None:
+    """A router allows so many SETTINGS, and each tunnel that opens and ends would be two."""
+
+    async def main() -> None:
+        async with routers() as (router,):
+            found = Routers(WorkerSettings(concurrency=2, max_tunnels=500), refuse)
+            found.dial(router.endpoint)
+            await router.joined()
+            (link,) = found._links
+            for _ in range(400):
+                assert found.capacity.take_slot(link)
+                assert found.set_apart(link)
+            await until(lambda: router.grant == 402, "all of them are told")
+            for _ in range(399):
+                found.free_apart(link)
+            await until(lambda: router.grant == 3, "and that they have ended")
+            assert len(router.told) <= 4
+            # A link may be gone before its router would have been told.
+            found.free_apart(link)
+            found.leave()
+            found.close("the test is over")
+            await until(lambda: not found._links, "it is gone")
+            await asyncio.sleep(1)
+
+    run_virtually(main())
+
+
+def test_who_was_refused_is_called_up_for_a_slot_that_is_set_apart() -> None:
+    async def main() -> None:
+        async with routers(2) as ends:
+            found = Routers(WorkerSettings(concurrency=1, max_tunnels=1), refuse)
+            for router in ends:
+                found.dial(router.endpoint)
+                await router.joined()
+            one, other = found._links
+            assert found.capacity.take_slot(one)
+            assert not found.capacity.take_slot(other)
+            n_told = len(ends[1].told)
+            assert found.set_apart(one)
+            assert not found.set_apart(one)
+            await until(lambda: len(ends[1].told) > n_told, "it is called")
+            found.leave()
+            found.close("the test is over")
+
+    run_virtually(main())

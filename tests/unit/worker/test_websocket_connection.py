@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -627,6 +628,35 @@ def test_who_asks_for_pongs_and_reads_none_costs_no_memory() -> None:
         client.asked.cancel()
 
     serving(application, test)
+
+
+def test_pongs_go_on_when_they_are_taken() -> None:
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        client = await connect(router, gives_credit=False)
+        for _ in range(5000):
+            client.ping(bytes(125))
+        await asyncio.sleep(5)
+        for _ in range(10):
+            client.asked.link.consumed(client.asked.stream, 128 * 1024)
+            await asyncio.sleep(1)
+        client.look()
+        assert len(client.frames) == 5000
+        (call,) = worker.calls
+        assert repr(call.receiver) == "<WebSocket GET / OPEN>"  # type: ignore[attr-defined]
+        client.asked.cancel()
+
+    serving(Listener(), test, websocket=WebSocketSettings(ws_ping_interval=0.0))
+
+
+def test_much_that_is_compressed_is_read_piece_by_piece() -> None:
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        client = await connect(router, deflate=True)
+        data = random.Random(1).randbytes(200_000)
+        client.send(data)
+        assert await client.recv() == data
+        await hang_up(client)
+
+    serving(Listener(echoes=True), test, websocket=WebSocketSettings(ws_deflate=True))
 
 
 def test_an_application_waits_for_a_client_that_does_not_read() -> None:

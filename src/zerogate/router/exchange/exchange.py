@@ -208,7 +208,8 @@ class Exchange(ReplyHalf):
 
     def _cut_reset(self, status: int) -> None:
         self._stream = None
-        self._cut(is_workers_fault=status != RstStatus.REFUSED_STREAM)
+        # A worker that takes back what it has begun, or a tunnel whose client does not go (CANCEL), has not failed.
+        self._cut(is_workers_fault=status not in (RstStatus.REFUSED_STREAM, RstStatus.CANCEL))
 
     def _lose_open(self, _reason: str) -> None:
         self._stream = None

@@ -67,6 +67,9 @@ class Passage(StreamHandler, Waiting):
     _stream: Stream | None = None
     _body: RequestBody | None = None
     _has_ended = False
+    # A tunnel or a stream of events: its worker counts it for itself.
+    _is_apart = False
+    _is_tunnel = False
 
     def __init__(
         self,
@@ -130,6 +133,24 @@ class Passage(StreamHandler, Waiting):
         assert self.worker is not None
         assert self._stream is not None
         return self.worker.link, self._stream
+
+    def _set_apart(self, *, is_tunnel: bool) -> None:
+        assert self.worker is not None
+        self._is_apart = True
+        self._is_tunnel = is_tunnel
+        self._dispatcher.set_apart(self.worker, is_tunnel=is_tunnel)
+
+    def _finish_long(self) -> None:
+        """`_finish` for what may be set apart."""
+        self._unite()
+        self._finish()
+
+    def _unite(self) -> None:
+        """It counts as a request again, whose slot can be freed."""
+        if self._is_apart:
+            assert self.worker is not None
+            self._is_apart = False
+            self.worker.unite(is_tunnel=self._is_tunnel)
 
     def _finish(self) -> None:
         """The reply is complete. What is still under way, either way, is no use any more."""
@@ -211,6 +232,7 @@ class Passage(StreamHandler, Waiting):
                 self._dispatcher.blame(worker)
         finally:
             self.state = State.WAITING
+            self._unite()
             self._dispatcher.free_slot(worker)
 
     def _end(self) -> None:

@@ -5,7 +5,7 @@ from zerogate.router.exchange.passage import State
 from zerogate.router.exchange.request_half import CONTINUE, RequestHalf
 from zerogate.router.faces import TAKING_WINDOW_S
 from zerogate.wire.fields import Fields
-from zerogate.wire.http.reply import ReplyBody, check_trailers, hint_fields, interim_status, reply_head
+from zerogate.wire.http.reply import ReplyBody, check_trailers, hint_fields, interim_status, is_event_stream, reply_head
 
 SWITCHING_PROTOCOLS = 101
 EARLY_HINTS = 103
@@ -48,6 +48,8 @@ class ReplyHalf(RequestHalf):
             self._finish()
             return
         self.state = State.OPEN
+        if any(name == b"content-type" and is_event_stream(value) for name, value in head.fields):
+            self._set_apart(is_tunnel=False)
         self._reply_body = body
         if self._body is not None:
             self._body.forget()
@@ -73,6 +75,7 @@ class ReplyHalf(RequestHalf):
         self.status = SWITCHING_PROTOCOLS
         assert self._body is not None
         self.state = State.TUNNEL
+        self._set_apart(is_tunnel=True)
         self._body.forget()
         self._client.open_tunnel(reply_head(fields))
         if fin:
@@ -88,7 +91,7 @@ class ReplyHalf(RequestHalf):
             self._client.send_body(data)
         if fin:
             self._client.send_end()
-            self._finish()
+            self._finish_long()
             return
         self._account(data)
         self._expect_more()
@@ -109,7 +112,7 @@ class ReplyHalf(RequestHalf):
             trailers = check_trailers(fields)
             self._reply_body.end()
             self._client.send_end(trailers)
-            self._finish()
+            self._finish_long()
 
     def _tunnel_end(self, fields: Fields, fin: bool) -> None:
         if fin:
@@ -119,7 +122,7 @@ class ReplyHalf(RequestHalf):
         """The worker has closed its half: the client may still send."""
         self._client.send_end()
         if self._has_request_ended:
-            self._finish()
+            self._finish_long()
         else:
             self.state = State.HALF
             self._client.expect(self._half_idle_s)

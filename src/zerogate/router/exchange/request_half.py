@@ -128,7 +128,7 @@ class RequestHalf(Collecting):
     def _last_end(self, trailers: Pairs) -> None:
         """The other half has ended before."""
         self._pass_end(trailers)
-        self._finish()
+        self._finish_long()
 
     def _go_on(self) -> None:
         """The worker has been sent all that waited for it."""

@@ -29,6 +29,11 @@ _statuses: dict[bytes | None, tuple[int, bytes]] = {}
 _usual_names: set[bytes] = {*_PSEUDO_FIELDS}
 
 
+def is_event_stream(content_type: bytes) -> bool:
+    """Whether a reply of this Content-Type is a stream of events (text/event-stream), which may go on for ever."""
+    return content_type.partition(b";")[0].strip().lower() == b"text/event-stream"
+
+
 class PlainReplyHead:
     """A reply without its body, checked and free of everything that concerns the link alone.
 

@@ -167,7 +167,8 @@ class World:
             if stream.handler.head.upgrade and n % 2:
                 status = b"101"
             stream.remote = DONE if n % 7 == 0 else OPEN
-            stream.handler.on_reply({b":status": status, **VERSION}, n % 7 == 0)
+            events = {b"content-type": b"text/event-stream"} if n % 3 == 0 else {}
+            stream.handler.on_reply({b":status": status, **events, **VERSION}, n % 7 == 0)
 
     def whole(self, n: int) -> None:
         stream = self.worker_stream(n)
@@ -235,7 +236,8 @@ class World:
         over = [exchange for exchange in desk.exchanges if exchange.state is State.DONE]
         assert len(desk.entries) == len(over)
         for worker in self.all_workers:
-            assert worker.in_flight == len(self.link(worker).live()), "each slot is a stream's"
+            n_slots = worker.in_flight + worker.tunnels + worker.event_streams
+            assert n_slots == len(self.link(worker).live()), "each slot is a stream's"
         for stream in self.streams:
             exchange: Any = stream.exchange
             assert stream.is_over is (exchange.state is State.DONE)
@@ -256,7 +258,7 @@ class World:
         self.check()
         assert all(stream.is_over for stream in self.streams)
         assert len(self.desk.entries) == len(self.streams)
-        assert all(worker.in_flight == 0 for worker in self.all_workers)
+        assert all(worker.is_idle for worker in self.all_workers)
         assert not len(self.desk.dispatcher.lobby)
         assert not len(self.desk.dispatcher.anteroom)
         # Whatever still comes, comes to nothing.

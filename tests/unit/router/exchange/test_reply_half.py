@@ -1,5 +1,7 @@
 """The reply's half: whole, in pieces, through a tunnel; and what is no reply."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.scene import BAD, CUT, DUE, END, HALF, OK, OPEN, SWITCH, TUNNEL, Scene
@@ -44,11 +46,14 @@ def test_a_tunnel_in_pieces() -> None:
 def test_a_tunnel_that_ends_as_it_begins() -> None:
     scene = Scene(TUNNEL)
     scene.exchange.state = DUE
-    assert scene.happens("on_reply", SWITCH, True) == "client.tunnel 101, client.fin, client.expect 60, > HALF"
+    assert (
+        scene.happens("on_reply", SWITCH, True)
+        == "dispatcher.set_apart, client.tunnel 101, client.fin, client.expect 60, > HALF"
+    )
     scene = Scene(TUNNEL)
     scene.exchange.state = DUE
     assert scene.happens("on_whole_reply", SWITCH, b"hi") == (
-        "client.tunnel 101, client.body hi, client.fin, client.expect 60, > HALF"
+        "dispatcher.set_apart, client.tunnel 101, client.body hi, client.fin, client.expect 60, > HALF"
     )
 
 
@@ -100,3 +105,62 @@ def test_a_reply_of_another_length(data: bytes) -> None:
     scene.exchange.on_reply(fields, False)
     scene.notes.clear()
     assert scene.happens("on_headers", {b"x-t": b"1"}, True) == BAD
+
+
+EVENTS = {**OK, b"content-type": b"Text/Event-Stream ; charset=utf-8"}
+
+
+def counted(scene: Scene) -> tuple[int, int, int]:
+    worker = scene.worker
+    return worker.in_flight, worker.tunnels, worker.event_streams
+
+
+def test_tunnels_and_streams_of_events_are_counted_for_themselves() -> None:
+    """The slot that is freed in the end is that of a request: in flight it is again by then."""
+    for scene, apart in ((Scene(TUNNEL), (-1, 1, 0)), (Scene(DUE, b"GET", has_body=False), (-1, 0, 1))):
+        if not scene.worker.tunnels:
+            assert scene.happens("on_reply", EVENTS, False) == (
+                "client.head 200 more, dispatcher.set_apart, client.expect 60, > OPEN"
+            )
+        assert counted(scene) == apart  # The dispatcher, who would have counted it before, is a fake.
+        assert scene.worker.capacity == 9
+        scene.happens("abandon")
+        assert counted(scene) == (0, 0, 0)
+        assert scene.worker.capacity == 10
+
+
+def test_each_way_to_the_end_gives_its_place_back() -> None:
+    ends: tuple[tuple[str, tuple[Any, ...]], ...] = (
+        ("on_data", (b"", True)),
+        ("on_headers", ({b"x-t": b"1"}, True)),
+        ("on_reset", (5,)),
+        ("on_lost", ("gone",)),
+        ("shut_down", ()),
+        ("break_off", ()),
+        ("on_reply", (OK, False)),
+    )
+    for event, args in ends:
+        scene = Scene(DUE, b"GET", has_body=False)
+        scene.exchange.on_reply(EVENTS, False)
+        scene.happens(event, *args)
+        assert counted(scene) == (0, 0, 0), event
+        scene = Scene(TUNNEL)
+        scene.exchange.receive_end(())
+        scene.happens(event, *args)
+        assert counted(scene) == (0, 0, 0), event
+    scene = Scene(HALF)
+    scene.exchange.receive_end(())
+    assert counted(scene) == (0, 0, 0)
+
+
+def test_other_replies_are_requests() -> None:
+    for reply in (OK, {**OK, b"content-type": b"text/event-streams"}):
+        scene = Scene(DUE, b"GET", has_body=False)
+        assert "set_apart" not in scene.happens("on_reply", reply, False)
+    scene = Scene(DUE, b"HEAD", has_body=False)
+    assert "set_apart" not in scene.happens("on_reply", EVENTS, False)
+
+
+def test_a_worker_that_cancels_has_not_failed() -> None:
+    assert "blame" not in Scene(TUNNEL).happens("on_reset", 5)
+    assert "blame" in Scene(TUNNEL).happens("on_reset", 6)

@@ -4,7 +4,15 @@ import pytest
 
 from zerogate.errors import ReplyError
 from zerogate.wire.http.fields import MAX_CONTENT_LENGTH
-from zerogate.wire.http.reply import ReplyBody, ReplyHead, check_trailers, hint_fields, interim_status, reply_head
+from zerogate.wire.http.reply import (
+    ReplyBody,
+    ReplyHead,
+    check_trailers,
+    hint_fields,
+    interim_status,
+    is_event_stream,
+    reply_head,
+)
 
 
 def fields(status: bytes = b"200", **others: bytes) -> dict[bytes, bytes]:
@@ -267,3 +275,17 @@ def test_what_crosses_of_early_hints() -> None:
     for name, value in ((b"link", b"a\r\nb"), (b"a b", b"1")):
         with pytest.raises(ReplyError):
             hint_fields({b":status": b"103", name: value})
+
+
+@pytest.mark.parametrize(
+    ("content_type", "is_one"),
+    [
+        (b"text/event-stream", True),
+        (b" Text/Event-Stream ; charset=utf-8", True),
+        (b"text/event-stream2", False),
+        (b"", False),
+        (b"application/x;text/event-stream", False),
+    ],
+)
+def test_a_stream_of_events_is_known_by_its_type(content_type: bytes, is_one: bool) -> None:
+    assert is_event_stream(content_type) is is_one

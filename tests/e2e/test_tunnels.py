@@ -1,0 +1,110 @@
+"""WebSockets and streams of events beside requests: they take no slot, and who ends them ends them all."""
+
+import asyncio
+import contextlib
+import http.client
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.sync.client import connect as sync_connect
+
+from tests.support.processes import Site, wait_for
+
+APP = "tests.e2e.websocket_apps:events"
+N_CLIENTS = 400  # More than a worker takes of requests.
+
+
+def url(site: Site) -> str:
+    return f"ws://127.0.0.1:{site.http_port}/"
+
+
+@contextlib.contextmanager
+def event_stream(site: Site) -> Iterator[http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", site.http_port, timeout=10)
+    connection.request("GET", "/events")
+    reply = connection.getresponse()
+    assert reply.read1(100) == b"data: hello\n\n"
+    try:
+        yield reply
+    finally:
+        reply.close()
+        connection.close()
+
+
+def row(site: Site) -> dict[str, int]:
+    (worker,) = site.status()["workers"]
+    return {name: worker[name] for name in ("capacity", "in_flight", "tunnels", "event_streams")}
+
+
+def test_they_take_no_slot(site: Site) -> None:
+    """Of a worker that takes two requests at once, and four of these."""
+    site.router("--settle", "0s", "--queue-timeout", "10s")
+    site.worker(APP, "w", "--concurrency", "2", "--max-tunnels", "4")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(sync_connect(url(site))) for _ in range(3)]
+        stack.enter_context(event_stream(site))
+        room = {"capacity": 2, "in_flight": 0, "tunnels": 3, "event_streams": 1}
+        wait_for(lambda: row(site) == room, "each is counted, and told")
+        assert site.get()[0] == 200
+        # The fifth is a request, and so is the sixth: then it is full.
+        with sync_connect(url(site)), sync_connect(url(site)):
+            wait_for(lambda: row(site) == room | {"capacity": 0, "tunnels": 5}, "the worker is full")
+        wait_for(lambda: row(site) == room, "there is room again")
+        assert site.get()[0] == 200
+        for client in clients:
+            client.send("still there")
+            assert client.recv() == "still there"
+    wait_for(lambda: row(site) == {"capacity": 2, "in_flight": 0, "tunnels": 0, "event_streams": 0}, "all are gone")
+    counters = site.status()["counters"]
+    assert (counters["tunnels"], counters["event_streams"]) == (5, 1)
+
+
+def test_none_at_all(site: Site) -> None:
+    site.router("--settle", "0s", "--queue-timeout", "300ms")
+    site.worker(APP, "w", "--concurrency", "1", "--max-tunnels", "0")
+    with sync_connect(url(site)):
+        assert site.get()[0] == 503
+    wait_for(lambda: site.get()[0] == 200, "there is room again")
+
+
+def test_who_has_many_tunnels_is_not_taken_for_busy(site: Site) -> None:
+    site.router("--settle", "0s")
+    site.worker(APP, "a")
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(sync_connect(url(site)))
+        site.hello("b")
+        bodies = [site.get()[2] for _ in range(10)]
+        assert sum(body.startswith(b"Hello from b") for body in bodies) == 5
+
+
+async def end_of_all(site: Site, n_clients: int, end: Callable[[], None]) -> set[int | None]:
+    """The close codes that so many clients see when that comes."""
+
+    async def see(client: ClientConnection) -> int | None:
+        await client.wait_closed()
+        return client.close_code
+
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connect(url(site), ping_interval=None)) for _ in range(n_clients)]
+        await asyncio.to_thread(wait_for, lambda: row(site)["tunnels"] == n_clients, "all are there")
+        end()
+        async with asyncio.timeout(20):
+            return {*await asyncio.gather(*map(see, clients))}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 1012), (signal.SIGKILL, 1006)])
+def test_each_client_hears_of_its_workers_end(site: Site, number: signal.Signals, code: int) -> None:
+    """A worker that leaves says so; one that is killed can say nothing, and the connections end at once."""
+    router = site.router("--settle", "0s", "--access-log", "off")
+    worker = site.worker(APP, "w")
+    site.get()
+    before = router.n_fds()
+    assert asyncio.run(end_of_all(site, N_CLIENTS, lambda: worker.send_signal(number))) == {code}
+    worker.popen.wait(10)
+    wait_for(lambda: not site.status()["workers"], "the worker is gone")
+    wait_for(lambda: site.status()["clients"] == 0, "the clients are gone")
+    assert site.status()["tunnels"] == 0
+    wait_for(lambda: router.n_fds() <= before, "each connection is closed")
