@@ -215,11 +215,16 @@ def test_each_protocol_stands_alone(protocol: str) -> None:
         assert {name for name in others if not any(f"{name}.".startswith(f"{room}.") for room in allowed)} == set()
 
 
-def test_only_one_file_knows_how_http1_is_framed() -> None:
+def test_few_files_know_how_http1_is_framed() -> None:
     framing = {
         module for module in MODULES if any(f"{name}.".startswith("zerogate.wire.http1.") for name in own(module))
     }
-    assert {module for module in framing if part_of(module) != "wire"} == {"zerogate.router.clients.http1"}
+    # Those of clients, and those of servers that are attached.
+    assert {module for module in framing if part_of(module) != "wire"} == {
+        "zerogate.router.clients.http1",
+        "zerogate.worker.attach.exchange",
+        "zerogate.worker.attach.health",
+    }
 
 
 def test_router_and_worker_never_meet() -> None:

@@ -1,5 +1,6 @@
 """The commands, in the order in which one meets them."""
 
+import dataclasses
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from zerogate.cli.services import (
     find_application,
     fleet,
     has_been_replaced,
+    has_given_up,
+    make_attached,
     make_router,
     make_sibling,
     make_worker,
@@ -30,7 +33,15 @@ from zerogate.folders import temporary_folder
 from zerogate.logs import enable_loggers
 from zerogate.native import compiled
 from zerogate.runner import Service, interrupt_on, run_service
-from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
+from zerogate.settings import (
+    AttachSettings,
+    DemoSettings,
+    RouterSettings,
+    RunSettings,
+    StatusSettings,
+    WebSocketSettings,
+    WorkerSettings,
+)
 from zerogate.supervisor import ABRUPT_SIGNALS, supervise
 
 if TYPE_CHECKING:
@@ -41,6 +52,12 @@ LONE = "--bind ENDPOINT lets more workers dial in"
 
 # It has a name, and knows its application.
 NOT_FOR_HELLO = ("name", "app_dir", "interface", "factory", "env_file", "threads")
+
+# Its application is a server of its own, which speaks HTTP.
+NOT_FOR_ATTACH = (
+    *("app_dir", "interface", "factory", "env_file", "lifespan", "root_path", "cancel_after", "threads", "processes"),
+    *(each.name for each in dataclasses.fields(WebSocketSettings)),
+)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -99,6 +116,26 @@ def hello(name: str, **options: Any) -> None:
     """Be an example worker: answer `Hello from NAME`."""
     settings = make_settings(WorkerSettings, {**options, "name": name})
     _run_worker(settings, lambda: example_application(name), ["hello"])
+
+
+@commands.command(params=settings_options(AttachSettings, without=NOT_FOR_ATTACH))
+@click.argument("url")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def attach(url: str, command: tuple[str, ...], **options: Any) -> None:
+    """Be a worker for the HTTP server at URL: http://HOST:PORT or unix:/PATH.
+
+    It joins when the server is up, and leaves while it is down. With a COMMAND, written behind `--`, it starts the
+    server, starts it again when it ends, and stops it at last.
+    """
+    settings = make_settings(AttachSettings, options)
+    check_join(settings)
+    dials = ", ".join(settings.connect)
+    run_service(
+        lambda: make_attached(settings, url, command),
+        settings,
+        on_started=lambda _: greet(f"worker {settings.name} ({url}) dials {dials}", *served(settings)),
+        replaced=has_given_up,
+    )
 
 
 @commands.command(params=settings_options(RunSettings, without=("connect", "name")))

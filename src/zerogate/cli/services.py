@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from zerogate.errors import UsageError, ZerogateError
 from zerogate.runner import Service
-from zerogate.settings import RouterSettings, RunSettings, WorkerSettings, to_environment
+from zerogate.settings import AttachSettings, RouterSettings, RunSettings, WorkerSettings, to_environment
 from zerogate.supervisor import Center, Child
 
 if TYPE_CHECKING:
@@ -52,6 +52,21 @@ def make_worker(settings: WorkerSettings, found: "Found") -> Service:
 
     host, settings = host_for(found, settings)
     return Worker(settings, host)
+
+
+def make_attached(settings: AttachSettings, url: str, command: tuple[str, ...]) -> Service:
+    """A server of somebody else's as a worker. Raises UsageError."""
+    from zerogate.worker.attach.service import Attached
+
+    return Attached(settings, url, command)
+
+
+def has_given_up(attached: Service) -> asyncio.Event:
+    """Set when the server that the service has started does not stay up."""
+    from zerogate.worker.attach.service import Attached
+
+    assert isinstance(attached, Attached)
+    return attached.has_ended
 
 
 def make_sibling(settings: RouterSettings, channel: int) -> Service:

@@ -4,6 +4,7 @@
 it, the help and docs/options.md are made from one declaration, in the class of its noun.
 """
 
+from zerogate.settings.attach import AttachSettings, ServerSettings
 from zerogate.settings.commands import (
     DemoSettings,
     KeySettings,
@@ -36,6 +37,7 @@ from zerogate.settings.worker import (
 
 __all__ = [
     "ApplicationSettings",
+    "AttachSettings",
     "ClientSettings",
     "DemoSettings",
     "DialSettings",
@@ -52,6 +54,7 @@ __all__ = [
     "RouterSettings",
     "RunSettings",
     "ServeSettings",
+    "ServerSettings",
     "Settings",
     "StatusSettings",
     "TlsSettings",

@@ -262,9 +262,15 @@ class Call(StreamHandler):
             return
         if self.stage <= HEAD:
             self.link.send_whole_reply(self._stream, FAILURE_BLOCK, FAILURE_BODY)
+            self._complete()
         else:
-            self.link.reset(self._stream, RstStatus.INTERNAL_ERROR)
-        self._complete()
+            self.reset(RstStatus.INTERNAL_ERROR)
+
+    def reset(self, status: RstStatus) -> None:
+        """No reply, or no more of it, and none of ours in its place: the router decides what becomes of the request."""
+        if self.stage < COMPLETE:
+            self.link.reset(self._stream, status)
+            self._complete()
 
     def end(self) -> None:
         """The host has done with it, and no work goes on: its slot is free. A reply that is not complete has failed."""

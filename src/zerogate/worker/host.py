@@ -5,6 +5,7 @@ The worker does the rest, the same for every kind: routers, capacity, credit, an
 `Call`.
 """
 
+from collections.abc import Container
 from typing import Protocol
 
 from zerogate.worker.call import Call
@@ -18,7 +19,7 @@ class Host(Protocol):
     comes to `upgrade`, and one for another protocol to nobody
     """
 
-    upgrades: frozenset[bytes] = frozenset()
+    upgrades: Container[bytes] = frozenset()
 
     async def start(self) -> None:
         """Make the application ready. No request comes before. Raises StartError. May be cancelled."""

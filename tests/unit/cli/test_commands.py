@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from tests.support.signals import own_signals
 from zerogate.cli import command
 from zerogate.cli import commands as module
 from zerogate.cli.commands import LONE, commands
-from zerogate.settings import RouterSettings, RunSettings, WorkerSettings
+from zerogate.cli.services import has_given_up
+from zerogate.settings import AttachSettings, RouterSettings, RunSettings, WorkerSettings
 from zerogate.supervisor import Child
 from zerogate.worker.interface import WSGI
 from zerogate.worker.loader import Found
@@ -60,7 +62,8 @@ def call(*words: str) -> None:
 
 
 def test_commands_come_in_the_order_in_which_one_meets_them() -> None:
-    assert commands.list_commands(None) == ["router", "worker", "hello", "run", "demo", "status", "keys"]  # type: ignore[arg-type]
+    words = "router worker hello attach run demo status keys"
+    assert commands.list_commands(None) == words.split()  # type: ignore[arg-type]
 
 
 def test_a_router(calls: Calls, capfd: pytest.CaptureFixture[str]) -> None:
@@ -73,6 +76,20 @@ def test_a_router(calls: Calls, capfd: pytest.CaptureFixture[str]) -> None:
         "  status  http://127.0.0.1:9001/status",
         "Workers may come and go: `zerogate hello worker-1` is one. Ctrl-C stops.",
     ]
+
+
+def test_an_attached_server(calls: Calls, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(module, "make_attached", lambda *words: made.append(words))
+    call("attach", "http://a:1", "--name", "w", "--route", "/x", "--health", "/up", "--", "node", "s.js", "--port", "1")
+    assert calls.settings == AttachSettings(name="w", route=("/x",), health="/up")
+    calls.make()
+    assert made == [(calls.settings, "http://a:1", ("node", "s.js", "--port", "1"))]
+    assert calls.options == {"replaced": has_given_up}
+    calls.greet(None)
+    assert capfd.readouterr().err.splitlines()[0].endswith(" worker w (http://a:1) dials tcp://127.0.0.1:8000")
+    with pytest.raises(click.UsageError, match="no option --threads here"):
+        call("attach", "http://a:1", "--threads", "1")
 
 
 def test_a_worker(calls: Calls, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

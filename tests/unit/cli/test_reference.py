@@ -25,4 +25,4 @@ def test_an_option_that_differs_says_for_whom() -> None:
     assert "| `--head-timeout DURATION` | 10s | 1ms to 8760h; 0: no limit |" in page
     assert "| `--timeout DURATION` (router) | 60s | 1ms to 8760h; 0: no limit |" in page
     assert "| `--timeout DURATION` (run) | off | 1ms to 8760h; 0: no limit |" in page
-    assert "| `--timeout DURATION` (worker, hello) | the router's | 1ms to 8760h; 0: no limit |" in page
+    assert "| `--timeout DURATION` (worker, hello, attach) | the router's | 1ms to 8760h; 0: no limit |" in page

@@ -693,3 +693,17 @@ async def test_a_body_is_waited_for_as_long_as_is_wanted() -> None:
     await asyncio.sleep(0.1)
     setting.call.on_reset(5)
     await waiting
+
+
+@virtually
+async def test_a_reset_says_nothing_in_place_of_the_reply() -> None:
+    setting = Setting()
+    setting.call.reset(RstStatus.REFUSED_STREAM)
+    assert setting.said() == [("reset", RstStatus.REFUSED_STREAM)]
+    assert setting.call.stage == COMPLETE
+    setting.call.reset(INTERNAL_ERROR)
+    assert setting.said() == []
+    setting = Setting()
+    setting.call.begin_reply(BLOCK)
+    setting.call.reset(INTERNAL_ERROR)
+    assert setting.said() == [("reset", INTERNAL_ERROR)]
