@@ -7,6 +7,7 @@ import pytest
 from tests.support.processes import Site, make_site, wait_for
 from tests.support.raw_http import HttpConnection
 from tests.support.raw_worker import RawWorker, reply_block
+from tests.support.sites import ROOT
 from zerogate.wire.spdy import events
 from zerogate.wire.spdy.frames import RstStatus
 
@@ -85,7 +86,7 @@ def test_no_octet_crosses_after_another_reply(site: Site, worker: RawWorker, sta
 
 def test_an_application_without_it(site: Site) -> None:
     """A client that wants WebSocket and nothing else is told at once, and the log of the worker says so."""
-    worker = site.hello("plain")
+    worker = site.worker("tests.e2e.plain_wsgi:app", "plain", cwd=ROOT)
     with HttpConnection(site.http_port) as client:
         client.send(UPGRADE)
         reply = client.read_reply()

@@ -1,8 +1,11 @@
 """What people have: clients, a browser, and frameworks with a WebSocket each, through a router and a worker."""
 
 import asyncio
+import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -112,11 +115,18 @@ def chromium() -> str:
     return found
 
 
-def browse(url: str, profile: Path, *options: str) -> None:
-    """Open a page, for as long as it runs scripts."""
+@contextlib.contextmanager
+def browsing(url: str, profile: Path, *options: str) -> Iterator[None]:
+    """A browser that shows a page, until the end of the block."""
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-    flags += [f"--user-data-dir={profile}", "--virtual-time-budget=20000", "--dump-dom", *options]
-    subprocess.run([chromium(), *flags, url], capture_output=True, timeout=90, check=False)
+    flags += [f"--user-data-dir={profile}", "--remote-debugging-port=0", *options]
+    command = [chromium(), *flags, url]
+    # A session of its own: it is many processes.
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as it:
+        try:
+            yield
+        finally:
+            os.killpg(it.pid, signal.SIGKILL)
 
 
 FOUND = {
@@ -131,8 +141,8 @@ def test_a_browser_with_a_websocket_events_and_uploads(site: Site, tmp_path: Pat
     chromium()
     site.router("--settle", "0s")
     site.worker(f"{FRAMEWORKS}.with_browser:app", "page", "--ws-deflate", cwd=ROOT)
-    browse(f"http://127.0.0.1:{site.http_port}/", tmp_path)
-    found = wait_for(lambda: json.loads(site.get("/found")[2]), "the page's findings")
+    with browsing(f"http://127.0.0.1:{site.http_port}/", tmp_path):
+        found = wait_for(lambda: json.loads(site.get("/found")[2]), "the page's findings", 60)
     assert found == [FOUND]
 
 

@@ -5,6 +5,7 @@ import pytest
 from tests.support.router_end import routers, working
 from tests.support.virtual_time import run_virtually
 from zerogate.worker.asgi import AsgiHost
+from zerogate.worker.asgi_types import Message
 from zerogate.worker.hello import hello
 
 
@@ -18,12 +19,16 @@ def test_it_answers_with_its_name() -> None:
     run_virtually(main())
 
 
-def test_it_has_no_lifespan_and_no_websockets() -> None:
-    async def nothing(*_: object) -> None: ...
+def test_it_has_no_lifespan_and_refuses_a_websocket() -> None:
+    said: list[Message] = []
+
+    async def note(*messages: Message) -> None:
+        said.extend(messages)
 
     async def main(kind: str) -> None:
-        await hello("x")({"type": kind}, nothing, nothing)  # type: ignore[arg-type]
+        await hello("x")({"type": kind}, note, note)  # type: ignore[arg-type]
 
-    for kind in ("lifespan", "websocket"):
-        with pytest.raises(NotImplementedError, match=kind):
-            run_virtually(main(kind))
+    run_virtually(main("websocket"))
+    assert said == [{"type": "websocket.close"}]
+    with pytest.raises(NotImplementedError, match="lifespan"):
+        run_virtually(main("lifespan"))
