@@ -36,12 +36,32 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
         return
     method, path = scope["method"], scope["path"]
     events = FIXED.get(path)
-    if events is None:
+    if path == replies.FILE:
+        await _send_file(send)
+        return
+    if path == replies.UPLOAD:
+        events = _events(replies.uploaded(await _count(receive)))
+    elif events is None:
         body = await _body(receive) if method == "POST" else b""
         events = _events(replies.reply_to(method, path, scope["headers"], body) or NOT_FOUND)
     start, end = events
     await send(start)
     await send(end)
+
+
+async def _send_file(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": replies.FILE_FIELDS})
+    for left in reversed(range(replies.N_PIECES)):
+        await send({"type": "http.response.body", "body": replies.PIECE, "more_body": left > 0})
+
+
+async def _count(receive: Receive) -> int:
+    n_bytes, more = 0, True
+    while more:
+        message = await receive()
+        n_bytes += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    return n_bytes
 
 
 async def _body(receive: Receive) -> bytes:

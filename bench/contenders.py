@@ -43,6 +43,7 @@ http {{
     scgi_temp_path {directory}/nginx-scgi;
     # A connection lives as long as the client wants: the default closes it after 1000 requests.
     keepalive_requests 1000000000;
+    client_max_body_size 0;
     upstream application {{
 {servers}        keepalive 128;
         keepalive_requests 1000000000;

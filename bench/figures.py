@@ -26,14 +26,14 @@ class Metric:
         return float(getattr(point, self.field))
 
 
-CPU = Metric("cpu_us_per_request", "CPU µs/request", "{:.1f}")
+# What a request is to the CPU, a MiB is where bodies are large: `Figures` says which.
+CPU = Metric("cpu_us_per_request", "CPU µs/{unit}", "{:.1f}")
 METRICS = (
     CPU,
     Metric("requests_per_s", "requests/s", "{:,.0f}"),
     Metric("p50_us", "p50 µs", "{:,.0f}"),
     Metric("p99_us", "p99 µs", "{:,.0f}"),
 )
-TITLES = tuple(metric.title for metric in METRICS)
 RATIO_SHAPE = "{:.2f}"
 # The baseline is asked for to see a difference of a few per cent.
 CPU_RATIO_SHAPE = "{:.3f}"
@@ -67,6 +67,8 @@ class Figures:
         # Pairs of subject and peer. A peer whose subject was left out is in no ratio.
         self._pairs = [(row.subject, row.name) for row in contenders if row.subject in self._titles]
         self._subjects = [row.name for row in contenders if row.subject is None]
+        self._unit = "MiB" if kind.body_mib else "request"
+        self._titled = [metric.title.format(unit=self._unit) for metric in METRICS]
         self._clients = sorted({point.clients for point in self._points})
 
     def tables(self) -> list[Table]:
@@ -75,12 +77,12 @@ class Figures:
         return [self._figures(), *ratios, self._cpu_by_process(), self._memory()]
 
     def in_short(self) -> list[str]:
-        """For each subject and number of clients a sentence: its CPU per request, and what part that is of a peer's."""
+        """For each subject and number of clients a sentence: its CPU per request (or MiB), and what part that is of a peer's."""
         sentences = []
         for subject in self._subjects:
             for clients in self._clients:
                 what = f"{self.kind.name}, {_counted(clients, 'client')}: {self._titles[subject]}"
-                own = f"{self._spread(subject, clients, CPU).show(CPU.shape)} µs of CPU per request"
+                own = f"{self._spread(subject, clients, CPU).show(CPU.shape)} µs of CPU per {self._unit}"
                 parts = (
                     f"{self._ratio(subject, peer, clients, CPU).show(CPU_RATIO_SHAPE)} of {self._titles[peer]}'s"
                     for each, peer in self._pairs
@@ -112,7 +114,7 @@ class Figures:
             for clients in self._clients
             for name, title in self._titles.items()
         ]
-        return Table("Figures", ("clients", "contender", *TITLES), rows)
+        return Table("Figures", ("clients", "contender", *self._titled), rows)
 
     def _ratios(self) -> Table:
         rows = [
@@ -127,7 +129,7 @@ class Figures:
             for clients in self._clients
             for subject, peer in self._pairs
         ]
-        return Table("Ratios", ("clients", "ratio", *TITLES), rows)
+        return Table("Ratios", ("clients", "ratio", *self._titled), rows)
 
     def _cpu_by_process(self) -> Table:
         rows = [
@@ -135,7 +137,7 @@ class Figures:
             for clients in self._clients
             for name, title in self._titles.items()
         ]
-        return Table("CPU µs/request by process", ("clients", "contender", "medians"), rows)
+        return Table(f"CPU µs/{self._unit} by process", ("clients", "contender", "medians"), rows)
 
     def _memory(self) -> Table:
         rows = []

@@ -23,7 +23,7 @@ from traffic import DEFAULT_SEED, KINDS, MAIN, Traffic, prepare
 EXTRA_LOAD_S = 2
 
 # wrk is started by hand here, and alone.
-WITHOUT_SLOW = [name for name, kind in KINDS.items() if not kind.n_slow]
+WITHOUT_SLOW = [name for name, kind in KINDS.items() if not kind.n_slow and not kind.body_mib]
 
 DESCRIPTION = """\
 Run one contender under load, record a CPU profile of each of its processes at the same time, and print the ten

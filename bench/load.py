@@ -1,6 +1,7 @@
 """Load from wrk: one thread, N kept-alive connections, as fast as replies come; beside it the slow ones."""
 
 import json
+import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from failure import BenchError
 from traffic import Traffic
 
 SCRIPT = Path(__file__).resolve().parent / "wrk.lua"
+BODIES = Path(__file__).resolve().parent / "bodies.py"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,11 @@ def run(ports: Mapping[str, int], traffic: Traffic, clients: int, seconds: int) 
                 stack.enter_context(slow.clients(port, n_slow, seconds))
         crew = stack.enter_context(Crew())
         for name, port in ports.items():
-            crew.start(f"wrk for {name}", wrk_argv(port, traffic, clients - n_slow, seconds))
+            if traffic.kind.body_mib:
+                argv = [sys.executable, str(BODIES), str(port), str(traffic.prepared), str(clients)]
+                crew.start(f"wrk for {name}", [*argv, str(traffic.kind.count)])
+            else:
+                crew.start(f"wrk for {name}", wrk_argv(port, traffic, clients - n_slow, seconds))
         return {name: parse(name, crew.finish(f"wrk for {name}")) for name in ports}
 
 

@@ -15,7 +15,7 @@ from traffic import Traffic
 class Point:
     """One contender, under one kind of traffic and number of clients, in one round.
 
-    The peak resident size is by process, like the CPU. Shares are of the time that the point took: of one core for
+    CPU is for each MiB where bodies are large (`Kind.body_mib`). The peak resident size is by process, like the CPU. Shares are of the time that the point took: of one core for
     the load, of all cores for whoever else was at work.
     """
 
@@ -69,7 +69,8 @@ def measure(services: Sequence[Service], traffic: Traffic, clients: int, seconds
 
 
 def _point(service: Service, traffic: Traffic, clients: int, round_: int, seen: load.Load, period: Period) -> Point:
-    cpu_us_by_process = {name: ns / 1000 / seen.requests for name, ns in period.spent_ns(service.name).items()}
+    n_units = seen.requests * (traffic.kind.body_mib or 1)
+    cpu_us_by_process = {name: ns / 1000 / n_units for name, ns in period.spent_ns(service.name).items()}
     return Point(
         traffic=traffic.kind.name,
         contender=service.name,

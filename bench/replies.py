@@ -20,6 +20,13 @@ FIXED: dict[str, tuple[bytes, bytes]] = {
     "/1m": (b"application/octet-stream", bytes(range(256)) * 4096),
 }
 
+# A file, as servers of files read it: a piece at a time. The other way round: what is sent here is counted.
+FILE, UPLOAD = "/file", "/upload"
+PIECE = bytes(range(256)) * 256
+N_PIECES = 1024
+FILE_BYTES = len(PIECE) * N_PIECES
+FILE_FIELDS = [(b"content-type", b"application/octet-stream"), (b"content-length", b"%d" % FILE_BYTES)]
+
 # A path that ends in so many digits has a reply of its own: "/shoes/red-00042".
 NUMBER_DIGITS = 5
 # Knuth's multiplicative hash: neighbours differ in every digit.
@@ -98,11 +105,21 @@ def order(number: int, body: bytes) -> Reply:
     return 201, fields, reply
 
 
+def uploaded(n_bytes: int) -> Reply:
+    """What becomes of a body that is only counted."""
+    reply = b"%d bytes\n" % n_bytes
+    return 200, [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(reply))], reply
+
+
 def reply_to(method: str, path: str, asked: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply | None:
     """The reply to any request that has one."""
     if (fixed := FIXED.get(path)) is not None:
         content_type, content = fixed
         return 200, [(b"content-type", content_type), (b"content-length", b"%d" % len(content))], content
+    if path == FILE:
+        return 200, FILE_FIELDS, PIECE * N_PIECES
+    if path == UPLOAD:
+        return uploaded(len(body))
     digits = path[-NUMBER_DIGITS:]
     if not digits.isdecimal():
         return None

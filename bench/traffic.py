@@ -6,6 +6,7 @@ from pathlib import Path
 
 import browsers
 import orders
+import replies
 from request import Request
 
 # More than any cache of whole requests would hold; a point of a few seconds goes through them once or twice.
@@ -22,7 +23,8 @@ class Kind:
     """One row: its name on the command line, what it is in words, and its requests for a seed.
 
     Without `requests` wrk makes its own request, the same each time. `clients` are its own numbers of them, whatever
-    the command line says, and `n_slow` of them are slow.
+    the command line says, and `n_slow` of them are slow. With `body_mib` each request or its reply is so large: then
+    `count` requests are a point, however long they take, and CPU is for each MiB.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Kind:
     requests: Callable[[int], list[Request]] | None
     clients: tuple[int, ...] | None = None
     n_slow: int = 0
+    body_mib: int = 0
+    count: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Traffic:
 
 
 MAIN = "varied"
+HOST = (("Host", "127.0.0.1"),)
 N_MIXED, N_SLOW = 200, 20
 
 
@@ -55,6 +60,19 @@ def _api(seed: int) -> list[Request]:
     return orders.requests(seed, N_DISTINCT)
 
 
+def _download(_: int) -> list[Request]:
+    return [Request("GET", replies.FILE, HOST)]
+
+
+def _upload(_: int) -> list[Request]:
+    body = b"x" * replies.FILE_BYTES
+    return [Request("POST", replies.UPLOAD, (*HOST, ("Content-Length", str(len(body)))), body)]
+
+
+def _replies(_: int) -> list[Request]:
+    return [Request("GET", "/1m", HOST)]
+
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -63,6 +81,9 @@ KINDS = {
         Kind(
             "mixed", f"the varied ones, from {N_MIXED} clients of whom {N_SLOW} are slow", _varied, (N_MIXED,), N_SLOW
         ),
+        Kind("download", "a file of 64 MiB, in pieces of 64 KiB", _download, (4,), body_mib=64, count=16),
+        Kind("upload", "a body of 64 MiB, which the application counts", _upload, (4,), body_mib=64, count=16),
+        Kind("replies1m", "replies of 1 MiB in one piece", _replies, (4,), body_mib=1, count=1024),
         Kind("same", "one small request, octet for octet the same each time", None),
     )
 }
