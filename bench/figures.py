@@ -77,7 +77,7 @@ class Figures:
         return [self._figures(), *ratios, self._cpu_by_process(), self._memory()]
 
     def in_short(self) -> list[str]:
-        """For each subject and number of clients a sentence: its CPU per request (or MiB), and what part that is of a peer's."""
+        """For each subject and number of clients a sentence: its CPU, and what part that is of a peer's."""
         sentences = []
         for subject in self._subjects:
             for clients in self._clients:

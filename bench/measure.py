@@ -15,8 +15,8 @@ from traffic import Traffic
 class Point:
     """One contender, under one kind of traffic and number of clients, in one round.
 
-    CPU is for each MiB where bodies are large (`Kind.body_mib`). The peak resident size is by process, like the CPU. Shares are of the time that the point took: of one core for
-    the load, of all cores for whoever else was at work.
+    CPU is for each MiB where bodies are large (`Kind.body_mib`). The peak resident size is by process, like the CPU.
+    Shares are of the time that the point took: of one core for the load, of all cores for whoever else was at work.
     """
 
     traffic: str

@@ -14,7 +14,7 @@ from typing import NoReturn, Protocol
 from zerogate.child import REPLACED, STARTED, STOPPING, parent_pipe, report, report_pipe
 from zerogate.errors import UsageError
 from zerogate.logs import set_up_logging
-from zerogate.process import has_terminal, raise_fd_limit
+from zerogate.process import has_terminal, keep_freed_memory, raise_fd_limit
 from zerogate.settings import ProcessSettings
 
 logger = logging.getLogger("zerogate")
@@ -176,6 +176,7 @@ async def _serve(
     await _until(stopping, service.start())
     if not stopping.is_set():
         _tune_collector()
+        keep_freed_memory()
         if is_supervised:
             report(STARTED)
         else:

@@ -37,6 +37,9 @@ class PipeTransport:
         if not self.is_cut:
             asyncio.get_running_loop().call_soon(self.other.receive, data)
 
+    def writelines(self, pieces: list[bytes]) -> None:
+        self.write(b"".join(pieces))
+
     def receive(self, data: bytes) -> None:
         if not self.is_closed:
             self.protocol.data_received(data)

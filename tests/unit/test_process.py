@@ -1,12 +1,13 @@
 """What a process has of its system."""
 
+import ctypes
 import resource
 import subprocess
 import sys
 
 import pytest
 
-from zerogate.process import MAX_FDS, raise_fd_limit
+from zerogate.process import MAX_FDS, keep_freed_memory, raise_fd_limit
 
 LIMITS = "import resource; from zerogate.process import raise_fd_limit; "
 LIMITS += "print(raise_fd_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
@@ -54,3 +55,36 @@ def test_a_system_that_refuses_leaves_it_as_it_is(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (256, resource.RLIM_INFINITY))
     monkeypatch.setattr(resource, "setrlimit", refuse)
     assert raise_fd_limit() == 256
+
+
+# How many pages the kernel has to make for 200 reads of 256 KiB, each given back before the next.
+FAULTS = """
+import resource, sys
+from zerogate.process import keep_freed_memory
+if "keep" in sys.argv:
+    assert keep_freed_memory()
+def read():
+    pieces = [bytes(bytearray(b"x") * 100_000) for _ in range(5)]
+for _ in range(50):
+    read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(200):
+    read()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="it is glibc's")
+def test_freed_memory_is_kept_for_the_next() -> None:
+    def faults(*arguments: str) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", FAULTS, *arguments], capture_output=True, text=True, timeout=20, check=True
+        )
+        return int(done.stdout)
+
+    assert 10 * faults("keep") < faults()
+
+
+def test_other_libraries_have_no_such_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    assert not keep_freed_memory()

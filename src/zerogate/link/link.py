@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from zerogate.link.allowance import SETTINGS_BURST, SETTINGS_PER_S, Allowance
+from zerogate.link.gathering import write_gathered
 from zerogate.link.handlers import HEARS, StreamHandler, end_all, end_failed
 from zerogate.link.limits import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_BATCH, MAX_PIECES
 from zerogate.link.liveness import Liveness
@@ -369,7 +370,7 @@ class Link(asyncio.Protocol):
         self._n_batched = 0
         if self.is_ready and self.session.output:
             try:
-                self._write(self._zmtp.encode(self.session.take_output()))
+                self._write_all(self._zmtp.encode_pieces(self.session.take_output()))
             except Exception as error:
                 self._break_off(error)
 
@@ -390,10 +391,12 @@ class Link(asyncio.Protocol):
             self._write(output)
 
     def _write(self, data: bytes) -> None:
+        self._write_all([data])
+
+    def _write_all(self, pieces: list[bytes]) -> None:
         transport = self._transport
         if transport is None or self.is_closed:
             return
-        self.bytes_out += len(data)
-        transport.write(data)
+        self.bytes_out += write_gathered(transport, pieces)
         if self._is_paused and transport.get_write_buffer_size() > MAX_BACKLOG_BYTES:
             self.abort("the peer does not read what it asks for")

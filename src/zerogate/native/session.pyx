@@ -5,15 +5,17 @@ Here is what the parts of a session keep count of, as C numbers: the Python besi
 one set of books, whoever writes into it. And here are the fast paths over them, which Session asks first (`FastPaths`).
 
 Taken, each only if the stream's state, the windows and the ids allow it without a word to anybody: frames that come
-whole, a SYN_STREAM, a SYN_REPLY, alone or with all of its DATA, and DATA, of which also pieces; opening a stream; a
-reply of one piece. Their blocks must be stored ones, and good to whoever decodes them.
+whole, a SYN_STREAM, a SYN_REPLY, alone or with all of its DATA, a WINDOW_UPDATE, and DATA, of which also pieces; opening
+a stream; a reply of one piece. Their blocks must be stored ones, and good to whoever decodes them.
 
 Declined: all else, and whatever breaks a rule. Of what comes, a frame that is declined goes to
 `CarefulSession.receive` alone, and what follows it is tried here again: a session gives the same events however its
 input is cut. Nothing is changed before a frame is taken.
 """
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.memoryview cimport PyMemoryView_FromObject
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
@@ -52,8 +54,14 @@ cdef enum:
 cdef enum:
     SYN_STREAM_BYTES = 10  # before its block
     DEFAULT_WINDOW_BYTES = 64 * 1024
+    MAX_WINDOW_BYTES = 0x7FFFFFFF
     # A reply's data up to here is copied behind its head: one piece of output instead of two, and less to join.
     MAX_COPIED_BYTES = 8 * 1024
+
+# wire/pieces.py.
+cdef enum:
+    VIEW_BYTES = 16 * 1024
+    MAX_KEPT_RATIO = 4
 
 # Classes of Python that are made here; see `set_classes`.
 cdef object _Stream, _StreamOpened, _Reply, _WholeReply, _Data
@@ -195,32 +203,43 @@ cdef class FastPaths(SessionState):
 
     def receive(self, data):
         """wire/spdy/session.py, CarefulSession.receive."""
-        cdef ReaderState reader = self._reader
+        cdef Py_buffer buffer
         cdef list events = []
-        cdef Py_ssize_t at = 0, stop, size
-        cdef octets start
-        if type(data) is not bytes:
+        if type(data) is bytes:
+            _receive(self, data, <octets>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), events)
+        elif type(data) is memoryview and data.readonly and data.c_contiguous and data.itemsize == data.ndim == 1:
+            PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE)
+            try:
+                _receive(self, data, <octets>buffer.buf, buffer.len, events)
+            finally:
+                PyBuffer_Release(&buffer)
+        else:
             return super().receive(data)
-        size = PyBytes_GET_SIZE(data)
-        start = <octets>PyBytes_AS_STRING(data)
-        while at < size and self.error is None:
-            if reader._missing:
-                at = _continue(self, data, at, events)
-                continue
-            if reader._partial:
-                # A frame was cut: the rest of it goes where its beginning is.
-                stop = min(at + max(reader._wanted - len(reader._partial), 1), size)
-            else:
-                stop = _take(self, data, start, at, size, events)
-                if stop:
-                    at = stop
-                    continue
-                stop = _end_of_frame(start, at, size)
-                if size - at >= HEADER_BYTES and get_word(start + at) == SYN_REPLY and _is_data(start, stop, size):
-                    stop = _end_of_frame(start, stop, size)  # A reply and its data are one event, whoever reads them.
-            events += super().receive(data[at:stop])
-            at = stop
         return events
+
+
+cdef int _receive(SessionState session, data, octets start, Py_ssize_t size, list events) except -1:
+    """Each frame by the way it goes. `start` is where the octets of `data` are."""
+    cdef ReaderState reader = session._reader
+    cdef Py_ssize_t at = 0, stop
+    while at < size and session.error is None:
+        if reader._missing:
+            at = _continue(session, data, start, at, size, events)
+            continue
+        if reader._partial:
+            # A frame was cut: the rest of it goes where its beginning is.
+            stop = min(at + max(reader._wanted - len(reader._partial), 1), size)
+        else:
+            stop = _take(session, data, start, at, size, events)
+            if stop:
+                at = stop
+                continue
+            stop = _end_of_frame(start, at, size)
+            if size - at >= HEADER_BYTES and get_word(start + at) == SYN_REPLY and _is_data(start, stop, size):
+                stop = _end_of_frame(start, stop, size)  # A reply and its data are one event, whoever reads them.
+        events += super(FastPaths, session).receive(data[at:stop])
+        at = stop
+    return 0
 
 
 cdef Py_ssize_t _end_of_frame(octets start, Py_ssize_t at, Py_ssize_t size) noexcept:
@@ -234,7 +253,7 @@ cdef bint _is_data(octets start, Py_ssize_t at, Py_ssize_t size) noexcept:
     return size - at >= HEADER_BYTES and get_word(start + at) < CONTROL_BIT
 
 
-cdef Py_ssize_t _take(SessionState session, bytes data, octets start, Py_ssize_t at, Py_ssize_t size, list events) except -1:
+cdef Py_ssize_t _take(SessionState session, data, octets start, Py_ssize_t at, Py_ssize_t size, list events) except -1:
     """A frame, or a reply's two. Where the next begins; 0 if it is declined."""
     cdef unsigned int word, tail
     cdef Py_ssize_t length
@@ -246,13 +265,15 @@ cdef Py_ssize_t _take(SessionState session, bytes data, octets start, Py_ssize_t
         return 0
     length = tail & 0xFFFFFF
     if word < CONTROL_BIT:
-        return _take_data(session, data, at, size, word, tail >> 24, length, events)
+        return _take_data(session, data, start, at, size, word, tail >> 24, length, events)
     if length > size - at - HEADER_BYTES or length > MAX_CONTROL_BYTES:
         return 0
     if word == SYN_STREAM:
         return _take_opening(session, start, at, tail >> 24, length, events)
     if word == SYN_REPLY:
         return _take_reply(session, data, start, at, size, tail >> 24, length, events)
+    if word == WINDOW_UPDATE and length == 8:
+        return _take_credit(session, start, at, events)
     return 0
 
 
@@ -289,7 +310,7 @@ cdef Py_ssize_t _take_opening(
 
 
 cdef Py_ssize_t _take_reply(
-    SessionState session, bytes data, octets start, Py_ssize_t at, Py_ssize_t size, unsigned int fin, Py_ssize_t length, list events
+    SessionState session, data, octets start, Py_ssize_t at, Py_ssize_t size, unsigned int fin, Py_ssize_t length, list events
 ) except -1:
     """wire/spdy/session.py, CarefulSession._receive_whole_reply, and ._receive_block for the reply alone."""
     cdef octets body = start + at + HEADER_BYTES
@@ -327,7 +348,7 @@ cdef Py_ssize_t _take_reply(
             stream.remote = DONE
             del session.streams[stream.id]
             stop += HEADER_BYTES
-            events.append(_make_event(_WholeReply, stream, fields, data[stop : stop + n_bytes]))
+            events.append(_make_event(_WholeReply, stream, fields, PyBytes_FromStringAndSize(<const char*>start + stop, n_bytes)))
             return stop + n_bytes
     stream.remote = DONE if fin else OPEN
     if fin and stream.local == DONE:
@@ -336,8 +357,35 @@ cdef Py_ssize_t _take_reply(
     return stop
 
 
+cdef Py_ssize_t _take_credit(SessionState session, octets start, Py_ssize_t at, list events) except -1:
+    """wire/spdy/session.py, CarefulSession._receive_window_update. Who waits for credit is the queue's matter."""
+    cdef unsigned int stream_id = get_word(start + at + HEADER_BYTES) & MAX_WINDOW_BYTES
+    cdef unsigned int delta = get_word(start + at + HEADER_BYTES + 4) & MAX_WINDOW_BYTES
+    cdef QueueState queue = session._queue
+    cdef StreamState stream
+    if not delta:
+        return 0
+    if not stream_id:
+        if queue.window + delta > MAX_WINDOW_BYTES:
+            return 0
+        queue.window += delta
+        if queue._queue:
+            session._pump(events)
+        return at + 2 * HEADER_BYTES
+    stream = session.streams.get(stream_id)
+    if stream is None or stream.local == DONE:
+        return at + 2 * HEADER_BYTES
+    if stream.send_window + delta > MAX_WINDOW_BYTES:
+        return 0
+    stream.send_window += delta
+    if stream.pending is not None:
+        queue.wake(stream)
+        session._pump(events)
+    return at + 2 * HEADER_BYTES
+
+
 cdef Py_ssize_t _take_data(
-    SessionState session, bytes data, Py_ssize_t at, Py_ssize_t size, unsigned int stream_id, unsigned int fin, Py_ssize_t length,
+    SessionState session, data, octets start, Py_ssize_t at, Py_ssize_t size, unsigned int stream_id, unsigned int fin, Py_ssize_t length,
     list events
 ) except -1:
     """wire/spdy/session.py, CarefulSession._receive_data."""
@@ -362,26 +410,35 @@ cdef Py_ssize_t _take_data(
     reader._stream_id = stream_id
     at += HEADER_BYTES
     if length:
-        return _continue(session, data, at, events) if at < size else at
+        return _continue(session, data, start, at, size, events) if at < size else at
     if fin:
         _end(session, stream)
         events.append(_make_event(_Data, stream, b"", True))
     return at
 
 
-cdef Py_ssize_t _continue(SessionState session, bytes data, Py_ssize_t at, list events) except -1:
+cdef Py_ssize_t _continue(SessionState session, data, octets start, Py_ssize_t at, Py_ssize_t size, list events) except -1:
     """wire/spdy/session.py, CarefulSession._receive_more, and ._receive_piece. Where the frame ends, or `data`."""
     cdef ReaderState reader = session._reader
     cdef StreamState stream = session._data_stream
-    cdef Py_ssize_t stop = min(at + <Py_ssize_t>reader._missing, PyBytes_GET_SIZE(data))
+    cdef Py_ssize_t stop = min(at + <Py_ssize_t>reader._missing, size)
     cdef bint is_last = False
     reader._missing -= stop - at
     if stream is not None and stream.remote == OPEN:
         if reader._flags and not reader._missing:
             is_last = True
             _end(session, stream)
-        events.append(_make_event(_Data, stream, data[at:stop], is_last))
+        events.append(_make_event(_Data, stream, _piece(data, start, at, stop, size), is_last))
     return stop
+
+
+cdef object _piece(data, octets start, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t size):
+    """wire/pieces.py, piece_of: a view of a large part, so that bodies are not copied here."""
+    if stop - at < VIEW_BYTES or (stop - at) * MAX_KEPT_RATIO < size:
+        return PyBytes_FromStringAndSize(<const char*>start + at, stop - at)
+    if stop - at == size:
+        return data
+    return data[at:stop] if type(data) is memoryview else PyMemoryView_FromObject(data)[at:stop]
 
 
 cdef int _end(SessionState session, StreamState stream) except -1:

@@ -14,6 +14,10 @@ KEEPALIVE_IDLE_S = 60
 # How an IPv6 socket that takes IPv4 as well writes the addresses of that (RFC 4291, 2.5.5.2).
 MAPPED = "::ffff:"
 
+# A client's output. What one read of a link brings is written at once: below this uvloop gathers a turn's writes, above
+# it each is written by itself.
+HIGH_WATER_BYTES = 256 * 1024
+
 
 class Ends(NamedTuple):
     """Who is at the other end (empty and 0 for a Unix socket), and which address of ours it has connected to.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zerogate.wire.pieces import JOINED_BYTES, add_piece
+from zerogate.wire.pieces import JOINED_BYTES, MAX_KEPT_RATIO, VIEW_BYTES, add_piece, join_small, piece_of
 
 pytestmark = pytest.mark.fast
 
@@ -38,3 +38,29 @@ def test_what_is_no_octets_stays_apart() -> None:
     pieces.append(view)
     add_piece(pieces, b"c")
     assert [*pieces] == [mark, b"ab", view, b"c"]
+
+
+@given(st.integers(0, 3 * VIEW_BYTES), st.integers(0, 3 * VIEW_BYTES), st.integers(0, 20 * VIEW_BYTES))
+def test_a_part_is_what_was_there_and_keeps_little_else(start: int, size: int, rest: int) -> None:
+    data = bytes(range(256)) * ((start + size + rest) // 256 + 1)
+    part = piece_of(data, start, start + size)
+    assert part == data[start : start + size]
+    if isinstance(part, memoryview):
+        assert size >= VIEW_BYTES
+        assert len(part.obj) <= MAX_KEPT_RATIO * size
+
+
+def test_all_of_it_is_no_part() -> None:
+    data = bytes(VIEW_BYTES)
+    assert piece_of(data, 0, len(data)) is data
+
+
+@given(st.lists(st.sampled_from([0, 1, 100, VIEW_BYTES - 1, VIEW_BYTES, 2 * VIEW_BYTES]), max_size=12))
+def test_large_pieces_stay_as_they_are(sizes: list[int]) -> None:
+    pieces = [bytes([n]) * size for n, size in enumerate(sizes)]
+    joined = join_small(pieces)
+    assert b"".join(joined) == b"".join(pieces)
+    assert [id(piece) for piece in pieces if len(piece) >= VIEW_BYTES] == [
+        id(piece) for piece in joined if any(piece is each for each in pieces) and len(piece) >= VIEW_BYTES
+    ]
+    assert len(joined) <= 2 * sum(size >= VIEW_BYTES for size in sizes) + 1

@@ -73,6 +73,7 @@ class Http1Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)
+        transport.set_write_buffer_limits(high=sockets.HIGH_WATER_BYTES)
         self._ending = Ending(transport, self._desk.settings)
         ends = self._ends or sockets.ends_of(transport)
         self.address = ends.address or "unix"
@@ -269,8 +270,9 @@ class Http1Client(asyncio.Protocol):
         self._transport.write(octets)
 
     def send_body(self, data: bytes) -> None:
-        self._held += self._connection.send_body(data)
-        self._write_held()
+        held, self._held = self._held, b""
+        octets = self._connection.send_body(data)
+        self._write(b"%b%b" % (held, octets) if held else octets)
 
     def send_end(self, trailers: Pairs = ()) -> None:
         is_tunnel = self._connection.writing is Writing.TUNNEL

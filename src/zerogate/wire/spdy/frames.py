@@ -10,6 +10,7 @@ from struct import Struct
 from typing import Final
 
 from zerogate.errors import SpdyError
+from zerogate.wire.pieces import piece_of
 from zerogate.wire.spdy.state import ReaderState, slots
 
 
@@ -221,7 +222,7 @@ class FrameReader(ReaderState):
                 # megabytes of "body" are waited for.
                 if not word or flags > FLAG_FIN | FLAG_COMPRESSED:
                     return self._refuse(frames, f"DATA for stream {word} with flags {flags:#x}")
-                frames.append((DATA, flags, word, size, data[body:stop]))
+                frames.append((DATA, flags, word, size, piece_of(data, body, min(stop, end))))
                 if stop > end:
                     self._missing = stop - end
                     self._flags = flags
@@ -255,7 +256,7 @@ class FrameReader(ReaderState):
     def _continue_data(self, data: bytes, frames: list[Frame]) -> int:
         """Hands on what belongs to the DATA frame begun earlier; returns where the next frame begins."""
         size = self._missing
-        piece = data[:size]
+        piece = piece_of(data, 0, min(size, len(data)))
         self._missing = size - len(piece)
         frames.append((DATA_MORE, self._flags, self._stream_id, size, piece))
         return len(piece)

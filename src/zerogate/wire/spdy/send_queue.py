@@ -1,8 +1,9 @@
 """What waits to be sent: data that a window or a full transport holds back, and who is next (draft 3.1, 2.6.8)."""
 
 from collections import deque
+from typing import cast
 
-from zerogate.wire.pieces import add_piece
+from zerogate.wire.pieces import VIEW_BYTES, add_piece
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.events import Event, Writable
 from zerogate.wire.spdy.frames import MAX_DATA_BYTES
@@ -133,11 +134,11 @@ class SendQueue(QueueState):
             if size + len(item) > room:
                 # A view, so that a long piece behind a window that opens byte by byte is not copied for each byte.
                 view = memoryview(item)
-                pieces.append(bytes(view[: room - size]))
+                pieces.append(_cut_off(view, room - size))
                 pending[0] = view[room - size :]
                 size = room
                 break
-            pieces.append(bytes(item))
+            pieces.append(item if type(item) is bytes else _cut_off(memoryview(item), len(item)))
             size += len(item)
             pending.popleft()
         stream.send_window -= size
@@ -148,6 +149,11 @@ class SendQueue(QueueState):
         self._count(size)
         if size and not stream.pending_bytes:
             events.append(Writable(stream))
+
+
+def _cut_off(view: memoryview, size: int) -> bytes:
+    """The beginning of what waits, as a view if it is large: what it keeps is kept anyway until it is written."""
+    return cast(bytes, view[:size]) if size >= VIEW_BYTES else bytes(view[:size])
 
 
 def _may_go(stream: Stream) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from zerogate.errors import ZmtpError
+from zerogate.wire.pieces import piece_of
 from zerogate.wire.zmtp import states
 from zerogate.wire.zmtp.commands import (
     command,
@@ -126,8 +127,6 @@ class Connection:
         """Empty before `is_ready`."""
         return self.peer_metadata.get(b"socket-type", b"")
 
-    # --- sending ------------------------------------------------------------------------------------------------------
-
     def take_output(self) -> bytes:
         """What must be written now: the greeting from the start, and what `receive` gave rise to.
 
@@ -139,16 +138,20 @@ class Connection:
         self._output.clear()
         return output
 
-    def encode(self, chunks: list[bytes]) -> bytes:
-        """One message of one part, the chunks joined. The caller bounds its size.
+    def encode_pieces(self, chunks: list[bytes]) -> list[bytes]:
+        """One message of one part, in pieces to be written in their order. The caller bounds its size.
 
         Only when `is_ready`; empty once there is an `error`, of which who has something to say may not have heard yet.
         """
         if not self.is_ready:
-            return self._encode_nothing()
+            return [self._encode_nothing()]
         if self._cipher is not None:
-            return self._seal(b"".join(chunks), is_command=False)
-        return b"".join((message_header(sum(map(len, chunks))), *chunks))
+            return [self._seal(b"".join(chunks), is_command=False)]
+        return [message_header(sum(map(len, chunks))), *chunks]
+
+    def encode(self, chunks: list[bytes]) -> bytes:
+        """The same, joined."""
+        return b"".join(self.encode_pieces(chunks))
 
     def ping(self, ttl_s: float = 0, context: bytes = b"") -> bytes:
         """A PING to write; when, as `encode`. The peer's PONG will repeat `context`, of at most 16 octets.
@@ -174,8 +177,6 @@ class Connection:
         body = self._cipher.seal(payload, is_command=is_command)
         return message_header(len(body)) + body
 
-    # --- receiving ----------------------------------------------------------------------------------------------------
-
     def receive(self, data: bytes) -> list[bytes]:
         """The pieces of message bodies in `data`, in order, as they come; where messages and parts begin is left out.
 
@@ -188,7 +189,7 @@ class Connection:
             if size > LONG_HEADER_BYTES and data[0] == LONG:
                 body_size = LONG_SIZE.unpack_from(data, 1)[0]
                 if body_size == size - LONG_HEADER_BYTES and body_size <= self._max_frame_bytes:
-                    return [data[LONG_HEADER_BYTES:]]
+                    return [piece_of(data, LONG_HEADER_BYTES, size)]
             elif size > SHORT_HEADER_BYTES and data[0] == 0 and data[1] == size - SHORT_HEADER_BYTES:
                 return [data[SHORT_HEADER_BYTES:]]
         elif 0 < len(data) < self._left:
@@ -296,12 +297,12 @@ class Connection:
                 self._expect(state, 1)
                 return start
             if size:
-                pieces.append(data[start:pos])
+                pieces.append(piece_of(data, start, pos))
         self._need = SHORT_HEADER_BYTES
         return pos
 
     def _read_message(self, data: bytes, pos: int, pieces: list[bytes]) -> int:
-        piece = data[pos : pos + self._left]
+        piece = piece_of(data, pos, min(pos + self._left, len(data)))
         pieces.append(piece)
         self._left -= len(piece)
         if not self._left:
@@ -333,8 +334,6 @@ class Connection:
             raise parse_error(arguments)
         self._move(self.mechanism.receive_command(name, arguments))
         return end
-
-    # --- what commands do ---------------------------------------------------------------------------------------------
 
     def _move(self, step: Step) -> None:
         """Do what the mechanism wants."""

@@ -198,11 +198,11 @@ async def test_a_client_that_does_not_read_begins_nothing_new(v: Visit) -> None:
     v.transport.is_taking = False
     v.transport.say(GET)
     v.client.send_head(PIECES, fin=False)
-    v.client.send_body(b"x" * 100_000)
+    v.client.send_body(b"x" * 300_000)
     assert not v.client.is_writable
     v.transport.take()
     assert v.exchange.told == ["begin", "resume"]
-    v.client.send_body(b"x" * 100_000)
+    v.client.send_body(b"x" * 300_000)
     v.client.send_end()
     v.client.end()
     v.transport.say(GET)
