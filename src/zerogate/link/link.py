@@ -138,8 +138,7 @@ class Link(asyncio.Protocol):
 
     def send_reply(self, stream: Stream, block: bytes, fin: bool) -> None:
         self.session.send_reply(stream, block, fin)
-        if not self._is_flush_due:
-            self._flush_soon()
+        self._flush_soon()
 
     def send_whole_reply(self, stream: Stream, block: bytes, data: bytes) -> None:
         """Send a reply of one piece: `send_reply` and `send_data` in one."""
@@ -152,8 +151,7 @@ class Link(asyncio.Protocol):
 
     def send_headers(self, stream: Stream, block: bytes, fin: bool) -> None:
         self.session.send_headers(stream, block, fin)
-        if not self._is_flush_due:
-            self._flush_soon()
+        self._flush_soon()
 
     def send_data(self, stream: Stream, data: bytes, fin: bool) -> None:
         """Send, or keep until there is credit; `stream.pending_bytes` tells how much is kept."""
@@ -173,8 +171,7 @@ class Link(asyncio.Protocol):
         if self.is_closed:
             return
         self.session.reset(stream, status)
-        if not self._is_flush_due:
-            self._flush_soon()
+        self._flush_soon()
 
     def set_max_concurrent(self, n: int) -> None:
         self.session.set_max_concurrent(n)
@@ -231,7 +228,7 @@ class Link(asyncio.Protocol):
     def ping(self, ttl_s: float) -> None:
         """Ask the peer, by ZMTP, whether it is there."""
         if self.is_ready:
-            self._write(self._zmtp.ping(ttl_s))
+            self._write([self._zmtp.ping(ttl_s)])
 
     # Transport
 
@@ -370,7 +367,7 @@ class Link(asyncio.Protocol):
         self._n_batched = 0
         if self.is_ready and self.session.output:
             try:
-                self._write_all(self._zmtp.encode_pieces(self.session.take_output()))
+                self._write(self._zmtp.encode_pieces(self.session.take_output()))
             except Exception as error:
                 self._break_off(error)
 
@@ -386,14 +383,10 @@ class Link(asyncio.Protocol):
             self._flush_soon()
 
     def _write_zmtp(self) -> None:
-        output = self._zmtp.take_output()
-        if output:
-            self._write(output)
+        if output := self._zmtp.take_output():
+            self._write([output])
 
-    def _write(self, data: bytes) -> None:
-        self._write_all([data])
-
-    def _write_all(self, pieces: list[bytes]) -> None:
+    def _write(self, pieces: list[bytes]) -> None:
         transport = self._transport
         if transport is None or self.is_closed:
             return
