@@ -51,6 +51,7 @@ DEPENDENCIES = {
     "dotenv": {"worker"},
     "httptools": {"wire"},
     "nacl": {"wire"},
+    "starlette": {"worker"},
     "uvloop": {"runner"},
     "websockets": {"worker"},
 }

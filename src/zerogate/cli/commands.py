@@ -16,7 +16,9 @@ from zerogate.cli.options import make_settings, settings_options
 from zerogate.cli.services import (
     check_join,
     example_application,
+    files_settings,
     find_application,
+    find_files,
     fleet,
     has_been_replaced,
     has_given_up,
@@ -36,6 +38,7 @@ from zerogate.runner import Service, interrupt_on, run_service
 from zerogate.settings import (
     AttachSettings,
     DemoSettings,
+    FilesSettings,
     RouterSettings,
     RunSettings,
     StatusSettings,
@@ -52,6 +55,12 @@ LONE = "--bind ENDPOINT lets more workers dial in"
 
 # It has a name, and knows its application.
 NOT_FOR_HELLO = ("name", "app_dir", "interface", "factory", "env_file", "threads")
+
+# Nor has files, and their path begins where the route ends.
+NOT_FOR_FILES = (
+    *("app_dir", "interface", "factory", "env_file", "lifespan", "root_path", "cancel_after", "threads"),
+    *("strip_prefix", "static", *(each.name for each in dataclasses.fields(WebSocketSettings))),
+)
 
 # Its application is a server of its own, which speaks HTTP.
 NOT_FOR_ATTACH = (
@@ -138,6 +147,18 @@ def attach(url: str, command: tuple[str, ...], **options: Any) -> None:
     )
 
 
+@commands.command(params=settings_options(FilesSettings, without=NOT_FOR_FILES))
+@click.argument("folder", metavar="DIR")
+def files(folder: str, **options: Any) -> None:
+    """Serve the files of DIR, at the top of each --route.
+
+    Files that are compressed beforehand (.br, .gz) go to those who take them, index.html stands for its folder,
+    404.html for what is not there. No folder is listed, and no name that begins with a dot is served.
+    """
+    settings = files_settings(make_settings(FilesSettings, options))
+    _run_worker(settings, lambda: find_files(folder, settings), ["files", folder])
+
+
 @commands.command(params=settings_options(RunSettings, without=("connect", "name")))
 @click.argument("app")
 def run(app: str, **options: Any) -> None:
@@ -156,7 +177,7 @@ def run(app: str, **options: Any) -> None:
             children,
             settings,
             on_started=lambda: greet(
-                f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({children[-1].found})",
+                f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({children[1].found})",
                 *addresses(settings),
                 *words,
                 *served(settings),

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from zerogate.errors import UsageError, ZerogateError
 from zerogate.runner import Service
-from zerogate.settings import AttachSettings, RouterSettings, RunSettings, WorkerSettings, to_environment
+from zerogate.settings import (
+    AttachSettings,
+    FilesSettings,
+    RouterSettings,
+    RunSettings,
+    WorkerSettings,
+    to_environment,
+)
 from zerogate.supervisor import Center, Child
 
 if TYPE_CHECKING:
@@ -43,6 +50,23 @@ def example_application(name: str) -> "Found":
     from zerogate.worker.loader import Found
 
     return Found(hello(name), ASGI3, "hello")
+
+
+def find_files(folder: str, settings: FilesSettings) -> "Found":
+    """A folder as an application. Raises UsageError."""
+    try:
+        from zerogate.worker.files import Files
+    except ImportError:
+        raise UsageError("static files need Starlette: pip install 'zerogate[files]'") from None
+    from zerogate.worker.interface import ASGI3
+    from zerogate.worker.loader import Found
+
+    return Found(Files(folder, settings.cache_control), ASGI3, f"files of {folder}")
+
+
+def files_settings(settings: FilesSettings) -> FilesSettings:
+    """Below its route's prefix a folder begins at its top, and no start-up is to be waited for."""
+    return settings.changed(strip_prefix=True, lifespan="off")
 
 
 def make_worker(settings: WorkerSettings, found: "Found") -> Service:
@@ -138,7 +162,8 @@ def worker_children(
 
 def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
     """A router and workers for it, which meet at `endpoint`. Raises UsageError."""
-    own_workers = settings.processes if settings.replace else 0
+    files = static_children(settings, endpoint)
+    own_workers = settings.processes + len(files) if settings.replace else 0
     router = settings.part(
         RouterSettings,
         bind=(endpoint, *settings.bind),
@@ -154,7 +179,34 @@ def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
         Child("the router", ["router"], to_environment(router), takes_hangup=True),
         # They stop after the router, which needs them for what is in flight. One that takes over waits for them, too.
         *worker_children(["worker", app], worker, stage=1, is_early=settings.replace),
+        *files,
     ]
+
+
+def static_children(settings: RunSettings, endpoint: str) -> list[Child]:
+    """A worker for each `--static PREFIX=DIR`, at the hosts that the application has. Raises UsageError."""
+    from zerogate.wire.http.routes import parse_route
+
+    children = []
+    for number, text in enumerate(settings.static, 1):
+        prefix, _, folder = text.partition("=")
+        if not prefix.startswith("/") or not folder:
+            raise UsageError(f"--static {text}: write PREFIX=DIR, for example /static=assets")
+        hosts = {parse_route(route).host for route in settings.route}
+        own = settings.part(
+            FilesSettings,
+            connect=(endpoint,),
+            name=f"files-{number}",
+            route=tuple(f"{host}{prefix}" for host in sorted(hosts)),
+            processes=1,
+            own_router=1,
+        )
+        check_join(own)
+        find_files(folder, own)
+        children.append(
+            Child(f"files of {folder}", ["files", folder], to_environment(own), 1, is_early=settings.replace)
+        )
+    return children
 
 
 def with_certificate(settings: RunSettings) -> tuple[RunSettings, list[str]]:

@@ -14,6 +14,7 @@ from zerogate.settings.commands import (
     WorkerKeySettings,
 )
 from zerogate.settings.environment import environment_name, to_environment
+from zerogate.settings.files import FilesSettings, StaticSettings
 from zerogate.settings.link import LinkSettings, ProcessSettings
 from zerogate.settings.option import Settings
 from zerogate.settings.router import (
@@ -41,6 +42,7 @@ __all__ = [
     "ClientSettings",
     "DemoSettings",
     "DialSettings",
+    "FilesSettings",
     "JoinSettings",
     "KeySettings",
     "LinkSettings",
@@ -56,6 +58,7 @@ __all__ = [
     "ServeSettings",
     "ServerSettings",
     "Settings",
+    "StaticSettings",
     "StatusSettings",
     "TlsSettings",
     "WebSocketSettings",

@@ -4,13 +4,14 @@ import math
 from dataclasses import dataclass
 
 from zerogate.settings.cores import n_cores, n_router_processes
+from zerogate.settings.files import StaticSettings
 from zerogate.settings.option import Settings, count, duration, flag, text, texts
 from zerogate.settings.router import DEFAULT_ADMIN, DEFAULT_BIND, DEFAULT_HTTP, MAX_ROUTER_PROCESSES, RouterSettings
 from zerogate.settings.worker import MAX_PROCESSES, WorkerSettings
 
 
 @dataclass(frozen=True)
-class RunSettings(RouterSettings, WorkerSettings):
+class RunSettings(RouterSettings, WorkerSettings, StaticSettings):
     """`zerogate run`: other than for a router or a worker alone."""
 
     bind: tuple[str, ...] = texts(

@@ -15,7 +15,7 @@ from zerogate.cli import command
 from zerogate.cli import commands as module
 from zerogate.cli.commands import LONE, commands
 from zerogate.cli.services import has_given_up
-from zerogate.settings import AttachSettings, RouterSettings, RunSettings, WorkerSettings
+from zerogate.settings import AttachSettings, FilesSettings, RouterSettings, RunSettings, WorkerSettings
 from zerogate.supervisor import Child
 from zerogate.worker.interface import WSGI
 from zerogate.worker.loader import Found
@@ -62,7 +62,7 @@ def call(*words: str) -> None:
 
 
 def test_commands_come_in_the_order_in_which_one_meets_them() -> None:
-    words = "router worker hello attach run demo status keys"
+    words = "router worker hello attach files run demo status keys"
     assert commands.list_commands(None) == words.split()  # type: ignore[arg-type]
 
 
@@ -90,6 +90,14 @@ def test_an_attached_server(calls: Calls, capfd: pytest.CaptureFixture[str], mon
     assert capfd.readouterr().err.splitlines()[0].endswith(" worker w (http://a:1) dials tcp://127.0.0.1:8000")
     with pytest.raises(click.UsageError, match="no option --threads here"):
         call("attach", "http://a:1", "--threads", "1")
+
+
+def test_static_files(calls: Calls, tmp_path: Path) -> None:
+    call("files", str(tmp_path), "--name", "w", "--route", "/static", "--cache-control", "no-cache")
+    made = {"name": "w", "route": ("/static",), "cache_control": "no-cache", "strip_prefix": True, "lifespan": "off"}
+    assert calls.settings == FilesSettings(**made)  # type: ignore[arg-type]
+    call("files", str(tmp_path), "--name", "w", "--processes", "2")
+    assert [child.arguments for child in calls.children] == [["files", str(tmp_path)]] * 2
 
 
 def test_a_worker(calls: Calls, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,13 @@
 """The services that commands run, and those that they supervise."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
-from zerogate.cli.services import check_join, fleet, worker_children
+from zerogate.cli.services import check_join, files_settings, find_files, fleet, worker_children
 from zerogate.errors import UsageError
-from zerogate.settings import RunSettings, WorkerSettings
+from zerogate.settings import FilesSettings, RunSettings, WorkerSettings
 
 ENDPOINT = "ipc:///tmp/a folder/link"
 
@@ -44,3 +47,37 @@ def test_a_worker_that_no_router_would_take_is_refused_here() -> None:
         check_join(WorkerSettings(name="a worker"))
     with pytest.raises(UsageError, match="no router would take this worker: 'a b' is not a route"):
         fleet("app:app", RunSettings(route=("a b",)), ENDPOINT)
+
+
+def test_a_worker_for_each_folder_at_the_hosts_of_the_application(tmp_path: Path) -> None:
+    settings = RunSettings(
+        processes=2,
+        static=(f"/static={tmp_path}", f"/more={tmp_path}"),
+        route=("a.example", "b.example/shop", "*"),
+        cache_control="no-cache",
+        replace=True,
+    )
+    router, _, _, one, two = fleet("shop:app", settings, ENDPOINT)
+    assert router.environment["ZEROGATE_OWN_WORKERS"] == "4"
+    assert (one.arguments, one.stage, one.is_early) == (["files", str(tmp_path)], 1, True)
+    assert one.environment["ZEROGATE_ROUTE"] == "/static a.example/static b.example/static"
+    assert (one.environment["ZEROGATE_NAME"], two.environment["ZEROGATE_NAME"]) == ("files-1", "files-2")
+    assert one.environment["ZEROGATE_CACHE_CONTROL"] == "no-cache"
+    assert one.environment["ZEROGATE_PROCESSES"] == "1"
+    assert one.environment["ZEROGATE_CONNECT"] == f"'{ENDPOINT}'"
+
+
+@pytest.mark.parametrize("text", ["/static", "static=.", "=.", "/static="])
+def test_a_folder_that_is_not_written_so(text: str) -> None:
+    with pytest.raises(UsageError, match="write PREFIX=DIR"):
+        fleet("shop:app", RunSettings(static=(text,)), ENDPOINT)
+
+
+def test_files_are_an_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = files_settings(FilesSettings(cache_control="no-cache"))
+    assert (settings.strip_prefix, settings.lifespan) == (True, "off")
+    assert find_files(str(tmp_path), settings).words == f"files of {tmp_path}, ASGI"
+    monkeypatch.setitem(sys.modules, "starlette.staticfiles", None)
+    monkeypatch.delitem(sys.modules, "zerogate.worker.files")
+    with pytest.raises(UsageError, match=r"pip install 'zerogate\[files\]'"):
+        find_files(str(tmp_path), settings)

@@ -21,7 +21,7 @@ MEANT = {
     # Of another command.
     "worker app:app --port 80": "here: `zerogate router`, `zerogate run` and `zerogate demo` have --http",
     "worker app:app --queue-timeout 1": "here: `zerogate router` and `zerogate run` have --queue-timeout",
-    "run app:app --connect tcp://x:1": "here: `zerogate worker`, `zerogate hello` and `zerogate attach` have --connect",
+    "run app:app --connect tcp://x:1": "`zerogate hello`, `zerogate attach` and `zerogate files` have --connect",
     "status --once": "no option --once here: `zerogate demo` has --once",
     # Of nobody's.
     "run app:app --reload": "watchfiles 'zerogate worker APP'",

@@ -18,7 +18,7 @@ RANKS = {
             "call",
             "tunnel",
             "host",
-            "service asgi_types wsgi_types interface import_failure threads file_wrapper env_file",
+            "service asgi_types wsgi_types interface import_failure threads file_wrapper env_file files",
             "lifespan scope hello asgi2 loader pathsend thread_call wsgi_input wsgi_reply websocket_frames",
             "websocket_handshake wsgi_environ",
             "websocket_connection wsgi",

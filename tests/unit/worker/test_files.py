@@ -1,0 +1,187 @@
+"""Static files as an application."""
+
+import asyncio
+import gzip
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from zerogate.errors import UsageError
+from zerogate.worker.files import Files, accepted_codings, media_type
+
+BIG = os.urandom(300_000)
+
+
+class Reply(NamedTuple):
+    status: int
+    fields: dict[str, str]
+    body: bytes
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    www = tmp_path / "www"
+    for name, data in {
+        "index.html": b"<p>top</p>",
+        "sub/index.html": b"<p>sub</p>",
+        "bare/file.txt": b"text\n",
+        "app.js": b"let a = 1;" * 100,
+        "big": BIG,
+        ".env": b"SECRET=1",
+        ".git/config": b"secret",
+        ".well-known/security.txt": b"mail us",
+    }.items():
+        (www / name).parent.mkdir(parents=True, exist_ok=True)
+        (www / name).write_bytes(data)
+    (tmp_path / "secret").write_bytes(b"outside")
+    return www
+
+
+def ask(application: Files, path: str = "/", *fields: tuple[str, str], method: str = "GET", root: str = "") -> Reply:
+    """One request, as the ASGI host puts it; a file by its path is read here."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"spec_version": "2.4"},
+        "extensions": {"http.response.pathsend": {}},
+        "method": method,
+        "scheme": "https",
+        "server": ("a.example", 443),
+        "path": root + path,
+        "root_path": root,
+        "query_string": b"",
+        "headers": [(b"host", b"a.example"), *((name.encode(), value.encode()) for name, value in fields)],
+    }
+    asyncio.run(application(scope, receive, send))
+    start, *rest = sent
+    body = b"".join(Path(m["path"]).read_bytes() if "path" in m else m["body"] for m in rest)
+    return Reply(start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, body)
+
+
+def test_a_file(folder: Path) -> None:
+    files = Files(str(folder))
+    reply = ask(files, "/big")
+    assert (reply.status, reply.body) == (200, BIG)
+    assert reply.fields["content-length"] == str(len(BIG))
+    assert reply.fields["accept-ranges"] == "bytes"
+    assert "cache-control" not in reply.fields
+    head = ask(files, "/big", method="HEAD")
+    assert (head.status, head.fields, head.body) == (200, reply.fields, b"")
+    assert ask(files, "/bare/file.txt").fields["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_validators_and_ranges(folder: Path) -> None:
+    files = Files(str(folder), "public, max-age=60")
+    first = ask(files, "/big")
+    etag, modified = first.fields["etag"], first.fields["last-modified"]
+    assert first.fields["cache-control"] == "public, max-age=60"
+    for field in (("if-none-match", etag), ("if-modified-since", modified)):
+        reply = ask(files, "/big", field)
+        assert (reply.status, reply.body, reply.fields["etag"]) == (304, b"", etag)
+        assert reply.fields["cache-control"] == "public, max-age=60"
+    reply = ask(files, "/big", ("range", "bytes=5-9"))
+    assert (reply.status, reply.body) == (206, BIG[5:10])
+    assert reply.fields["content-range"] == f"bytes 5-9/{len(BIG)}"
+    assert ask(files, "/big", ("range", "bytes=-10")).body == BIG[-10:]
+    assert ask(files, "/big", ("range", "bytes=999999-")).status == 416
+    assert ask(files, "/big", ("range", "bytes=0-9"), ("if-range", '"other"')).status == 200
+
+
+def test_index_pages_and_none_of_ours(folder: Path) -> None:
+    files = Files(str(folder))
+    assert ask(files, "/").body == b"<p>top</p>"
+    assert ask(files, "/sub/").body == b"<p>sub</p>"
+    reply = ask(files, "/sub", root="/static")
+    assert (reply.status, reply.fields["location"]) == (307, "https://a.example/static/sub/")
+    # A folder is not listed.
+    assert ask(files, "/bare/").status == 404
+
+
+def test_what_is_not_there(folder: Path) -> None:
+    files = Files(str(folder))
+    reply = ask(files, "/nowhere")
+    assert (reply.status, reply.body) == (404, b"Not Found\n")
+    assert ask(files, "/" + "x" * 5000).status == 404
+    assert ask(files, "/a\0b").status == 404
+    (folder / "404.html").write_text("<p>gone</p>")
+    reply = ask(files, "/nowhere")
+    assert (reply.status, reply.body) == (404, b"<p>gone</p>")
+    reply = ask(files, "/big", method="POST")
+    assert (reply.status, reply.fields["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", ["/../secret", "/sub/../../secret", "//etc/passwd", "/..", "/%2e%2e/secret", "/link"])
+def test_nothing_is_served_from_outside(folder: Path, path: str) -> None:
+    (folder / "link").symlink_to("../secret")
+    (folder / "good").symlink_to("big")
+    files = Files(str(folder))
+    assert ask(files, path).status == 404
+    # Where a link stays within, it is as good as a file.
+    assert ask(files, "/good").body == BIG
+
+
+def test_names_that_begin_with_a_dot(folder: Path) -> None:
+    files = Files(str(folder))
+    for path in ("/.env", "/.git/config", "/.git/", "/sub/../.env"):
+        assert ask(files, path).status == 404
+    assert ask(files, "/.well-known/security.txt").body == b"mail us"
+
+
+def test_what_is_compressed_beforehand(folder: Path) -> None:
+    packed = gzip.compress((folder / "app.js").read_bytes())
+    (folder / "app.js.gz").write_bytes(packed)
+    (folder / "app.js.br").write_bytes(b"brotli")
+    files = Files(str(folder))
+    plain = ask(files, "/app.js")
+    assert plain.fields["vary"].lower() == "accept-encoding"
+    for accepts, coding, body in (
+        ("gzip, br", "br", b"brotli"),
+        ("gzip;q=0.5", "gzip", packed),
+        ("*", "br", b"brotli"),
+    ):
+        reply = ask(files, "/app.js", ("accept-encoding", accepts))
+        assert (reply.fields["content-encoding"], reply.body) == (coding, body)
+        assert reply.fields["content-type"] == plain.fields["content-type"]
+        assert reply.fields["content-length"] == str(len(body))
+        assert reply.fields["vary"].lower() == "accept-encoding"
+        assert reply.fields["etag"] != plain.fields["etag"]
+        again = ask(files, "/app.js", ("accept-encoding", accepts), ("if-none-match", reply.fields["etag"]))
+        assert (again.status, again.fields["vary"].lower()) == (304, "accept-encoding")
+    for accepts in ("", "identity", "br;q=0, gzip;q=0", "gzip;q=x"):
+        reply = ask(files, "/app.js", ("accept-encoding", accepts))
+        assert ("content-encoding" in reply.fields, reply.body) == (False, plain.body)
+    # One that is older is of an older file.
+    for suffix in (".br", ".gz"):
+        os.utime(folder / f"app.js{suffix}", (0, 0))
+    assert "vary" not in ask(files, "/app.js", ("accept-encoding", "br")).fields
+
+
+def test_what_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zerogate.worker.files.os.access", lambda path, mode: False)
+    files = Files(str(folder))
+    assert ask(files, "/big").status == 403
+    assert ask(files, "/sub/").status == 403
+
+
+def test_codings_and_types() -> None:
+    assert accepted_codings("gzip, deflate, BR") == {"br", "gzip"}
+    assert accepted_codings("*;q=0.1, br;q=0") == {"gzip"}
+    assert accepted_codings("") == set()
+    assert media_type("/a/b.woff2") == "font/woff2"
+    assert media_type("/a/b.tar.gz") == "application/gzip"
+    assert media_type("/a/b.svg.Z") == "application/octet-stream"
+    assert media_type("/a/b") == "application/octet-stream"
+
+
+def test_no_such_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such folder"):
+        Files(str(tmp_path / "nowhere"))
