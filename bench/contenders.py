@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import parts
+import replies
 from service import Command, Service
 
 TRANSPORTS = ("tcp", "ipc")
 MAX_UPSTREAMS = 2
 
-ASGI, WSGI = INTERFACES = ("asgi", "wsgi")
+# What is behind a proxy or in a worker: an application, a server with one, or a folder.
+ASGI, WSGI, SERVER, FILES = INTERFACES = ("asgi", "wsgi", "server", "files")
 APPLICATIONS = {ASGI: "app:app", WSGI: "wsgi_app:app"}
 # As many as zerogate has by itself on two cores, for every WSGI server alike.
 N_THREADS = 8
@@ -107,6 +109,28 @@ HAPROXY_FORWARDING = """\
 """
 
 
+NGINX_FILES_CONFIG = """\
+daemon off;
+worker_processes 1;
+pid {directory}/nginx.pid;
+error_log stderr;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/nginx-client-body;
+    proxy_temp_path {directory}/nginx-proxy;
+    fastcgi_temp_path {directory}/nginx-fastcgi;
+    uwsgi_temp_path {directory}/nginx-uwsgi;
+    scgi_temp_path {directory}/nginx-scgi;
+    keepalive_requests 1000000000;
+    sendfile on;
+    tcp_nopush on;
+    default_type application/octet-stream;
+    server {{ listen 127.0.0.1:{http_port}{tls}; root {files}; }}
+}}
+"""
+
+
 @dataclass(frozen=True)
 class Manner:
     """How proxy and application meet in this run, for every contender alike.
@@ -168,16 +192,59 @@ class Contender:
 def _zerogate(
     site: Site, tree: parts.Tree = parts.ZEROGATE, n_workers: int = 1, interface: str = ASGI
 ) -> list[Command]:
-    endpoint = site.upstream("zerogate")
+    commands = [_router(site, tree)]
+    for name in _numbered("worker", n_workers):
+        worker = ("worker", APPLICATIONS[interface], "--name", name, "--threads", str(N_THREADS))
+        commands.append(_dialling(site, tree, name, *worker))
+    return commands
+
+
+def _router(site: Site, tree: parts.Tree) -> Command:
     address = f"127.0.0.1:{site.http_port}"
     where = site.tls("--http", "off", "--https", address, "--tls-cert", "{file}") or ("--http", address)
-    router = (*where, "--bind", endpoint, "--admin", "off", "--access-log", "off")
-    zerogate = (sys.executable, "-m", "zerogate")
-    commands = [Command("router", (*zerogate, "router", *router), tree.variables())]
-    for name in _numbered("worker", n_workers):
-        worker = (APPLICATIONS[interface], "--connect", endpoint, "--name", name, "--threads", str(N_THREADS))
-        commands.append(Command(name, (*zerogate, "worker", *worker), tree.variables()))
-    return commands
+    router = (*where, "--bind", site.upstream("zerogate"), "--admin", "off", "--access-log", "off")
+    return Command("router", (sys.executable, "-m", "zerogate", "router", *router), tree.variables())
+
+
+def _dialling(site: Site, tree: parts.Tree, name: str, *words: str) -> Command:
+    argv = (sys.executable, "-m", "zerogate", *words, "--connect", site.upstream("zerogate"))
+    return Command(name, argv, tree.variables())
+
+
+def _attach(site: Site, tree: parts.Tree = parts.ZEROGATE) -> list[Command]:
+    # The server is at the second place, as the link has the first.
+    behind = Site(site.directory, site.http_port, site.upstream_ports[1:], site.manner)
+    worker = _dialling(
+        site, tree, "attach", "attach", f"http://127.0.0.1:{behind.upstream_ports[0]}", "--pool-idle", "5m"
+    )
+    return [_router(site, tree), worker, *_uvicorns_behind_proxy(behind, 1)]
+
+
+def _files(site: Site, tree: parts.Tree = parts.ZEROGATE) -> list[Command]:
+    return [_router(site, tree), _dialling(site, tree, "files", "files", str(_folder(site)))]
+
+
+def _nginx_files(site: Site) -> list[Command]:
+    config = site.directory / "nginx.conf"
+    config.write_text(
+        NGINX_FILES_CONFIG.format(
+            directory=site.directory,
+            http_port=site.http_port,
+            tls="".join(site.tls(NGINX_TLS)),
+            files=_folder(site),
+        )
+    )
+    return [Command("nginx", (parts.NGINX.path(), "-p", str(site.directory), "-c", str(config), "-e", "stderr"))]
+
+
+def _folder(site: Site) -> Path:
+    """The replies that are always the same, as files; those with no type of their own, as their names have none."""
+    folder = site.directory / "files"
+    folder.mkdir()
+    for path, (kind, body) in replies.FIXED.items():
+        if kind == b"application/octet-stream":
+            (folder / path.removeprefix("/")).write_bytes(body)
+    return folder
 
 
 def _nginx(site: Site, n_workers: int = 1, interface: str = ASGI) -> list[Command]:
@@ -256,6 +323,8 @@ def _numbered(name: str, count: int) -> list[str]:
 SUBJECT = "zerogate"
 SUBJECT_2 = "zerogate-2"
 SUBJECT_WSGI = "zerogate-wsgi"
+SUBJECT_SERVER = "zerogate-attach"
+SUBJECT_FILES = "zerogate-files"
 
 CONTENDERS = {
     contender.name: contender
@@ -292,21 +361,28 @@ CONTENDERS = {
             SUBJECT_WSGI,
             WSGI,
         ),
+        Contender(
+            SUBJECT_SERVER, "zerogate attach + uvicorn", (parts.ZEROGATE, *parts.UVICORN), _attach, interface=SERVER
+        ),
+        Contender("nginx-server", "nginx + uvicorn", (parts.NGINX, *parts.UVICORN), _nginx, SUBJECT_SERVER, SERVER),
+        Contender(SUBJECT_FILES, "zerogate files", (parts.ZEROGATE, parts.STARLETTE), _files, interface=FILES),
+        Contender("nginx-files", "nginx, its own files", (parts.NGINX,), _nginx_files, SUBJECT_FILES, FILES),
     )
+}
+
+# The row that another zerogate is compared with, by what it serves; and how that is served.
+BASELINES: dict[str, tuple[str, Callable[[Site, parts.Tree], list[Command]]]] = {
+    ASGI: (SUBJECT, _zerogate),
+    WSGI: (SUBJECT_WSGI, lambda site, tree: _zerogate(site, tree, interface=WSGI)),
+    SERVER: (SUBJECT_SERVER, _attach),
+    FILES: (SUBJECT_FILES, _files),
 }
 
 
 def baseline(tree: parts.Tree, interface: str) -> Contender:
     """The row of another zerogate, to see what a change costs or saves."""
-    subject = {ASGI: SUBJECT, WSGI: SUBJECT_WSGI}[interface]
-    return Contender(
-        tree.name,
-        "zerogate baseline",
-        (tree,),
-        lambda site: _zerogate(site, tree, interface=interface),
-        subject,
-        interface,
-    )
+    subject, commands = BASELINES[interface]
+    return Contender(tree.name, "zerogate baseline", (tree,), lambda site: commands(site, tree), subject, interface)
 
 
 def services(contenders: Sequence[Contender], directory: Path, manner: Manner) -> list[Service]:

@@ -133,6 +133,7 @@ _UVLOOP = Module("uvloop", "uvloop", f"{_PIP} uvloop")
 UVICORN = (*(Module(name, name, f"{_PIP} 'uvicorn[standard]'") for name in ("uvicorn", "httptools")), _UVLOOP)
 GUNICORN = Module("gunicorn", "gunicorn", f"{_PIP} gunicorn")
 FLASK = Module("flask", "flask", f"{_PIP} flask")
+STARLETTE = Module("starlette", "starlette", f"{_PIP} starlette")
 GRANIAN = (Module("granian", "granian", f"{_PIP} granian"), _UVLOOP)
 
 

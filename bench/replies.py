@@ -16,6 +16,7 @@ FIXED: dict[str, tuple[bytes, bytes]] = {
     "/": (b"text/plain", b"Hello, world!\n"),
     "/json": (b"application/json", b'{"message":"Hello, world!","numbers":[1,2,3],"ok":true}\n'),
     "/10k": (b"application/json", json.dumps(TEN_KILOBYTES).encode("ascii")),
+    "/1k": (b"application/octet-stream", bytes(range(256)) * 4),
     "/32k": (b"application/octet-stream", bytes(range(256)) * 128),
     "/1m": (b"application/octet-stream", bytes(range(256)) * 4096),
 }

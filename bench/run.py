@@ -37,6 +37,9 @@ examples:
                                                                 HTTPS, two minutes
   python bench/run.py --interface wsgi --traffic same --path /10k
                                                                 WSGI servers with Flask, two minutes
+  python bench/run.py --interface server --traffic varied,same  zerogate attach beside nginx, to the same uvicorn
+  python bench/run.py --interface files --traffic same --path /1k
+  python bench/run.py --interface files --traffic replies1m     static files, 1 KiB and 1 MiB
   python bench/run.py --json bench/results/now.json --markdown bench/RESULTS.md
 """
 
@@ -149,13 +152,14 @@ def parser() -> argparse.ArgumentParser:
         "--path",
         choices=FIXED,
         default="/",
-        help="what 'same' asks for: hello, JSON, 10 KB of JSON, 32 KiB or 1 MiB (default /)",
+        help="what 'same' asks for: hello, JSON, 10 KB of JSON, 1 KiB, 32 KiB or 1 MiB (default /)",
     )
     add(
         "--interface",
         choices=contenders.INTERFACES,
         default=contenders.ASGI,
-        help="the rows of ASGI servers with a plain application, or those of WSGI servers with Flask (default asgi)",
+        help="the rows of ASGI servers with a plain application, those of WSGI servers with Flask, those of what "
+        "stands before one and the same HTTP server, or those that serve static files (default asgi)",
     )
     add(
         "--baseline",
