@@ -30,12 +30,16 @@ UPSTREAM = {
     ("haproxy", "ipc"): "unix@{path}",
 }
 
+# Connections of one nginx, and those that it keeps to what is behind it: more than there are clients.
+NGINX_CONNECTIONS = 1024
+NGINX_KEEPALIVE = 128
+
 NGINX_CONFIG = """\
 daemon off;
 worker_processes 1;
 pid {directory}/nginx.pid;
 error_log stderr;
-events {{ worker_connections 1024; }}
+events {{ worker_connections {connections}; }}
 http {{
     access_log off;
     client_body_temp_path {directory}/nginx-client-body;
@@ -47,7 +51,7 @@ http {{
     keepalive_requests 1000000000;
     client_max_body_size 0;
     upstream application {{
-{servers}        keepalive 128;
+{servers}        keepalive {keepalive};
         keepalive_requests 1000000000;
     }}
     server {{
@@ -247,20 +251,28 @@ def _folder(site: Site) -> Path:
     return folder
 
 
-def _nginx(site: Site, n_workers: int = 1, interface: str = ASGI) -> list[Command]:
+def nginx_command(
+    site: Site, servers: Sequence[str], *, connections: int = NGINX_CONNECTIONS, keepalive: int = NGINX_KEEPALIVE
+) -> Command:
+    """nginx before these servers, in its own words, to each of which the same number of requests goes."""
     config = site.directory / "nginx.conf"
     config.write_text(
         NGINX_CONFIG.format(
             directory=site.directory,
-            servers="".join(f"        server {site.upstream('nginx', n)};\n" for n in range(n_workers)),
+            servers="".join(f"        server {server};\n" for server in servers),
             http_port=site.http_port,
             tls="".join(site.tls(NGINX_TLS)),
             forwarding=NGINX_FORWARDING if site.manner.forwards else "",
+            connections=connections,
+            keepalive=keepalive,
         )
     )
-    argv = (parts.NGINX.path(), "-p", str(site.directory), "-c", str(config), "-e", "stderr")
+    return Command("nginx", (parts.NGINX.path(), "-p", str(site.directory), "-c", str(config), "-e", "stderr"))
+
+
+def _nginx(site: Site, n_workers: int = 1, interface: str = ASGI) -> list[Command]:
     behind = _uvicorns_behind_proxy(site, n_workers) if interface == ASGI else _gunicorn_behind_proxy(site)
-    return [Command("nginx", argv), *behind]
+    return [nginx_command(site, [site.upstream("nginx", n) for n in range(n_workers)]), *behind]
 
 
 def _haproxy(site: Site) -> list[Command]:
@@ -387,7 +399,7 @@ def baseline(tree: parts.Tree, interface: str) -> Contender:
 
 def services(contenders: Sequence[Contender], directory: Path, manner: Manner) -> list[Service]:
     """Lay out every contender in a directory of its own and on ports of its own; nothing is started yet."""
-    ports = iter(_free_ports((1 + MAX_UPSTREAMS) * len(contenders)))
+    ports = iter(free_ports((1 + MAX_UPSTREAMS) * len(contenders)))
     made = []
     for contender in contenders:
         home = directory / contender.name
@@ -397,7 +409,7 @@ def services(contenders: Sequence[Contender], directory: Path, manner: Manner) -
     return made
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Loopback ports that nobody has now, all different because all are held until the last is found."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]

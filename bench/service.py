@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,11 +65,15 @@ class Service:
 
     def wait_ready(self, samples: Sequence[Request]) -> None:
         """Return once every sample is answered as it should be. Raises BenchError if that does not come about."""
+        self.wait_until(lambda: probe.problem(self.port, samples, self._scheme))
+
+    def wait_until(self, problem: Callable[[], str | None]) -> None:
+        """Return once there is no problem any more. Raises BenchError if that does not come about."""
         deadline = time.monotonic() + READY_TIMEOUT_S
-        while (problem := probe.problem(self.port, samples, self._scheme)) is not None:
+        while (what := problem()) is not None:
             self.check_alive()
             if time.monotonic() > deadline:
-                raise BenchError(f"{self.name} is not ready after {READY_TIMEOUT_S:.0f} s: {problem}\n{self.logs()}")
+                raise BenchError(f"{self.name} is not ready after {READY_TIMEOUT_S:.0f} s: {what}\n{self.logs()}")
             time.sleep(POLL_S)
 
     def check_alive(self) -> None:

@@ -47,10 +47,19 @@ def cpu_ns(pid: int) -> int:
 
 
 def peak_rss_kib(pid: int) -> int:
-    """The most memory the process ever had resident (VmHWM), pages that it shares with others counted in full."""
+    """The most memory the process ever had resident, pages that it shares with others counted in full."""
+    return _memory_kib(pid, "VmHWM")
+
+
+def rss_kib(pid: int) -> int:
+    """The memory that the process has resident now, counted in the same way."""
+    return _memory_kib(pid, "VmRSS")
+
+
+def _memory_kib(pid: int, wanted: str) -> int:
     for line in (PROC / str(pid) / "status").read_text().splitlines():
         name, _, value = line.partition(":")
-        if name == "VmHWM":
+        if name == wanted:
             return int(value.split()[0])
     raise ProcessLookupError(pid)
 
