@@ -13,7 +13,7 @@ TIMEOUT_S = 600
 
 # To the last line and branch. What of the short loop covers them is enough of it.
 WHOLE = ("wire/", "router/exchange/", "router/dispatcher.py", "router/holds.py", "router/rests.py", "worker/call.py")
-TESTS = ("unit/wire", "unit/router", "unit/worker", "property", "conformance")
+TESTS = ("unit/native", "unit/wire", "unit/router", "unit/worker", "property", "conformance")
 
 
 @pytest.mark.skipif(not os.environ.get("CI"), reason="it takes a minute: run with CI=1")

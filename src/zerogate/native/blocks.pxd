@@ -1,11 +1,22 @@
 # cython: language_level=3
 """The fields of a request, for those who read them where they lie."""
 
+from cpython.object cimport PyObject
+from libc.stdint cimport uint32_t
+
 from zerogate.native.octets cimport octets
+
+cdef struct Pair:
+    PyObject* name  # bytes, owned by the fields
+    uint32_t value_at
+    uint32_t value_size
 
 
 cdef class RequestFields:
     cdef readonly bytes block
+    cdef Pair* pairs
+    cdef int n_pairs
     cdef dict _fields
     cdef dict _all(self)
-    cdef octets find(self, octets name, Py_ssize_t name_size, Py_ssize_t* size) noexcept
+    cdef Pair* find(self, bytes name) noexcept
+    cdef bytes value_of(self, Pair* pair)

@@ -11,7 +11,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.dict cimport PyDict_Copy
 from cpython.long cimport PyLong_AsLong
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.ref cimport PyObject
+from cpython.ref cimport PyObject, Py_XDECREF, Py_XINCREF
 from cpython.unicode cimport PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
 from libc.stdint cimport uint32_t
 from libc.string cimport memchr, memcmp, memcpy
@@ -181,47 +181,45 @@ def request_block(
 cdef class RequestFields:
     """The fields of a request by name, as wire/spdy/headers.py, decode_block, has them; each is made when it is asked for.
 
-    `block` is one of those that are taken: whatever walks through it need not look where it ends.
+    `block` is one of those that are taken.
     """
 
-    cdef octets find(self, octets name, Py_ssize_t name_size, Py_ssize_t* size) noexcept:
-        """The value of a name, and its size; NULL if there is none."""
-        cdef octets at = <octets>PyBytes_AS_STRING(self.block)
-        cdef octets end = at + PyBytes_GET_SIZE(self.block)
-        cdef octets key
-        cdef Py_ssize_t key_size
-        at += 4
-        while at < end:
-            key = at + 4
-            key_size = read_word(at)
-            at = key + key_size
-            size[0] = read_word(at)
-            at += 4
-            if key_size == name_size and memcmp(key, name, name_size) == 0:
-                return at
-            at += size[0]
+    def __dealloc__(self):
+        cdef int n
+        for n in range(self.n_pairs):
+            Py_XDECREF(self.pairs[n].name)
+        PyMem_Free(self.pairs)
+
+    cdef Pair* find(self, bytes name) noexcept:
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(name)
+        cdef PyObject* other
+        cdef int n
+        for n in range(self.n_pairs):
+            other = self.pairs[n].name
+            if PyBytes_GET_SIZE(<object>other) == size and (
+                memcmp(PyBytes_AS_STRING(<object>other), PyBytes_AS_STRING(name), size) == 0
+            ):
+                return &self.pairs[n]
         return NULL
 
+    cdef bytes value_of(self, Pair* pair):
+        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(self.block) + pair.value_at, pair.value_size)
+
     def get(self, bytes name not None, default=None):
-        cdef Py_ssize_t size
-        cdef octets at = self.find(<octets>PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &size)
-        return default if at == NULL else PyBytes_FromStringAndSize(<const char*>at, size)
+        cdef Pair* pair = self.find(name)
+        return default if pair == NULL else self.value_of(pair)
 
     def __getitem__(self, bytes name not None):
-        cdef Py_ssize_t size
-        cdef octets at = self.find(<octets>PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &size)
-        if at == NULL:
+        cdef Pair* pair = self.find(name)
+        if pair == NULL:
             raise KeyError(name)
-        return PyBytes_FromStringAndSize(<const char*>at, size)
+        return self.value_of(pair)
 
     def __contains__(self, name):
-        cdef Py_ssize_t size
-        if not PyBytes_CheckExact(name):
-            return False
-        return self.find(<octets>PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &size) != NULL
+        return PyBytes_CheckExact(name) and self.find(name) != NULL
 
     def __len__(self):
-        return read_word(<octets>PyBytes_AS_STRING(self.block))
+        return self.n_pairs
 
     def __iter__(self):
         return iter(self._all())
@@ -242,35 +240,27 @@ cdef class RequestFields:
         return f"RequestFields({self._all()!r})"
 
     cdef dict _all(self):
-        cdef octets at = <octets>PyBytes_AS_STRING(self.block)
-        cdef octets end = at + PyBytes_GET_SIZE(self.block)
-        cdef uint32_t size
+        cdef int n
         if self._fields is None:
-            self._fields = {}
-            at += 4
-            while at < end:
-                size = read_word(at)
-                name = PyBytes_FromStringAndSize(<const char*>at + 4, size)
-                at += 4 + size
-                size = read_word(at)
-                self._fields[name] = PyBytes_FromStringAndSize(<const char*>at + 4, size)
-                at += 4 + size
+            self._fields = {<bytes>self.pairs[n].name: self.value_of(&self.pairs[n]) for n in range(self.n_pairs)}
         return self._fields
 
 
 def read_request(bytes block not None):
     """wire/spdy/headers.py, decode_block: the fields where they lie."""
-    cdef octets at = <octets>PyBytes_AS_STRING(block)
+    cdef octets begin = <octets>PyBytes_AS_STRING(block)
+    cdef octets at = begin
     cdef Py_ssize_t left = PyBytes_GET_SIZE(block) - 4
     cdef Py_ssize_t count, size, n
     cdef unsigned long long message
+    cdef Pair[MAX_PAIRS] pairs
     cdef Name* name
     cdef RequestFields fields
-    if left < 0:
+    if left < 0 or left > MAX_BLOCK_BYTES:
         return None
     count = read_word(at)
     at += 4
-    if count > left // 8:
+    if count > MAX_PAIRS:
         return None
     message = begin_message()
     for n in range(count):
@@ -285,6 +275,7 @@ def read_request(bytes block not None):
         if name == NULL or name.seen == message:
             return None
         name.seen = message
+        pairs[n].name = name.text  # stays there until the next message begins
         at += size
         left -= size
         if left < 4:
@@ -294,11 +285,20 @@ def read_request(bytes block not None):
         left -= 4
         if size > left or not _is_value(at, size):
             return None
+        pairs[n].value_at = at - begin
+        pairs[n].value_size = size
         at += size
         left -= size
     if left:
         return None
     fields = RequestFields.__new__(RequestFields)
+    fields.pairs = <Pair*>PyMem_Malloc(count * sizeof(Pair))
+    if fields.pairs == NULL:
+        raise MemoryError
+    memcpy(fields.pairs, pairs, count * sizeof(Pair))
+    for n in range(count):
+        Py_XINCREF(pairs[n].name)
+    fields.n_pairs = count
     fields.block = block
     return fields
 
@@ -320,28 +320,23 @@ def http_scope(fields, str root_path not None, asgi, extensions):
     """worker/scope.py, http_scope: of fields that were read natively, for a target that is a path."""
     if not isinstance(fields, RequestFields):
         return None
-    cdef bytes block = (<RequestFields>fields).block
-    cdef octets at = <octets>PyBytes_AS_STRING(block)
-    cdef octets end = at + PyBytes_GET_SIZE(block)
+    cdef RequestFields read = <RequestFields>fields
+    cdef octets begin = <octets>PyBytes_AS_STRING(read.block)
     cdef octets value, stop
     cdef octets target = NULL, host = NULL
     cdef Py_ssize_t target_size = 0, host_size = 0, size, path_size
-    cdef Name* name
+    cdef Pair* pair
     cdef list headers = []
     cdef dict scope = PyDict_Copy(SCOPE)
-    cdef bytes method = None, scheme = None, raw_path, client = None, text
+    cdef bytes method = None, scheme = None, raw_path, client = None, text, name
     cdef long long port = 0
-    at += 4
-    while at < end:
-        size = read_word(at)
-        name = find_lower(at + 4, size)
-        if name == NULL:
-            return None
-        at += 4 + size
-        size = read_word(at)
-        value = at + 4
-        at = value + size
-        if name.at[0] == c":":
+    cdef int n
+    for n in range(read.n_pairs):
+        pair = &read.pairs[n]
+        name = <bytes>pair.name
+        value = begin + pair.value_at
+        size = pair.value_size
+        if PyBytes_AS_STRING(name)[0] == c":":
             if _is(name, b":method", 7):
                 method = PyBytes_FromStringAndSize(<const char*>value, size)
             elif _is(name, b":path", 5):
@@ -355,11 +350,11 @@ def http_scope(fields, str root_path not None, asgi, extensions):
             continue
         text = PyBytes_FromStringAndSize(<const char*>value, size)
         if memchr(value, 0, size) == NULL:
-            headers.append((<bytes>name.text, text))
+            headers.append((name, text))
         else:
             for part in text.split(b"\0"):
-                headers.append((<bytes>name.text, part))
-        if name.at[0] == c"x":
+                headers.append((name, part))
+        if PyBytes_AS_STRING(name)[0] == c"x":
             if _is(name, b"x-forwarded-proto", 17):
                 scheme = text
             elif _is(name, b"x-real-ip", 9):
@@ -397,8 +392,8 @@ def http_scope(fields, str root_path not None, asgi, extensions):
     return scope
 
 
-cdef inline bint _is(Name* name, const char* text, uint32_t size) noexcept:
-    return name.size == size and memcmp(name.at, text, size) == 0
+cdef inline bint _is(bytes name, const char* text, Py_ssize_t size) noexcept:
+    return PyBytes_GET_SIZE(name) == size and memcmp(PyBytes_AS_STRING(name), text, size) == 0
 
 
 cdef str _decode_path(octets at, Py_ssize_t size):

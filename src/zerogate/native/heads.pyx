@@ -461,7 +461,7 @@ def read_reply(bytes block not None):
         if n_nuls < 0:
             return None
         if n == 1:
-            if not _is_name(pair.name, b":version", 8):
+            if n_nuls or not _is_name(pair.name, b":version", 8):
                 return None
             continue
         if pair.name.at[0] == c":":

@@ -28,6 +28,7 @@ def test_a_usual_reply() -> None:
     [
         {b"connection": b"x-a", b"x-a": b"1"},
         {b"transfer-encoding": b"chunked"},
+        {b":version": b"HTTP\x001.1"},
         {b"content-length": b"x"},
         {b":status": b"101"},
         {b":status": b"99"},
