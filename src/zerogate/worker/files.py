@@ -6,6 +6,7 @@ begin with a dot are nobody's business, and `cache-control` is what one says. Fo
 
 import mimetypes
 import os
+import stat
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
@@ -40,6 +41,21 @@ _PACKED: Final = {"gzip": "application/gzip", "br": "application/octet-stream"}
 PLAIN: Final = "application/octet-stream"
 
 
+# Where it is, what it is, and its content coding.
+Variant = tuple[str, os.stat_result, str]
+
+
+class FoundFile(str):
+    """The path of a file, and what is compressed beforehand beside it."""
+
+    def __new__(cls, path: str, variants: list[Variant]) -> "FoundFile":
+        made = super().__new__(cls, path)
+        made.variants = variants
+        return made
+
+    variants: list[Variant]
+
+
 class Files(StaticFiles):
     """The files of a folder. `cache_control` is said of each of them, if it is not empty."""
 
@@ -61,25 +77,27 @@ class Files(StaticFiles):
             await _refuse(status, error.headers)(scope, receive, send)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """As StaticFiles has it, in a thread: so what asks the disk is here."""
+        """As StaticFiles has it, in a thread: so all that asks the disk is here."""
         if any(name.startswith(".") and name not in (".", WELL_KNOWN) for name in path.split(os.sep)):
             return "", None
         full_path, found = super().lookup_path(path)
-        if found is not None and not os.access(full_path, os.R_OK):
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return full_path, found
+        if not os.access(full_path, os.R_OK):
             raise PermissionError(full_path)
-        return full_path, found
+        return FoundFile(full_path, _variants(full_path, found)), found
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        original = str(full_path)
+        assert isinstance(full_path, FoundFile)
         headers = Headers(scope=scope)
-        variants = _variants(original, stat_result)
-        path, found, coding = original, stat_result, ""
+        variants = full_path.variants
+        path, found, coding = str(full_path), stat_result, ""
         if variants:
             taken = accepted_codings(headers.get("accept-encoding", ""))
             path, found, coding = next((each for each in variants if each[2] in taken), (path, found, coding))
-        response = FileResponse(path, status_code, stat_result=found, media_type=media_type(original))
+        response = FileResponse(path, status_code, stat_result=found, media_type=media_type(full_path))
         own = MutableHeaders(raw=response.raw_headers)
         if coding:
             own["content-encoding"] = coding
@@ -94,16 +112,16 @@ def _refuse(status: int, headers: Mapping[str, str] | None) -> Response:
     return PlainTextResponse(f"{HTTPStatus(status).phrase}\n", status, headers=headers)
 
 
-def _variants(path: str, original: os.stat_result) -> list[tuple[str, os.stat_result, str]]:
+def _variants(path: str, original: os.stat_result) -> list[Variant]:
     """What is compressed beforehand beside the file, and not older than it: else it is of an older one."""
     found = []
     for suffix, coding in CODINGS:
         try:
-            stat = os.stat(path + suffix)
+            variant = os.stat(path + suffix)
         except OSError:
             continue
-        if stat.st_mtime >= original.st_mtime and os.access(path + suffix, os.R_OK):
-            found.append((path + suffix, stat, coding))
+        if variant.st_mtime >= original.st_mtime and os.access(path + suffix, os.R_OK):
+            found.append((path + suffix, variant, coding))
     return found
 
 

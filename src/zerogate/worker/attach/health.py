@@ -1,7 +1,7 @@
 """Whether an attached server is well: how it is asked, and what several answers mean together."""
 
 import asyncio
-import contextlib
+import errno
 from dataclasses import dataclass
 
 from zerogate.errors import ReplyError
@@ -40,15 +40,20 @@ async def check(target: Target, settings: ServerSettings) -> Finding:
             return await _ask(reader, writer, target, settings.health) if settings.health else WELL
     except TimeoutError:
         return Finding(f"it has not answered within {settings.health_timeout:g} s")
-    except (ConnectionRefusedError, FileNotFoundError):
-        return Finding("nobody listens there", is_certain=True)
-    except (OSError, ReplyError) as error:
-        return Finding(str(error))
+    except OSError as error:
+        return Finding("nobody listens there", is_certain=True) if is_refusal(error) else Finding(str(error))
+    except ReplyError as error:
+        return Finding(error.reason)
     finally:
         if writer is not None:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            writer.transport.abort()
+
+
+def is_refusal(error: OSError) -> bool:
+    """Whether nobody listens. Of a name with several addresses asyncio has one error, with the words of each."""
+    words = str(error)
+    n_refused = words.count(f"[Errno {errno.ECONNREFUSED}]")
+    return isinstance(error, ConnectionRefusedError | FileNotFoundError) or 0 < n_refused == words.count("[Errno ")
 
 
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Target, path: str) -> Finding:

@@ -1,5 +1,8 @@
 """Whether an attached server is well."""
 
+import asyncio
+import errno
+import socket
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ from tests.support.http1_server import Script, Server, Visit, answer, serving
 from tests.support.router_end import until
 from tests.support.virtual_time import run_virtually
 from zerogate.settings import ServerSettings
-from zerogate.worker.attach.health import WELL, Finding, Judge, check
+from zerogate.worker.attach.health import WELL, Finding, Judge, check, is_refusal
 from zerogate.worker.attach.target import Target
 
 
@@ -65,6 +68,21 @@ def test_nobody_listens(tmp_path: Path) -> None:
         assert (await check(Target("", path="x" * 1000), ServerSettings())).reason
 
     run_virtually(main())
+
+
+def test_nobody_listens_at_any_address_of_a_name() -> None:
+    async def main() -> None:
+        with socket.socket() as taken:
+            # Bound, and nobody listens.
+            taken.bind(("127.0.0.1", 0))
+            target = Target("", host="localhost", port=taken.getsockname()[1])
+            assert (await check(target, ServerSettings())).is_certain
+
+    asyncio.run(main())
+    refused, unreachable = (f"[Errno {number}] no" for number in (errno.ECONNREFUSED, errno.ENETUNREACH))
+    assert is_refusal(OSError(f"Multiple exceptions: {refused}, {refused}"))
+    assert not is_refusal(OSError(f"Multiple exceptions: {refused}, {unreachable}"))
+    assert not is_refusal(OSError("something else"))
 
 
 def test_several_make_a_verdict() -> None:
