@@ -17,8 +17,12 @@ from zerogate.router.seat import Seat
 
 logger = logging.getLogger("zerogate.router")
 
-# A greeting comes in one piece, nearly always. Where it has not, this is when the rest is looked for.
-PEEK_EVERY_S = 0.01
+# A greeting comes in one piece, nearly always. Where it has not, this is when the rest is looked for; then after twice
+# as long each time, for what has been peeked at is ready to be read, and would keep us looking at it.
+PEEK_AFTER_S = 0.01
+# So many may make up their minds at once: as many workers may start at the same moment. Beyond that whoever has taken
+# longest is ours, and stands on our doorstep, where those who have not joined are bounded (doorstep.py).
+MAX_WAITS = 256
 # One descriptor with each message, whose text is the key of its port.
 MAX_KEY_BYTES = 512
 
@@ -38,7 +42,7 @@ class Sorter:
             box.setblocking(False)
         self._outboxes.pop(seat.id).close()
         self._timeout_s = timeout_s
-        self._waits: set[asyncio.Timeout] = set()
+        self._waits: dict[asyncio.Timeout, None] = {}  # the oldest first
         self._is_closed = False
 
     def open(self, take: Callable[[str, socket.socket], None]) -> None:
@@ -54,8 +58,8 @@ class Sorter:
         for box in (self._inbox, *self._outboxes.values()):
             box.close()
         self._outboxes = {}
-        for wait in self._waits:
-            wait.reschedule(self._loop.time())
+        for wait in list(self._waits):
+            self._end_wait(wait)
 
     async def is_ours(self, sock: socket.socket, key: str) -> bool:
         """Whether a connection is for us. Else it has been handed on, or closed if that could not be."""
@@ -74,9 +78,12 @@ class Sorter:
     async def _peek(self, sock: socket.socket) -> bytes:
         """The first octets, if they come in time and may be a greeting's."""
         start = b""
+        pause_s = PEEK_AFTER_S
         try:
             async with asyncio.timeout(0 if self._is_closed else self._timeout_s) as wait:
-                self._waits.add(wait)
+                if len(self._waits) >= MAX_WAITS:
+                    self._end_wait(next(iter(self._waits)))
+                self._waits[wait] = None
                 try:
                     while len(start) < START_BYTES:
                         await readable(sock)
@@ -84,12 +91,18 @@ class Sorter:
                         if not is_start(start):
                             return start
                         if len(start) < START_BYTES:
-                            await asyncio.sleep(PEEK_EVERY_S)
+                            await asyncio.sleep(pause_s)
+                            pause_s *= 2
                 finally:
-                    self._waits.discard(wait)
+                    self._waits.pop(wait, None)
         except (TimeoutError, OSError):
             pass  # The link itself finds out what is wrong.
         return start
+
+    def _end_wait(self, wait: asyncio.Timeout) -> None:
+        del self._waits[wait]
+        if not wait.expired():
+            wait.reschedule(self._loop.time())
 
     def _on_readable(self, take: Callable[[str, socket.socket], None]) -> None:
         while True:

@@ -9,8 +9,10 @@ import pytest
 
 from tests.support.router_end import until
 from zerogate.link.marks import mark_of, new_id
+from zerogate.router import sorting
+from zerogate.router.rendezvous import readable
 from zerogate.router.seat import Seat
-from zerogate.router.sorting import Sorter
+from zerogate.router.sorting import MAX_WAITS, Sorter
 from zerogate.wire.zmtp.frames import greeting
 
 ONE, TWO = IDS = (new_id(), new_id())
@@ -173,3 +175,41 @@ def test_nobody_is_left_who_could_send_any() -> None:
             assert not found.handed
 
     asyncio.run(main())
+
+
+def test_who_takes_longest_makes_room_for_others() -> None:
+    """Nobody bounds those whom we wait for but ourselves."""
+
+    async def main() -> None:
+        async with pair(timeout_s=1000.0) as found:
+            pairs = [socket.socketpair() for _ in range(MAX_WAITS + 3)]
+            asking = [asyncio.create_task(found.sorters[0].is_ours(ours, "tcp x")) for ours, _ in pairs]
+            await until(lambda: sum(task.done() for task in asking) == 3, "three are ours")
+            assert [task.done() for task in asking[:4]] == [True, True, True, False]
+            found.sorters[0].close()
+            assert all(await asyncio.gather(*asking))
+            for ours, theirs in pairs:
+                ours.close()
+                theirs.close()
+
+    asyncio.run(main())
+
+
+def test_an_octet_does_not_keep_us_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was peeked at is still there: who says no more must not cost more than who says nothing."""
+    looks: list[socket.socket] = []
+
+    async def look(sock: socket.socket) -> None:
+        looks.append(sock)
+        await readable(sock)
+
+    monkeypatch.setattr(sorting, "readable", look)
+
+    async def main() -> None:
+        async with pair(timeout_s=1.0) as found:
+            is_ours, theirs = await found.sort(b"\xff")
+            theirs.close()
+            assert is_ours
+
+    asyncio.run(main())
+    assert 1 < len(looks) < 10
