@@ -9,7 +9,7 @@ It is read again when it changes, and rewritten whole, so that nobody ever reads
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,18 +55,20 @@ class KeyList(NamedTuple):
 
 def parse_key_list(text: str) -> KeyList:
     """Read a list. Raises KeyListError."""
-    entries: list[Entry] = []
+    by_key: dict[bytes, Entry] = {}
+    names: set[str] = set()
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words or words[0].startswith("#"):  # no key begins so: it would be over 2^32
             continue
         try:
             entry = _parse_line(words)
-            _check_new(entry, entries)
+            _check_new(entry, by_key, names)
         except ZerogateError as error:
             raise KeyListError(f"line {number}: {error.reason}") from error
-        entries.append(entry)
-    return KeyList(tuple(entries))
+        by_key[entry.key] = entry
+        names.add(entry.name)
+    return KeyList(tuple(by_key.values()))
 
 
 def read_key_list(path: Path) -> KeyList:
@@ -83,7 +85,8 @@ def read_key_list(path: Path) -> KeyList:
 
 def add_entry(path: Path, entry: Entry) -> None:
     """Add a line at the end; what is there stays as it is, comments too. Raises KeyListError."""
-    _check_new(entry, read_key_list(path).entries)
+    entries = read_key_list(path).entries
+    _check_new(entry, {each.key: each for each in entries}, {each.name for each in entries})
     text = _text(path)
     _replace(path, [text if text.endswith("\n") else f"{text}\n", entry.line()])
 
@@ -115,12 +118,11 @@ def _parse_line(words: list[str]) -> Entry:
         raise KeyListError(error.reason) from error
 
 
-def _check_new(entry: Entry, entries: Iterable[Entry]) -> None:
-    for other in entries:
-        if other.key == entry.key:
-            raise KeyListError(f"the key of {entry.name} is {other.name}'s")
-        if other.name == entry.name:
-            raise KeyListError(f"the name {entry.name} is there already")
+def _check_new(entry: Entry, by_key: Mapping[bytes, Entry], names: Container[str]) -> None:
+    if (other := by_key.get(entry.key)) is not None:
+        raise KeyListError(f"the key of {entry.name} is {other.name}'s")
+    if entry.name in names:
+        raise KeyListError(f"the name {entry.name} is there already")
 
 
 def _text(path: Path) -> str:

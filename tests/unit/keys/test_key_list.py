@@ -1,7 +1,10 @@
 """The list of who may come in: read, written, and refused by its line."""
 
 import os
+import sys
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -140,3 +143,28 @@ def test_whatever_is_written(text: str) -> None:
     except KeyListError:
         return
     assert parse_key_list("".join(entry.line() for entry in keys.entries)) == keys
+
+
+def test_a_long_list_is_read_line_by_line() -> None:
+    """The router's event loop stands still meanwhile: what each line costs must not grow with those before it."""
+    few, many = (n_steps("".join(Entry(b"%032d" % at, f"w{at}", ()).line() for at in range(n))) for n in (100, 1000))
+    assert many < 12 * few
+
+
+def n_steps(text: str) -> int:
+    """How many lines of code reading it takes."""
+    n = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal n
+        n += event == "line"
+        return trace
+
+    text = text.replace(" \n", " *\n")
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        parse_key_list(text)
+    finally:
+        sys.settrace(before)
+    return n
