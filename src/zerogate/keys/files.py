@@ -5,8 +5,11 @@ DIR/router.old.key   the one before, while workers are told of the new one
 DIR/workers          who may come in (key_list.py)
 """
 
+import contextlib
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from zerogate.errors import UsageError, ZmtpError
@@ -22,14 +25,42 @@ _READABLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def default_folder() -> Path:
-    """`zerogate/keys` in the user's configuration (XDG Base Directory Specification)."""
+    """`zerogate/keys` in the user's configuration (XDG Base Directory Specification). Raises UsageError: no home."""
     base = os.environ.get("XDG_CONFIG_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".config") / "zerogate" / "keys"
+    try:
+        return (Path(base) if os.path.isabs(base) else Path.home() / ".config") / "zerogate" / "keys"
+    except RuntimeError as error:
+        raise UsageError(f"where keys lie has to be said, --keys DIR: {str(error).rstrip('.').lower()}") from error
+
+
+@contextlib.contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """Change what is in the folder, one after the other: scripts make the keys of many workers at once.
+
+    Raises UsageError for what the system does not let us do.
+    """
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise UsageError(f"{error.filename or folder}: {error.strerror or error}") from error
 
 
 def make_router_key(folder: Path) -> KeyPair:
     """A router's new key pair, kept in the folder. Raises UsageError if it has one already."""
-    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}") from error
+    with changing(folder):
+        return _make_router_key(folder)
+
+
+def _make_router_key(folder: Path) -> KeyPair:
     pair = make_key_pair()
     try:
         _write_secret(folder / ROUTER_KEY, pair)
@@ -40,9 +71,14 @@ def make_router_key(folder: Path) -> KeyPair:
 
 def rotate_router_key(folder: Path) -> KeyPair:
     """A new key pair beside the present one, which is still taken. Raises UsageError: none there, or two already."""
-    old = folder / OLD_ROUTER_KEY
-    if not (folder / ROUTER_KEY).exists():
+    if not _is_there(folder / ROUTER_KEY):
         raise UsageError(f"{folder}: there is no router key to change (`zerogate keys router`)")
+    with changing(folder):
+        return _rotate_router_key(folder)
+
+
+def _rotate_router_key(folder: Path) -> KeyPair:
+    old = folder / OLD_ROUTER_KEY
     if old.exists():
         raise UsageError(f"{old}: the last change is not finished (`zerogate keys rotate router --finish`)")
     os.link(folder / ROUTER_KEY, old)
@@ -60,12 +96,25 @@ def finish_rotation(folder: Path) -> None:
         (folder / OLD_ROUTER_KEY).unlink()
     except FileNotFoundError:
         raise UsageError(f"{folder}: no change of the router's key is under way") from None
+    except OSError as error:
+        raise UsageError(f"{folder / OLD_ROUTER_KEY}: {error.strerror}") from error
 
 
 def router_key_pairs(folder: Path) -> tuple[KeyPair, ...]:
     """The router's key pair, and the one before while there is one. Empty if there is none. Raises UsageError."""
-    names = (ROUTER_KEY, OLD_ROUTER_KEY)
-    return tuple(read_key_pair(folder / name) for name in names if (folder / name).exists())
+    paths = (folder / ROUTER_KEY, folder / OLD_ROUTER_KEY)
+    return tuple(read_key_pair(path) for path in paths if _is_there(path))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something to read, if only why it cannot be."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def read_key_pair(path: Path) -> KeyPair:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zerogate.errors import ZerogateError, ZmtpError
+from zerogate.keys.files import changing
 from zerogate.wire.http.routes import Route, RouteError, parse_route
 from zerogate.wire.zmtp import decode_key, encode_key
 
@@ -84,7 +85,12 @@ def read_key_list(path: Path) -> KeyList:
 
 
 def add_entry(path: Path, entry: Entry) -> None:
-    """Add a line at the end; what is there stays as it is, comments too. Raises KeyListError."""
+    """Add a line at the end; what is there stays as it is, comments too. Raises KeyListError or UsageError."""
+    with changing(path.parent):
+        _add(path, entry)
+
+
+def _add(path: Path, entry: Entry) -> None:
     entries = read_key_list(path).entries
     _check_new(entry, {each.key: each for each in entries}, {each.name for each in entries})
     text = _text(path)
@@ -92,7 +98,12 @@ def add_entry(path: Path, entry: Entry) -> None:
 
 
 def remove_entry(path: Path, name: str) -> Entry:
-    """Take a name's line out. Raises KeyListError if there is none."""
+    """Take a name's line out. Raises KeyListError if there is none, and UsageError."""
+    with changing(path.parent):
+        return _remove(path, name)
+
+
+def _remove(path: Path, name: str) -> Entry:
     entry = read_key_list(path).named(name)
     if entry is None:
         raise KeyListError(f"{path}: nobody is called {name!r}")

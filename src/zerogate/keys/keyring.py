@@ -75,8 +75,12 @@ def find_folder(text: str) -> Path | None:
     """The folder of `--keys`; if that says none the default one, provided that there is a router's key in it."""
     if text:
         return Path(text)
-    folder = default_folder()
-    return folder if (folder / ROUTER_KEY).exists() else None
+    try:
+        folder = default_folder()
+    except UsageError:
+        return None
+    # Of a folder that may not be looked into, as a service's that has another user's home, nobody has spoken.
+    return folder if os.path.exists(folder / ROUTER_KEY) else None
 
 
 def excess(entry: Entry, routes: Iterable[Route]) -> str:

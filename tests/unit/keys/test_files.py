@@ -1,5 +1,6 @@
 """Where keys lie, and who can read them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,10 @@ def test_a_worker_key_as_text_or_in_a_file(tmp_path: Path) -> None:
         worker_key_pair(str(tmp_path / "other"))
     with pytest.raises(ZmtpError):
         parse_secret("not a key")
+
+
+@pytest.mark.parametrize("change", [make_router_key, rotate_router_key, finish_rotation])
+def test_what_the_system_forbids_is_a_usage_error(change: Callable[[Path], object], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=str(tmp_path)):
+        change(tmp_path / "file" / "keys")

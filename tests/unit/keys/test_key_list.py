@@ -1,7 +1,9 @@
 """The list of who may come in: read, written, and refused by its line."""
 
+import contextlib
 import os
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -10,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zerogate.errors import UsageError
+from zerogate.keys import key_list
 from zerogate.keys.key_list import (
     Entry,
+    KeyList,
     KeyListError,
     add_entry,
     check_name,
@@ -123,7 +128,7 @@ def test_its_mode_stays_and_nothing_is_left_behind(tmp_path: Path, monkeypatch: 
         raise OSError("no room")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="no room"):
+    with pytest.raises(UsageError, match="no room"):
         remove_entry(path, "one")
     assert [entry.name for entry in tmp_path.iterdir()] == ["workers"]
     assert read_key_list(path).entries == (ONE, TWO)
@@ -143,6 +148,27 @@ def test_whatever_is_written(text: str) -> None:
     except KeyListError:
         return
     assert parse_key_list("".join(entry.line() for entry in keys.entries)) == keys
+
+
+def test_whoever_changes_the_list_at_once_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script makes the keys of many workers at once."""
+    path = tmp_path / "workers"
+    read = threading.Barrier(2)
+
+    def read_late(path: Path) -> KeyList:
+        keys = read_key_list(path)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            read.wait(0.3)  # until the other one has read as well, if it can
+        return keys
+
+    monkeypatch.setattr(key_list, "read_key_list", read_late)
+    threads = [threading.Thread(target=add_entry, args=(path, entry)) for entry in (ONE, TWO)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(read_key_list(path).entries) == {ONE, TWO}
+    assert remove_entry(path, "one") == ONE
 
 
 def test_a_long_list_is_read_line_by_line() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zerogate.errors import UsageError, ZerogateError
-from zerogate.keys.files import finish_rotation, make_router_key, rotate_router_key
+from zerogate.keys.files import default_folder, finish_rotation, make_router_key, rotate_router_key
 from zerogate.keys.key_list import Entry, add_entry, remove_entry
 from zerogate.keys.keyring import Keyring, excess, find_folder
 from zerogate.wire.http.routes import parse_route
@@ -82,3 +82,34 @@ def test_what_a_key_may_not_serve() -> None:
     assert excess(ONE, [parse_route("example.org/api/v1"), parse_route("/static/x")]) == ""
     said = excess(ONE, [parse_route("example.org/api"), parse_route("example.com")])
     assert said == "the key one may not serve example.com: it is for example.org/api /static"
+
+
+@pytest.mark.parametrize("base", ["/dev/null", "/" + "x" * 300])
+def test_a_default_folder_that_cannot_be_looked_into_is_none(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service may have a home that is another user's."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", base)
+    assert find_folder("") is None
+
+
+def test_who_has_no_home_has_no_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with a number for a user."""
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert find_folder("") is None
+    with pytest.raises(UsageError, match="--keys DIR"):
+        default_folder()
+
+
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(UsageError, match="too long"):
+        Keyring(Path("/" + "x" * 300))
+    make_router_key(tmp_path)
+    ring = Keyring(tmp_path)
+    (tmp_path / "router.key").unlink()
+    (tmp_path / "router.key").symlink_to("router.key")
+    assert not ring.refresh()
+    assert "stay as they were" in caplog.text
