@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any, Protocol, cast
 
+from zerogate.wire.http1.reply_reader import ReplyReader
+
 # Written and not taken by the server: beyond it who writes has to wait.
 MAX_UNSENT_BYTES = 64 * 1024
 
@@ -27,6 +29,7 @@ class ServerConnection(asyncio.Protocol):
     """See the module.
 
     user: who has it; None while it is idle
+    reader: of its replies, for one user after the other
     is_fresh: nobody had it before
     is_writable: the server keeps up
     is_gone: it cannot be used any more
@@ -36,6 +39,7 @@ class ServerConnection(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: Any = None
         self.user: User | None = None
+        self.reader = ReplyReader()
         self.is_fresh = True
         self.is_writable = True
         self.is_gone = False

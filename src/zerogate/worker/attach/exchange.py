@@ -78,7 +78,7 @@ class Exchange(User):
             raise ApplicationError("a request with a length but without a body")
         # One with a body has none left to send again.
         self._may_repeat = not has_body and fields[b":method"] in IDEMPOTENT
-        self._reader = ReplyReader()
+        self._reader: ReplyReader
         self._connection: ServerConnection | None = None
         self._is_request_sent = False
         self._was_idle = False
@@ -153,7 +153,7 @@ class Exchange(User):
         self._connection = connection
         self._was_idle = not connection.is_fresh
         connection.user = self
-        self._reader = ReplyReader()
+        self._reader = connection.reader
         self._reader.expect(self._call.fields[b":method"])
         if self._body is None:
             self._is_request_sent = True
