@@ -386,3 +386,29 @@ async def test_the_grace_is_over() -> None:
         await until(lambda: scene.server.visits, "it is asked")
         await scene.worker.stop()
         assert (await asked.over()).reset == RstStatus.INTERNAL_ERROR
+
+
+@virtually
+async def test_a_client_that_has_left_just_then() -> None:
+    async def silent(visit: Visit) -> None:
+        await visit.head()
+        await visit.left()
+
+    for is_eof in (False, True):
+        async with attached(silent) as scene:
+            asked = scene.router.ask("/")
+            await until(lambda scene=scene: scene.server.visits, "it is asked")  # type: ignore[misc]
+            (call,) = scene.worker.calls
+            exchange: Any = call.work
+            if is_eof:
+                exchange.on_octets_in(b"HTTP/1.1 200 OK\r\n\r\n")
+            # Nobody has been told yet.
+            call.on_lost("it is gone")
+            if is_eof:
+                exchange.on_eof_in()
+            else:
+                exchange.on_octets_in(b"HTTP/1.1 200 OK\r\n\r\n")
+            assert not scene.worker.calls
+            exchange.cancel()
+            await until(lambda scene=scene: not scene.server.n_open, "the connection is closed")  # type: ignore[misc]
+            asked.cancel()

@@ -1,6 +1,8 @@
 """What a request becomes when its server switches protocols."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
@@ -9,6 +11,9 @@ from tests.support.router_end import Asked, RouterEnd, until
 from tests.support.virtual_time import run_virtually
 from tests.unit.worker.attach.attaching import attached
 from zerogate.wire.spdy.frames import RstStatus
+from zerogate.worker.attach.connection import ServerConnection
+from zerogate.worker.attach.tunnel import ServerTunnel
+from zerogate.worker.errors import ClientDisconnected
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: Echo\r\nx-protocol: echo\r\n\r\n"
 SIZE = 8 << 20
@@ -193,3 +198,70 @@ def test_http2_is_not_switched_to() -> None:
             assert not scene.server.visits
 
     run_virtually(main())
+
+
+class GoneCall:
+    """A call whose client has left, though nobody has been told yet."""
+
+    label = "GET /"
+    is_over = False
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.receiver: Any = None
+        self.work: Any = None
+
+    def open_tunnel(self, block: bytes) -> None:
+        raise ClientDisconnected
+
+    def send_body(self, data: bytes, more: bool) -> bool:
+        raise ClientDisconnected
+
+    def consumed(self, n_bytes: int) -> None:
+        self.heard.append(f"consumed {n_bytes}")
+
+    def reset(self, status: int) -> None:
+        self.heard.append("reset")
+
+    def end(self) -> None:
+        self.heard.append("end")
+
+
+class Unused(ServerConnection):
+    """A connection that nobody is at the other end of."""
+
+    def abort(self) -> None:
+        self.is_gone = True
+
+
+def speak(tunnel: ServerTunnel) -> None:
+    tunnel.on_octets_in(b"hello")
+
+
+def end(tunnel: ServerTunnel) -> None:
+    tunnel.on_eof_in()
+
+
+@pytest.mark.parametrize("act", [speak, end])
+def test_the_client_has_left_just_then(act: Callable[[ServerTunnel], None]) -> None:
+    async def main() -> None:
+        call, connection = GoneCall(), Unused()
+        tunnel = ServerTunnel(cast(Any, call), connection, [])
+        act(tunnel)
+        assert (connection.is_gone, call.heard) == (True, ["end"])
+        # What the client has sent before that is nobody's, and costs the link's window nothing.
+        tunnel.on_octets(b"late", False)
+        tunnel.cancel()
+        assert call.heard == ["end", "consumed 4", "reset"]
+
+    asyncio.run(main())
+
+
+def test_the_client_has_left_before_it_was_open() -> None:
+    async def main() -> None:
+        call, connection = GoneCall(), Unused()
+        with pytest.raises(ClientDisconnected):
+            ServerTunnel(cast(Any, call), connection, []).begin(b"")
+        assert (connection.is_gone, call.heard) == (True, ["reset", "end"])
+
+    asyncio.run(main())
