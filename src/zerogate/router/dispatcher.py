@@ -17,7 +17,7 @@ from zerogate.router.queue import Queue
 from zerogate.router.rests import Rests
 from zerogate.router.routes import RouteTable
 from zerogate.router.timers import Timers
-from zerogate.router.workers import Away, Worker
+from zerogate.router.workers import Away, ServedPool, Worker
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import HEAD_TOO_LARGE, NO_ROUTE, QUEUE_FULL, SHUTTING_DOWN, HttpError
 from zerogate.wire.http.request import RequestHead
@@ -83,6 +83,8 @@ class Dispatcher:
         self.workers: dict[int, Worker] = {}
         self.lobby = self._make_queue()
         self.anteroom: Queue[Waiting] = Queue(settings.max_clients, settings.queue_bytes)
+        # The pools with a queue, and some that had one lately.
+        self._waiting: dict[ServedPool, None] = {}
         self._outage = Outage()
         self._settles_at = timers.time() + settings.settle
         self._has_been_joined = False
@@ -113,6 +115,7 @@ class Dispatcher:
             return
         worker = pool.pick(request.tried, request.shunned)
         if worker is None:
+            self._waiting[pool] = None
             self._enqueue(request, pool.queue, pool.workers)
             if len(pool.queue) == 1:
                 self._tell_of_outage(pool)
@@ -154,29 +157,36 @@ class Dispatcher:
 
     def _offer(self, worker: Worker) -> None:
         """The worker has room: the oldest that waits for it goes first, and what is left may be picked."""
-        for pool in worker.pools:
-            if pool.queue.waiting:
-                self._serve_waiting(worker)
-                break
+        if self._waiting and self._waiting_for(worker):
+            self._serve_waiting(worker)
         worker.offer()
+
+    def _waiting_for(self, worker: Worker) -> list[ServedPool]:
+        """The worker's pools in which somebody waits: looked for where there are fewer to look at."""
+        if len(worker.pools) < len(self._waiting):
+            return [pool for pool in worker.pools if pool.queue.waiting]
+        for pool in [pool for pool in self._waiting if not pool.queue.waiting]:
+            del self._waiting[pool]
+        return [pool for pool in self._waiting if worker.serial in pool.workers]
 
     def _serve_waiting(self, worker: Worker, before: float = math.inf) -> None:
         """Those who came before then, the oldest first."""
-        passed_over: list[tuple[Queue[Waiting], Waiting]] = []
+        passed_over: list[tuple[ServedPool, Waiting]] = []
         while worker.has_room:
-            waiting = [pool for pool in worker.pools if pool.queue and pool.queue.first_arrival() < before]
+            waiting = [pool for pool in self._waiting_for(worker) if pool.queue.first_arrival() < before]
             if not waiting:
                 break
             pool = min(waiting, key=lambda p: p.queue.first_arrival())
             request: Waiting = pool.queue.pop()
             if worker.process_id in request.shunned:
-                passed_over.append((pool.queue, request))
+                passed_over.append((pool, request))
             else:
                 pool.count(worker)
                 self._assign(request, worker, pool.route.prefix)
         # They had tried before, so the first places are theirs.
-        for queue, request in reversed(passed_over):
-            queue.put_back(request)
+        for pool, request in reversed(passed_over):
+            self._waiting[pool] = None
+            pool.queue.put_back(request)
 
     # Workers
 
@@ -339,4 +349,5 @@ class Dispatcher:
         pool = self.routes.get(route)
         assert pool is not None, route
         self.routes.remove(route)
+        self._waiting.pop(pool, None)
         self._submit_all(pool.queue)

@@ -64,18 +64,24 @@ class Pool:
         self._turns[worker.serial] = self._clock
         if len(self.workers) <= 2:
             self._sweep()
-        elif worker.has_room:
-            self.offer(worker)
+            if self._only is None:
+                for each in self.workers.values():
+                    each.contested[self] = None
+        else:
+            worker.contested[self] = None
+            if worker.has_room:
+                self.offer(worker)
 
     def remove(self, worker: Worker) -> None:
         del self.workers[worker.serial]
         del self._turns[worker.serial]
+        worker.contested.pop(self, None)
         self._sweep()  # An outdated entry would keep the worker, and all of its link, until it came up.
+        if self._only is not None:
+            self._only.contested.pop(self, None)
 
     def offer(self, worker: Worker) -> None:
-        """The worker's load or standing has changed and it has room: it may be picked again."""
-        if self._only is not None:
-            return
+        """The worker's load or standing has changed and it has room: it may be picked again. Not in a pool of one."""
         heap = self._heap
         heappush(heap, (worker.load, self._turns[worker.serial], worker.rank, worker))
         if len(heap) > self._max_entries:
@@ -93,7 +99,7 @@ class Pool:
                 return None
             only.take_slot()
             self._had_turn = True
-            if len(only.pools) > 1:
+            if only.contested:
                 only.offer()
             return only
         heap = self._heap

@@ -54,6 +54,7 @@ class Worker:
     max_body_bytes: what it takes of a request; None for whatever there is
     in_flight: requests that it has; `tunnels` and `event_streams` are counted for themselves
     capacity: what it has said that it takes, less those
+    contested: those of its pools that have other workers, too; the pools' to write
     left_behind: routes that it served before its last JOIN, and what holds them; the dispatcher's to write
     Pools order workers by `load`, in-flight exchanges over weight, among equals by whose turn it is, then by `rank`.
     """
@@ -61,6 +62,7 @@ class Worker:
     __slots__ = (
         "away",
         "capacity",
+        "contested",
         "event_streams",
         "failures",
         "has_room",
@@ -104,6 +106,7 @@ class Worker:
         self.weight = DEFAULT_WEIGHT
         self.share = 1.0
         self.pools: list[ServedPool] = []
+        self.contested: dict[ServedPool, None] = {}
         self.left_behind: dict[Route, Timer] = {}
         self.capacity = capacity
         self.in_flight = 0
@@ -174,9 +177,12 @@ class Worker:
         self.has_room = not self.away and self.in_flight < self.capacity
 
     def offer(self) -> None:
-        """Stand, as it is now, in each of its pools; does nothing without room. The one place where room is offered."""
+        """Stand, as it is now, in each of its pools; does nothing without room. The one place where room is offered.
+
+        Where it is alone there is nothing to stand in: a worker may serve thousands of routes that nobody else does.
+        """
         if self.has_room:
-            for pool in self.pools:
+            for pool in self.contested:
                 pool.offer(self)
 
     def take_slot(self) -> None:

@@ -102,6 +102,19 @@ def test_the_oldest_of_all_pools_of_a_worker_goes_first() -> None:
     assert order == [0, 1, 2, 3]
 
 
+def test_who_waits_is_found_among_many_routes() -> None:
+    office = Office()
+    worker = office.worker("a", *(f"/{number}" for number in range(50)), capacity=1)
+    office.worker("b", "/b", capacity=1)
+    held = [office.ask(b"/0"), office.ask(b"/b")]
+    waiting = [office.ask(path) for path in (b"/b", b"/49", b"/b", b"/7", b"/7")]
+    office.done(held[0])
+    assert [worker_of(request) for request in waiting] == ["waits", "a", "waits", "waits", "waits"]
+    office.dispatcher.leave(worker)
+    office.worker("c", "/7", "/b")
+    assert [worker_of(request) for request in waiting] == ["c", "a", "c", "c", "c"]
+
+
 @pytest.mark.parametrize("is_lobby_older", [False, True])
 def test_also_when_a_worker_has_just_joined(is_lobby_older: bool) -> None:
     """The oldest goes first, whether it waits for a route that is known or for one that was not."""
@@ -716,6 +729,7 @@ class DispatcherModel(RuleBasedStateMachine):
             for pool in worker.pools:
                 assert pool.workers[worker.serial] is worker
                 assert self.dispatcher.routes.get(pool.route) is pool
+            assert {*worker.contested} == {pool for pool in worker.pools if len(pool.workers) > 1}
         for request in self.requests:
             if request.queue is self.dispatcher.lobby:
                 assert self.dispatcher.routes.match(b"a", request.head.path) is None

@@ -68,7 +68,7 @@ def test_the_first_of_several_reasons_is_shown() -> None:
     assert not worker.has_room
 
 
-def test_it_is_offered_in_each_of_its_pools_while_it_has_room() -> None:
+def test_it_is_offered_in_each_pool_where_it_has_company_while_it_has_room() -> None:
     offered: list[str] = []
 
     class Noting(Pool):
@@ -77,7 +77,9 @@ def test_it_is_offered_in_each_of_its_pools_while_it_has_room() -> None:
         def offer(self, worker: Any) -> None:
             offered.append(str(self.route))
 
-    worker = make_worker("a", *(Noting(Route("", prefix), Queue(1, 1)) for prefix in ("/a", "/b")), capacity=1)
+    pools = [Noting(Route("", prefix), Queue(1, 1)) for prefix in ("/a", "/b", "/c")]
+    worker = make_worker("a", *pools, capacity=1)
+    make_worker("other", *pools[:2])
     offered.clear()
     worker.offer()
     assert offered == ["/a", "/b"]
