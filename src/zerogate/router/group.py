@@ -36,6 +36,8 @@ logger = logging.getLogger("zerogate.router")
 
 # Who asks for a status waits no longer for a process that hangs.
 STATUS_TIMEOUT_S = 1.0
+# Nor does a successor, and its clients with it: who replaces a router with a process that hangs has reason to.
+TAKEOVER_TIMEOUT_S = 1.0
 POLL_S = 0.02
 
 Order = tuple[Any, ...]
@@ -144,7 +146,7 @@ class Group:
     async def stand_by(self, keys: frozenset[str]) -> int:
         self._moving = keys
         self._orders.append(("stand_by", sorted(keys)))
-        return max(await self._all("stand_by", sorted(keys)), default=0)
+        return max(await self._all("stand_by", sorted(keys), seconds=TAKEOVER_TIMEOUT_S), default=0)
 
     def carry_on(self) -> None:
         self._moving = frozenset()
@@ -152,7 +154,7 @@ class Group:
         self._do(self._all("carry_on"))
 
     async def hand_over(self) -> None:
-        await self._all("hand_over")
+        await self._all("hand_over", seconds=TAKEOVER_TIMEOUT_S)
         await self._listeners.stop(self._moving)
         self.replaced.set()
 

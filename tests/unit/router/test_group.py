@@ -15,7 +15,7 @@ from zerogate.errors import StartError
 from zerogate.link import accept
 from zerogate.router.group import Group
 from zerogate.router.scoreboard import SLACK, TAKEN_SLACK
-from zerogate.router.sibling import Sibling
+from zerogate.router.sibling import ORDERS, Sibling
 from zerogate.settings import RouterSettings, WorkerSettings
 from zerogate.worker.asgi import AsgiHost
 from zerogate.worker.hello import hello
@@ -194,6 +194,34 @@ def test_it_is_replaced_as_one(n: int) -> None:
                 client, _, body = await ask(new.port)
                 assert body == b"Hello from w\n"
                 client[1].close()
+            finally:
+                await new.close()
+
+    asyncio.run(main())
+
+
+def test_it_is_replaced_though_a_process_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what one would replace it for."""
+
+    async def main() -> None:
+        async with house() as old:
+            hanging = old.siblings[0]
+
+            def hang_in(order: str) -> None:
+                obey = ORDERS[order]
+
+                async def hang(sibling: Sibling, *values: Any) -> Any:
+                    return await (asyncio.Event().wait() if sibling is hanging else obey(sibling, *values))
+
+                monkeypatch.setitem(ORDERS, order, hang)
+
+            hang_in("stand_by")
+            hang_in("hand_over")
+            where = old.group.addresses
+            new = House(http=tuple(where.http), bind=tuple(where.bind), admin=where.admin[0], replace=True)
+            await new.open()
+            try:
+                assert old.group.replaced.is_set()
             finally:
                 await new.close()
 
