@@ -9,7 +9,8 @@ transport's own), octets that come after it, and a buffer whose size is that of 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from zerogate.router.entrance import Entrance, MakeClient
@@ -21,6 +22,9 @@ from zerogate.router.tls.subject import subject_of
 HANDSHAKE = b"\x16"
 # No record has more of its client's octets (RFC 8446, 5.1).
 RECORD_BYTES = 16 * 1024
+# What TLS itself says to a client that does not read it: who asks for new keys again and again is owed an answer to
+# each (RFC 8446, 4.6.3).
+MAX_OWED_BYTES = 64 * 1024
 # For a client that says nothing of what it will speak (RFC 7301).
 DEFAULT_PROTOCOL = "http/1.1"
 
@@ -59,6 +63,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._is_eof_received = False
         self._is_eof_written = False
         self._is_closing = False
+        self._owed_bytes = 0
 
     def __repr__(self) -> str:
         return f"<TlsTransport {self._protocol or self._ends}>"
@@ -120,7 +125,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     def _shake_hands(self, tls: ssl.SSLObject) -> None:
         try:
-            tls.do_handshake()
+            with _hushed():
+                tls.do_handshake()
         except ssl.SSLWantReadError:
             self._flush()
         except (ssl.SSLError, ssl.CertificateError) as error:
@@ -162,11 +168,20 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             self._flush()
             self.abort()
             return
-        self._flush()  # TLS may have something to say itself.
+        if self._outgoing.pending:
+            self._answer()
         if pieces and not self._is_closing:
             protocol.data_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if is_end and not self._is_closing and not self._is_eof_received and not self._hear_eof(protocol):
             self.close()
+
+    def _answer(self) -> None:
+        """TLS has something to say itself."""
+        n_bytes = self._outgoing.pending
+        self._flush()
+        self._owed_bytes = self._owed_bytes + n_bytes if self._transport.get_write_buffer_size() else 0
+        if self._owed_bytes > MAX_OWED_BYTES:
+            self.abort()
 
     def _hear_eof(self, protocol: asyncio.Protocol) -> bool:
         self._is_eof_received = True
@@ -229,8 +244,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._transport.set_write_buffer_limits(high, low)
 
     def _flush(self) -> None:
-        if self._outgoing.pending and not self._is_eof_written:
-            self._transport.write(self._outgoing.read())
+        if self._outgoing.pending:
+            octets = self._outgoing.read()
+            if not self._is_eof_written:
+                self._transport.write(octets)
 
     def _notify_close(self) -> None:
         """Say that nothing more comes. The peer's own word is waited for by nobody (RFC 8446, 6.1)."""
@@ -239,6 +256,22 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
                 self._ssl.unwrap()
             self._flush()
             self._is_eof_written = True
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """For a name (SNI) that is no ASCII `ssl` prints a traceback besides what it raises: anybody could fill a log."""
+    hook = sys.unraisablehook
+
+    def pass_on(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(unraisable.exc_value, UnicodeDecodeError):
+            hook(unraisable)
+
+    sys.unraisablehook = pass_on
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
 
 
 def _explain(error: ssl.SSLError | ssl.CertificateError) -> str:

@@ -3,19 +3,22 @@
 import asyncio
 import logging
 import ssl
+import sys
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.certificates import Authority, MemoryTls
+from tests.support.key_updates import key_updates
 from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_time import run_virtually
 from zerogate.router.entrance import ENTRANCE_S, Entrance
 from zerogate.router.sockets import Ends
 from zerogate.router.tls.certificates import Certificates
-from zerogate.router.tls.transport import TlsClients, TlsTransport
+from zerogate.router.tls.transport import MAX_OWED_BYTES, TlsClients, TlsTransport
 from zerogate.settings import RouterSettings
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -348,6 +351,53 @@ def test_who_leaves_before_it_is_forgotten(authority: Authority) -> None:
         assert visit.transport.is_lost
         assert not len(visit.entrance)
         assert not visit.protocols
+
+    visiting(test, authority)
+
+
+def test_a_name_that_is_no_ascii_leaves_no_traceback(authority: Authority, capfd: pytest.CaptureFixture[str]) -> None:
+    def test(visit: Visit) -> None:
+        outgoing = ssl.MemoryBIO()
+        client = visit.context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="a" * 20)
+        with pytest.raises(ssl.SSLWantReadError):
+            client.do_handshake()
+        visit.transport.say(outgoing.read().replace(b"a" * 20, b"\xff" * 20))
+        assert not visit.protocols
+        assert not len(visit.entrance)
+
+    before = sys.unraisablehook
+    sys.unraisablehook = sys.__unraisablehook__
+    try:
+        visiting(test, authority)
+    finally:
+        sys.unraisablehook = before
+    assert capfd.readouterr().err == ""
+
+
+# What TLS says itself
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_who_demands_new_keys_and_does_not_read_is_cut_off(
+    authority: Authority, has_ended: bool, tmp_path: Path
+) -> None:
+    def test(visit: Visit) -> None:
+        visit.context.keylog_filename = str(tmp_path / "keys")
+        visit.dial()
+        cipher = visit.client.tls.cipher()
+        assert cipher is not None
+        demands = key_updates(tmp_path / "keys", cipher[0])
+        for _ in range(50):
+            visit.transport.say(b"".join(islice(demands, 100)))
+        assert not visit.transport.is_closing()  # it reads
+        visit.transport.is_taking = False
+        if has_ended:
+            visit.layer.write_eof()
+        for _ in range(50):
+            visit.transport.say(b"".join(islice(demands, 100)))
+        assert visit.transport.is_closing()
+        assert visit.transport.get_write_buffer_size() < 2 * MAX_OWED_BYTES
+        assert not visit.layer._outgoing.pending
 
     visiting(test, authority)
 
