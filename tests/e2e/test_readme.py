@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.attached import NODE_SERVER, needs
 from tests.support.commands import ROOT, clean_environment, run_command
 from tests.support.processes import Process, Site, free_port, make_site, wait_for
 from zerogate.settings import RouterSettings, WorkerSettings
@@ -145,7 +146,7 @@ def test_real_applications(site: Site, tmp_path: Path) -> None:
     package = tmp_path / "mypkg"
     package.mkdir()
     (package / "app.py").write_text((ROOT / "examples" / "hello.py").read_text())
-    worker, run = blocks(section("Your application"))[0]
+    worker, run, _, _ = blocks(section("Your application"))[0]
     assert worker.startswith("zerogate worker mypkg.app:app ")
     assert run.startswith("zerogate run mypkg.app:app ")
     router = start(site, "zerogate router")
@@ -156,6 +157,19 @@ def test_real_applications(site: Site, tmp_path: Path) -> None:
     start(site, run, cwd=tmp_path)
     site_wait(site, n_cores())
     assert curl(site, "curl http://localhost:9000/") == "Hello, world!\n"
+
+
+@needs("node")
+def test_a_server_and_files(site: Site, tmp_path: Path) -> None:
+    shutil.copy(NODE_SERVER, tmp_path / "server.js")
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "a.txt").write_text("a file\n")
+    _, _, attach, files = blocks(section("Your application"))[0]
+    site.router("--settle", "0s")
+    start(site, attach.replace(":3000 ", f":{free_port()} "), cwd=tmp_path).wait_output("joined router")
+    start(site, files, cwd=tmp_path).wait_output("joined router")
+    assert site.get("/static/a.txt")[2] == b"a file\n"
+    assert site.get("/echo/x")[2].endswith(b" node")
 
 
 def test_the_examples_that_it_names_run_from_a_clone(site: Site) -> None:
@@ -230,6 +244,11 @@ PROOFS = {
     "an application raises": [
         "../integration/test_asgi.py::test_a_failure_before_the_reply_is_a_500",
         "../integration/test_asgi.py::test_a_failure_amid_the_reply_is_seen",
+    ],
+    "a WebSocket's worker is stopped; is killed": ["test_tunnels.py::test_each_client_hears_of_its_workers_end"],
+    "an attached server goes down": [
+        "test_attach_kill.py::test_the_only_one_is_killed_and_requests_wait_for_it",
+        "test_attach.py::test_it_leaves_while_the_server_is_ill",
     ],
     "a request is malformed": ["../conformance/test_h1_cases.py::"],
 }
