@@ -80,6 +80,7 @@ def test_beside_an_application(site: Site, folder: Path) -> None:
         cwd=ROOT,
     )
     run.wait_output("Ctrl-C stops")
+    site.wait_workers(3)
     status, fields, body = site.get("/static/app.js")
     assert (status, fields["cache-control"], body) == (200, "max-age=5", (folder / "app.js").read_bytes())
     assert site.get("/more/")[2] == b"<p>sub</p>"

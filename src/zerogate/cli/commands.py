@@ -177,7 +177,7 @@ def run(app: str, **options: Any) -> None:
             children,
             settings,
             on_started=lambda: greet(
-                f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({children[1].found})",
+                f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({children[-1].found})",
                 *addresses(settings),
                 *words,
                 *served(settings),

@@ -178,8 +178,9 @@ def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
     return [
         Child("the router", ["router"], to_environment(router), takes_hangup=True),
         # They stop after the router, which needs them for what is in flight. One that takes over waits for them, too.
-        *worker_children(["worker", app], worker, stage=1, is_early=settings.replace),
+        # Files first: until they are there, the application is asked for them.
         *files,
+        *worker_children(["worker", app], worker, stage=1, is_early=settings.replace),
     ]
 
 

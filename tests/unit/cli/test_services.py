@@ -57,8 +57,9 @@ def test_a_worker_for_each_folder_at_the_hosts_of_the_application(tmp_path: Path
         cache_control="no-cache",
         replace=True,
     )
-    router, _, _, one, two = fleet("shop:app", settings, ENDPOINT)
+    router, one, two, *workers = fleet("shop:app", settings, ENDPOINT)
     assert router.environment["ZEROGATE_OWN_WORKERS"] == "4"
+    assert len(workers) == 2
     assert (one.arguments, one.stage, one.is_early) == (["files", str(tmp_path)], 1, True)
     assert one.environment["ZEROGATE_ROUTE"] == "/static a.example/static b.example/static"
     assert (one.environment["ZEROGATE_NAME"], two.environment["ZEROGATE_NAME"]) == ("files-1", "files-2")
