@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import ipaddress
 import socket
 import struct
 import termios
@@ -54,8 +55,11 @@ def host_and_port(address: str, port: int) -> bytes:
 
 
 def unmapped(address: str) -> str:
-    """An address as its own version of IP writes it."""
-    return address.removeprefix(MAPPED) if "." in address else address
+    """An address as its own version of IP writes it, also if it is written as ::ffff:c000:207."""
+    if not address.startswith(MAPPED):
+        return address
+    mapped = ipaddress.IPv6Address(address.partition("%")[0]).ipv4_mapped
+    return address if mapped is None else str(mapped)
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -68,6 +68,12 @@ def test_the_header_says_who_the_client_is() -> None:
     [
         (b"PROXY UNKNOWN\r\n", Ends(*PROXY, b"192.0.2.1:80")),
         (b"PROXY TCP6 ::ffff:1.2.3.4 ::1 7 8\r\n", Ends("1.2.3.4", 7, b"[::1]:8")),
+        # A proxy that listens on [::] says so of each client of IPv4.
+        (b"PROXY TCP6 ::ffff:102:304 ::ffff:506:708 7 8\r\n", Ends("1.2.3.4", 7, b"5.6.7.8:8")),
+        (
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24" + 2 * (bytes(10) + b"\xff\xff\1\2\3\4") + b"\0\7\0\10",
+            Ends("1.2.3.4", 7, b"1.2.3.4:8"),
+        ),
     ],
 )
 def test_what_else_it_can_say(line: bytes, ends: Ends) -> None:
