@@ -267,6 +267,22 @@ def test_who_has_come_to_the_wrong_port(octets: bytes, reason: str) -> None:
     run_virtually(main())
 
 
+def test_two_routers_that_take_turns_at_a_worker_of_one_are_no_flood() -> None:
+    """Each turn is told of, and takes a round trip: 0.2 ms on a machine that has nothing else to do."""
+
+    async def main() -> None:
+        pair = Pair(settings=LinkSettings())
+        await pair.settle()
+        for _ in range(10):
+            for _ in range(5_000):
+                pair.worker.set_max_concurrent(1)
+            await pair.settle()
+            await asyncio.sleep(1.0)
+        assert not pair.router.is_closed
+
+    run_virtually(main())
+
+
 def test_a_flood_of_settings_ends_the_link() -> None:
     async def main() -> None:
         pair = Pair(settings=LinkSettings())
