@@ -172,7 +172,7 @@ def test_requests_sent_ahead_are_answered_in_order(shared: ServedSite, client: H
 
 def test_a_hundred_requests_ahead_then_garbage(client: HttpConnection) -> None:
     requests = b"".join(b"POST /inspect?%d HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi" % n for n in range(100))
-    client.send(requests + b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+    client.send(requests + b"\x01\x02\x03 this is not HTTP\r\n\r\n")
     for n in range(100):
         reply = client.read_reply()
         assert reply.status == 200
