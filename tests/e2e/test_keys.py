@@ -20,9 +20,10 @@ def site() -> Iterator[KeyedSite]:
         yield made
 
 
-def test_three_pastes(site: KeyedSite) -> None:
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_three_pastes(site: KeyedSite, processes: str) -> None:
     """A router that everybody can reach, and two workers: none of it needs --insecure."""
-    site.keyed_router()
+    site.keyed_router("--processes", processes)
     for name, route in (("api", "a.example/api"), ("rest", "*")):
         site.paste(site.paste_of(name, route))
     site.wait_workers(2)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from zerogate.keys.keyring import find_folder
 from zerogate.link.marks import new_id
 from zerogate.router.admin import Admin
 from zerogate.router.brief import Brief, send_brief
@@ -58,7 +59,8 @@ class Group:
         self._admin_desk = Desk(settings, Counters(), self._answer)
         self._admin = Admin(lambda: self._status, lambda: not self._is_draining, settings.admin)
         admin = Http1Clients(self._admin_desk)
-        self._listeners = Listeners(settings, {Kind.ADMIN: lambda key: admin}, lambda n: True)
+        has_keys = find_folder(settings.keys) is not None
+        self._listeners = Listeners(settings, {Kind.ADMIN: lambda key: admin}, lambda n: True, has_keys=has_keys)
         self._predecessor = Predecessor(settings.name, self, settings.command_pid)
         self._successor: Successor | None = None
         self._orders: list[Order] = []

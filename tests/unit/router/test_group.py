@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.router_end import until
 from zerogate.errors import StartError
+from zerogate.keys.files import make_router_key
 from zerogate.link import accept
 from zerogate.router.group import Group
 from zerogate.router.scoreboard import SLACK, TAKEN_SLACK
@@ -196,6 +197,16 @@ def test_it_is_replaced_as_one(n: int) -> None:
                 client[1].close()
             finally:
                 await new.close()
+
+    asyncio.run(main())
+
+
+def test_with_keys_workers_come_from_anywhere(tmp_path: Path) -> None:
+    make_router_key(tmp_path)
+
+    async def main() -> None:
+        async with house(bind=("tcp://0.0.0.0:0",), keys=str(tmp_path)) as found:
+            assert all(sibling.router.links.admission.has_keys for sibling in found.siblings.values())
 
     asyncio.run(main())
 
