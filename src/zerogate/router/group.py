@@ -57,7 +57,7 @@ class Group:
         self._memory = make_memory(len(ids))
         self._board = Scoreboard(self._memory.fileno(), len(ids))
         self._admin_desk = Desk(settings, Counters(), self._answer)
-        self._admin = Admin(lambda: self._status, lambda: not self._is_draining, settings.admin)
+        self._admin = Admin(lambda: self._status, lambda: not self._is_draining, settings.admin, settings.admin_token)
         admin = Http1Clients(self._admin_desk)
         has_keys = find_folder(settings.keys) is not None
         self._listeners = Listeners(settings, {Kind.ADMIN: lambda key: admin}, lambda n: True, has_keys=has_keys)

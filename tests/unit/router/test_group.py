@@ -201,6 +201,18 @@ def test_it_is_replaced_as_one(n: int) -> None:
     asyncio.run(main())
 
 
+def test_its_status_is_for_who_has_the_token() -> None:
+    async def main() -> None:
+        async with house(admin="0.0.0.0:0", admin_token="secret") as found:
+            port = int(found.group.addresses.admin[0].rpartition(":")[2])
+            for target, code in (("/status", "401"), ("/healthz", "200")):
+                client, head, _ = await ask(port, target=target)
+                client[1].close()
+                assert head.startswith(f"http/1.1 {code}")
+
+    asyncio.run(main())
+
+
 def test_with_keys_workers_come_from_anywhere(tmp_path: Path) -> None:
     make_router_key(tmp_path)
 
