@@ -1,14 +1,19 @@
 """The status of several processes that are a router together, as that of one."""
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
+
+from zerogate.router.counters import Counters
 
 Status = dict[str, Any]
 
 # Of a worker that has a link to each process: what is the sum of all, what the least, and what is true of any.
-_SUMMED = ("capacity", "in_flight", "served", "failures", "bytes_in", "bytes_out")
+_SUMMED = ("capacity", "in_flight", "tunnels", "event_streams", "served", "failures", "bytes_in", "bytes_out")
 # What happens to a worker happens in every process: how often it did, where it did most often.
 _GREATEST = ("joined", "drained", "lost")
+# Of the router itself.
+_SUMMED_TOP = ("clients", "links", "waiting", "collecting", "tunnels", "event_streams")
 # Of its states the one that says most, if they differ.
 _STATES = ("up", "suspect", "resting", "draining")
 
@@ -18,7 +23,9 @@ def sum_up(statuses: Iterable[Status]) -> Status:
     statuses = list(statuses)
     workers: dict[Any, Status] = {}
     routes: dict[str, Status] = {}
-    counters: Status = {}
+    # Also if none of them answers there is a sum.
+    counters = dataclasses.asdict(Counters())
+    counters["replies"] = {str(kind): n for kind, n in counters["replies"].items()}
     for number, status in enumerate(statuses, 1):
         for index, worker in enumerate(status["workers"]):
             # Without an id each link is a worker of its own.
@@ -30,7 +37,7 @@ def sum_up(statuses: Iterable[Status]) -> Status:
     return {
         "uptime_s": max((status["uptime_s"] for status in statuses), default=0.0),
         "is_stopping": any(status["is_stopping"] for status in statuses),
-        **{name: sum(status[name] for status in statuses) for name in ("clients", "links", "waiting", "collecting")},
+        **{name: sum(status[name] for status in statuses) for name in _SUMMED_TOP},
         "workers": list(workers.values()),
         "routes": list(routes.values()),
         "refusals": [refusal for status in statuses for refusal in status["refusals"]],

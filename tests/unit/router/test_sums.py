@@ -3,11 +3,14 @@
 from typing import Any
 
 from zerogate.router.sums import sum_up
+from zerogate.status import render
 
 
 def worker(name: str, worker_id: str, **changes: Any) -> dict[str, Any]:
     numbers = {"capacity": 50, "in_flight": 1, "served": 10, "failures": 0, "bytes_in": 5, "bytes_out": 6}
-    return {"name": name, "id": worker_id, "state": "up", "joined_s": 1.0, "has_pulse": False, **numbers, **changes}
+    apart = {"tunnels": 3, "event_streams": 2}
+    known = {"name": name, "id": worker_id, "state": "up", "joined_s": 1.0, "has_pulse": False}
+    return {**known, **numbers, **apart, **changes}
 
 
 def status(process: int, *workers: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -20,6 +23,8 @@ def status(process: int, *workers: dict[str, Any], **changes: Any) -> dict[str, 
         "links": len(workers),
         "waiting": 1,
         "collecting": 0,
+        "tunnels": 3,
+        "event_streams": 2,
         "workers": list(workers),
         "routes": [{"route": "*", "workers": len(workers), "waiting": 1}],
         "refusals": [{"reason": f"of {process}"}],
@@ -42,7 +47,10 @@ def test_a_worker_is_there_once_and_numbers_are_sums() -> None:
     assert (w["state"], w["has_pulse"], w["joined_s"], w["processes"]) == ("suspect", True, 9.0, [1, 2])
     assert v["state"] == "gone mad"
     assert found["routes"] == [{"route": "*", "workers": 2, "waiting": 2}]
-    assert found["counters"] == {"requests": 14, "lost": 2, "replies": {"2": 12, "4": 2}, "errors": {"no_route": 1}}
+    counted = {name: n for name, n in found["counters"].items() if n}
+    replies = {"1": 0, "2": 12, "3": 0, "4": 2, "5": 0}
+    assert counted == {"requests": 14, "lost": 2, "replies": replies, "errors": {"no_route": 1}}
+    assert [(each["tunnels"], each["event_streams"]) for each in (found, w)] == [(6, 4), (6, 4)]
     assert (found["clients"], found["waiting"], found["uptime_s"], found["is_stopping"]) == (6, 2, 2.0, False)
     assert [each["reason"] for each in found["refusals"]] == ["of 1", "of 2"]
     assert [(each["process"], each["pid"], each["workers"]) for each in found["processes"]] == [
@@ -65,5 +73,7 @@ def test_two_workers_of_one_process_are_two() -> None:
 
 
 def test_nobody_there() -> None:
+    """They hang, all of them, and somebody looks."""
     found = sum_up([])
+    assert "0 requests" in " ".join(render({"router": "r", **found}))
     assert (found["workers"], found["uptime_s"], found["is_stopping"], found["clients"]) == ([], 0.0, False, 0)
