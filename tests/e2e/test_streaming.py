@@ -277,7 +277,7 @@ def test_a_stalled_reader_is_cut_off() -> None:
         assert failures == 0, "the worker is not to blame for a client that does not read"
 
 
-@pytest.mark.parametrize("size", [1, 65_535, 65_536, 65_537, 262_144, 262_145, 1_000_003])
+@pytest.mark.parametrize("size", [1, 65_535, 65_536, 65_537, 131_072, 131_073, 262_144, 262_145, 1_000_003])
 def test_bodies_around_the_limits_of_frames_and_windows(client: HttpConnection, size: int) -> None:
     body = os.urandom(size)
     client.post("/echo", body)

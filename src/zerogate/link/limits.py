@@ -1,8 +1,9 @@
 """How much a link writes at once, and how much it lets pile up."""
 
 # Above this much unsent output DATA is held back, so that streams share a slow link in turn. And no more of it is
-# framed in one turn of the event loop: the windows of all streams together are far more.
-HIGH_WATER_BYTES = 256 * 1024
+# framed in one turn of the event loop: the windows of all streams together are far more. Four frames: with two, as many
+# turns again are needed for a body.
+HIGH_WATER_BYTES = 512 * 1024
 
 # DATA stops at the high-water mark; only replies to a flood of control frames can go so far beyond it.
 MAX_BACKLOG_BYTES = 16 * 1024 * 1024

@@ -11,7 +11,7 @@ cdef enum:
     WINDOW_UPDATE = 0x80030009
     CONTROL_BIT = 0x80000000
     FIN = 1
-    MAX_DATA_BYTES = 64 * 1024
+    MAX_DATA_BYTES = 128 * 1024
     MAX_CONTROL_BYTES = 64 * 1024 + 1024
 
     # Deflate blocks that are stored (RFC 1951, 3.2.4), as wire/spdy/headers.py writes them.

@@ -70,7 +70,9 @@ DATA_MORE: Final = -1
 
 ID_MASK: Final = 0x7FFFFFFF
 MAX_STREAM_ID: Final = 0x7FFFFFFF
-MAX_DATA_BYTES: Final = 64 * 1024  # What we put into one DATA frame, so that streams take turns; peers may send more.
+# What we put into one DATA frame, so that streams take turns; peers may send more. Half of a stream's window, which is
+# what credit comes in.
+MAX_DATA_BYTES: Final = 128 * 1024
 # A full name/value block (64 KiB) that was stored rather than compressed, by an encoder that cuts it every 2 KiB, with
 # what stands before it in a SYN_STREAM. The draft asks for 8192 at least (2.2.1).
 MAX_CONTROL_BYTES: Final = 64 * 1024 + 1024

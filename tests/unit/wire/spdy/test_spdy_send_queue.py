@@ -93,16 +93,15 @@ def test_a_stream_waits_for_its_own_window() -> None:
 
 def test_all_wait_for_the_sessions_window_and_take_turns() -> None:
     sending = Sending(3, session_credit=0)
-    for number, size in ((0, 65536), (1, 200_000), (2, 70_000), (0, 100_000)):
+    full = MAX_DATA_BYTES
+    for number, size in ((0, 65536), (1, 3 * full + 3392), (2, full + 4464), (0, full + 34_464)):
         sending.session.send_data(sending[number], bytes(size), fin=False)
     assert sending.sizes() == [(1, 65536)]
-    assert sending.credit(300_000) == [Writable(sending[2])]
-    assert sending.sizes() == [
-        *((3, 65536), (5, 65536), (1, 65536), (3, 65536), (5, 70_000 - 65536)),
-        (1, 300_000 - 4 * 65536 - 4464),
-    ]
-    assert sending.credit(WIDE - 300_000) == [Writable(sending[0]), Writable(sending[1])]
-    assert sending.sizes() == [(3, 65536), (1, 1072), (3, 3392)]
+    credit = 4 * full + 4464 + 33_392
+    assert sending.credit(credit) == [Writable(sending[2])]
+    assert sending.sizes() == [(3, full), (5, full), (1, full), (3, full), (5, 4464), (1, 33_392)]
+    assert sending.credit(WIDE - credit) == [Writable(sending[0]), Writable(sending[1])]
+    assert sending.sizes() == [(3, full), (1, 1072), (3, 3392)]
     assert sending[1].pending_bytes == 0
 
 
