@@ -4,19 +4,24 @@ import re
 from collections.abc import Callable, Iterable
 
 from zerogate.native import compiled
+from zerogate.wire.fields import is_lower_token, is_value
 from zerogate.wire.http.reply import is_event_stream
-from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, encode_block, encode_pair, merge_fields
+from zerogate.wire.spdy.headers import LENGTHS, MAX_BLOCK_BYTES, encode_block, encode_pair, merge_fields
 from zerogate.worker.errors import ApplicationError
-
-# RFC 9110, 5.5 and 5.6.2.
-_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 
 _CONTENT_TYPE = re.compile(rb"\x00\x00\x00\x0ccontent-type(.{4})", re.DOTALL)
 
 _REPLY_PREFIX = {status: encode_pair(b":status", b"%d" % status) for status in range(200, 600)}
 _SWITCHING_PREFIX = encode_pair(b":status", b"101")
 _VERSION_PAIR = encode_pair(b":version", b"HTTP/1.1")
+
+# A name as applications write it, and how it stands in a block: they say few names. The bounds are for those who make
+# them up; a full one starts anew, so that nobody can fill it for good.
+_MAX_NAMES = 1024
+_MAX_NAME_BYTES = 64
+_starts: dict[bytes, bytes] = {}
+
+_strip = bytes.strip
 
 _encode_natively: Callable[[int, Iterable[tuple[bytes, bytes]]], bytes | None] = compiled.find("blocks", "reply_block")
 
@@ -52,6 +57,35 @@ def encode_reply(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def _encode_head(prefix: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    headers = [*headers]
+    return _encode_usual(prefix, headers) or _encode_carefully(prefix, headers)
+
+
+def _encode_usual(prefix: bytes, headers: list[tuple[bytes, bytes]]) -> bytes | None:
+    """The block of a head whose names are known, whose values are short, and which repeats none. Else None.
+
+    What: all values are looked at together. Why, benchmark: 2.5 µs for 5 fields, and each for itself 5.6.
+    """
+    parts = [b"", prefix, _VERSION_PAIR]
+    values = []
+    names = set()
+    try:
+        for name, value in headers:
+            if type(name) is not bytes:
+                return None
+            names.add(start := _starts[name])
+            values.append(value := _strip(value, b" \t"))
+            parts += (start, LENGTHS[len(value)], value)
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None  # Whatever it is: it is said below.
+    n_fields = len(values)
+    if len(names) != n_fields or not is_value(b"".join(values)):
+        return None
+    parts[0] = LENGTHS[n_fields + 2]
+    return _sized(b"".join(parts))
+
+
+def _encode_carefully(prefix: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
     fields = merge_fields(_checked(headers))
     parts = [(len(fields) + 2).to_bytes(4, "big"), prefix, _VERSION_PAIR]
     parts.extend(encode_pair(name, value) for name, value in fields.items())
@@ -70,11 +104,19 @@ def _checked(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
     for name, value in headers:
         if not isinstance(name, bytes) or not isinstance(value, bytes):
             raise ApplicationError(f"header {name!r}: names and values are bytes")
-        name = name.lower()
-        if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
-            raise ApplicationError(f"header {name!r} has a name or value that HTTP does not allow")
-        checked.append((name, value.strip(b" \t")))
+        lower = name.lower()
+        if not is_lower_token(lower) or not is_value(value):
+            raise ApplicationError(f"header {lower!r} has a name or value that HTTP does not allow")
+        _learn(name, lower)
+        checked.append((lower, value.strip(b" \t")))
     return checked
+
+
+def _learn(name: bytes, lower: bytes) -> None:
+    if name not in _starts and len(name) <= _MAX_NAME_BYTES:
+        if len(_starts) >= _MAX_NAMES:
+            _starts.clear()
+        _starts[name] = LENGTHS[len(lower)] + lower
 
 
 def early_hints_block(links: Iterable[bytes]) -> bytes:

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, decode_block, merge_fields
 from zerogate.worker.errors import ApplicationError
 from zerogate.worker.reply_block import (
+    _MAX_NAME_BYTES,
+    _MAX_NAMES,
+    _starts,
     early_hints_block,
+    encode_reply,
     is_event_stream_block,
     reply_block,
     switching_block,
@@ -70,6 +74,31 @@ def test_headers_may_be_lists_and_any_iterable() -> None:
     expected = {**OWN, b"a": b"1", b"b": b"2"}
     assert decode_block(reply_block(200, headers)) == expected
     assert decode_block(reply_block(200, iter([(b"a", b"1"), (b"b", b"2")]))) == expected
+
+
+def test_what_looks_like_a_known_name_is_no_name() -> None:
+    encode_reply(200, [(b"x-known", b"1")])
+    headers: Any = [(memoryview(b"x-known"), b"1")]
+    with pytest.raises(ApplicationError, match="header"):
+        encode_reply(200, headers)
+
+
+@pytest.mark.parametrize("size", [1023, 1024, 2000])
+def test_values_of_any_length(size: int) -> None:
+    for _ in range(2):  # Once its name is new, and once it is known.
+        assert decode_block(encode_reply(200, [(b"x-Long", b"v" * size)]))[b"x-long"] == b"v" * size
+
+
+def test_names_are_remembered_within_bounds() -> None:
+    for number in range(3 * _MAX_NAMES):
+        encode_reply(200, [(b"X-%d" % number, b"v")])
+        assert len(_starts) <= _MAX_NAMES
+    assert b"X-%d" % (3 * _MAX_NAMES - 1) in _starts
+    encode_reply(200, [(b"x" * (_MAX_NAME_BYTES + 1), b"v")])
+    assert max(map(len, _starts)) <= _MAX_NAME_BYTES
+    with pytest.raises(ApplicationError, match="header"):
+        encode_reply(200, [(b"x-1 ", b"v")])
+    assert b"x-1 " not in _starts
 
 
 def test_a_list_that_is_changed_afterwards_is_another_reply() -> None:
