@@ -8,7 +8,7 @@ from zerogate.native import compiled
 from zerogate.router.crossing import Crossing, is_claim, name_prefix
 from zerogate.router.forwarding import Forwarding
 from zerogate.wire.http.request import RequestHead
-from zerogate.wire.spdy.headers import encode_pair
+from zerogate.wire.spdy.headers import LENGTHS, encode_pair
 
 _WORD = struct.Struct(">I")
 _length = _WORD.pack
@@ -144,9 +144,28 @@ def _head_pairs(
         forwarded_host,
     ]
     fields = [*head.fields, (b"upgrade", head.upgrade)] if head.upgrade else head.fields
-    n_pairs, claims = _add_fields(fields, parts, crossing, known)
+    claims = False
+    n_pairs = _add_usual(fields, parts, known)
+    if n_pairs is None:
+        n_pairs, claims = _add_fields(fields, parts, crossing, known)
     parts[0] = _length(_N_OWN_PAIRS + n_pairs)
     return Begin(b"".join(parts), claims)
+
+
+def _add_usual(fields: list[tuple[bytes, bytes]], parts: list[bytes], known: dict[bytes, bytes]) -> int | None:
+    """Encode fields that all cross, of known names that differ. Returns how many, or None, having done nothing."""
+    at = len(parts)
+    try:
+        for name, value in fields:
+            parts += (known[name], LENGTHS[len(value)], value)
+    except (IndexError, KeyError):
+        del parts[at:]
+        return None
+    prefixes = {*parts[at::3]}
+    if len(prefixes) == len(fields) and b"" not in prefixes:
+        return len(fields)
+    del parts[at:]
+    return None
 
 
 def _add_fields(
