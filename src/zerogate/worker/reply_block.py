@@ -81,7 +81,7 @@ def _encode_usual(prefix: bytes, headers: list[tuple[bytes, bytes]]) -> bytes | 
     n_fields = len(values)
     if len(names) != n_fields or not is_value(b"".join(values)):
         return None
-    parts[0] = LENGTHS[n_fields + 2]
+    parts[0] = (n_fields + 2).to_bytes(4, "big")
     return _sized(b"".join(parts))
 
 

@@ -89,6 +89,13 @@ def test_values_of_any_length(size: int) -> None:
         assert decode_block(encode_reply(200, [(b"x-Long", b"v" * size)]))[b"x-long"] == b"v" * size
 
 
+def test_as_many_headers_as_names_are_remembered() -> None:
+    headers = [(b"x-%d" % number, b"v") for number in range(_MAX_NAMES)]
+    _starts.clear()
+    for _ in range(2):
+        assert decode_block(encode_reply(200, headers)) == {**OWN, **dict(headers)}
+
+
 def test_names_are_remembered_within_bounds() -> None:
     for number in range(3 * _MAX_NAMES):
         encode_reply(200, [(b"X-%d" % number, b"v")])
