@@ -7,6 +7,7 @@ what zerogate itself costs, without the kernel, and without a second process to 
 import argparse
 import asyncio
 import cProfile
+import gc
 import pstats
 import sys
 import time
@@ -26,6 +27,7 @@ from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.exchange import Exchange
 from zerogate.router.links import Links
+from zerogate.runner import GC_THRESHOLD
 from zerogate.settings import RouterSettings, WorkerSettings
 from zerogate.worker.asgi import AsgiHost
 from zerogate.worker.service import Worker
@@ -107,6 +109,9 @@ async def measure(kind: str, n_clients: int, rounds: int, profiles: bool) -> Non
     ends.join()
     while ends.links.n_workers() < 1:
         await asyncio.sleep(0)
+    # As a service of ours has it (runner.py).
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
     batches = [requests[at : at + n_clients] for at in range(0, len(requests) - n_clients + 1, n_clients)]
     costs = []
     profiler = cProfile.Profile()

@@ -142,7 +142,9 @@ class Dispatcher:
         """One of the worker's slots is free again."""
         worker.free_slot()
         if worker.has_room:
-            self._offer(worker)
+            # What: asked here. Why, benchmark: mostly nobody waits and the worker is alone, and this is each request.
+            if self._waiting or worker.contested:
+                self._offer(worker)
         elif worker.is_idle and Away.DRAINING in worker.away:
             worker.link.close("drained")
 

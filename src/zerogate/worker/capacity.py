@@ -113,8 +113,9 @@ class CapacityShare:
         state = self._routers[router]
         self.in_flight -= 1
         state.in_flight -= 1
-        self._forget(router, state)
-        return self.next_in_turn()
+        if state.is_gone:
+            self._forget(router, state)
+        return self.next_in_turn() if self._turns else None
 
     def set_apart(self, router: Link) -> bool:
         """One of the router's requests goes on for long. False if there is no room for more of these: it stays one.

@@ -309,7 +309,7 @@ class Http1Client(asyncio.Protocol):
 
     def end(self) -> None:
         self._exchange = None
-        if not self._is_paused and self._connection.situation is Situation.REQUEST:
+        if not self._is_paused and self._connection.is_idle:
             self._await_request()
         elif not self._is_handing_on:
             self._hand_on(self._connection.next())

@@ -162,7 +162,7 @@ class Passage(StreamHandler, Waiting):
         # The session remembers its last stream; by its handler that would keep the worker, and so the link.
         stream.handler = None
         try:
-            if stream.remote < streams.DONE or not self._has_request_ended:
+            if stream.remote < streams.DONE or (self._body is not None and not self._body.has_ended):
                 worker.link.reset(stream, RstStatus.CANCEL)
         finally:
             self.state = State.DONE

@@ -92,6 +92,11 @@ class Connection:
         return situation
 
     @property
+    def is_idle(self) -> bool:
+        """The situation is REQUEST, as it is after most replies: asked without the table."""
+        return self.writing is _IDLE and self._reader.state is _READING_IDLE
+
+    @property
     def error(self) -> HttpError | None:
         """How the client broke the rules."""
         return self._reader.error

@@ -242,6 +242,7 @@ def test_every_pair_of_states_and_no_other() -> None:
 def test_where_moves_lead(moves: tuple[str, ...], reading: Reading, writing: Writing, situation: Situation) -> None:
     connection = made(moves)
     assert (connection.reading, connection.writing, connection.situation) == (reading, writing, situation)
+    assert connection.is_idle is (situation is Situation.REQUEST)
 
 
 # --- one request at a time
