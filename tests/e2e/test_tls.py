@@ -344,6 +344,7 @@ def test_a_certificate_that_cannot_be_used_is_said_at_the_start(site: Any, tmp_p
     router = site.router("--https", f"127.0.0.1:{free_port()}", *options, wait=False)
     assert router.popen.wait(20) == 1
     assert f"--tls-cert {files.certificate}: OpenSSL cannot use it" in router.output()
+    assert "--tls-key FILE names" in router.output()
 
 
 def test_without_a_certificate_it_does_not_start(site: Any) -> None:

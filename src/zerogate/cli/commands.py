@@ -31,7 +31,9 @@ from zerogate.cli.services import (
     with_certificate,
     worker_children,
 )
+from zerogate.errors import UsageError
 from zerogate.folders import temporary_folder
+from zerogate.link.systemd import is_passed_sockets
 from zerogate.logs import enable_loggers
 from zerogate.native import compiled
 from zerogate.runner import Service, interrupt_on, run_service
@@ -52,6 +54,12 @@ if TYPE_CHECKING:
 
 # Of a `run` that nobody else can join.
 LONE = "--bind ENDPOINT lets more workers dial in"
+
+# Its router is another process than the one that they are for: they would listen, and nobody would accept.
+NOT_FROM_SYSTEMD = (
+    "`zerogate run` takes no sockets from systemd (LISTEN_FDS): let it listen by --http, or start `zerogate router`, "
+    "which takes them, and workers beside it"
+)
 
 # It has a name, and knows its application.
 NOT_FOR_HELLO = ("name", "app_dir", "interface", "factory", "env_file", "threads")
@@ -111,7 +119,7 @@ def router(**options: Any) -> None:
         )
 
 
-@commands.command(params=settings_options(WorkerSettings))
+@commands.command(params=settings_options(WorkerSettings), short_help="Host the ASGI or WSGI application APP.")
 @click.argument("app")
 def worker(app: str, **options: Any) -> None:
     """Host the ASGI or WSGI application APP, written MODULE:ATTRIBUTE or MODULE."""
@@ -127,7 +135,10 @@ def hello(name: str, **options: Any) -> None:
     _run_worker(settings, lambda: example_application(name), ["hello"])
 
 
-@commands.command(params=settings_options(AttachSettings, without=NOT_FOR_ATTACH))
+@commands.command(
+    params=settings_options(AttachSettings, without=NOT_FOR_ATTACH),
+    short_help="Be a worker for the HTTP server at URL.",
+)
 @click.argument("url")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def attach(url: str, command: tuple[str, ...], **options: Any) -> None:
@@ -167,6 +178,8 @@ def run(app: str, **options: Any) -> None:
     A worker for each core, unless told otherwise. More workers may dial in where --bind says.
     """
     settings = make_settings(RunSettings, options)
+    if is_passed_sockets():
+        raise UsageError(NOT_FROM_SYSTEMD)
     # From here on there is something to tidy up, though no event loop that heeds signals yet.
     interrupt_on(signal.SIGTERM, *ABRUPT_SIGNALS)
     settings, words = with_certificate(settings)

@@ -94,7 +94,7 @@ def revoke(name: str, **options: Any) -> None:
     say(f"{name} is off the list: routers that read {folder} end its links")
 
 
-@keys.command(params=settings_options(RotationSettings))
+@keys.command(params=settings_options(RotationSettings), short_help="Change the router's key.")
 @click.argument("what", type=click.Choice(["router"]))
 def rotate(what: str, **options: Any) -> None:
     """Change the router's key: both the new and the old one are taken until --finish."""

@@ -32,7 +32,7 @@ def inherited_listeners(*, insecure: bool, environ: Mapping[str, str] = os.envir
     for what is not a listening socket.
     """
     result = Inherited([], [], [])
-    if environ.get("LISTEN_PID") != str(os.getpid()):
+    if not is_passed_sockets(environ):
         return result
     names = environ.get("LISTEN_FDNAMES", "").split(":")
     with contextlib.ExitStack() as undoing:
@@ -47,6 +47,11 @@ def inherited_listeners(*, insecure: bool, environ: Mapping[str, str] = os.envir
             found.append(Listener(sock, place, is_inherited=True))
         undoing.pop_all()
     return result
+
+
+def is_passed_sockets(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether systemd's sockets are for this process, and not for one that it has inherited the environment from."""
+    return environ.get("LISTEN_PID") == str(os.getpid())
 
 
 def _name(name: str, index: int) -> str:

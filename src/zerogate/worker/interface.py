@@ -18,6 +18,9 @@ WSGI: Final = "wsgi"
 # For people.
 INTERFACE_WORDS: Final = {ASGI3: "ASGI", ASGI2: "ASGI 2", WSGI: "WSGI"}
 
+# What it is called with.
+N_ARGUMENTS: Final = {ASGI3: 3, ASGI2: 1, WSGI: 2}
+
 # What those who write applications call their arguments. Looked at only where their number does not tell.
 _FIRST_NAMES = {"scope": ASGI3, "environ": WSGI, "env": WSGI}
 _LAST_NAMES = {"send": ASGI3, "start_response": WSGI}

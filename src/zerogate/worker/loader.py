@@ -11,7 +11,15 @@ from typing import Any, Final
 
 from zerogate.errors import StartError, UsageError
 from zerogate.worker.import_failure import explain_failure
-from zerogate.worker.interface import INTERFACE_WORDS, interface_of, is_async, is_factory, signature_of, takes
+from zerogate.worker.interface import (
+    INTERFACE_WORDS,
+    N_ARGUMENTS,
+    interface_of,
+    is_async,
+    is_factory,
+    signature_of,
+    takes,
+)
 
 # Of an interface: whatever is found out. The others are in `interface.py`.
 AUTO: Final = "auto"
@@ -131,12 +139,17 @@ def _checked(where: str, found: Any, interface: str) -> str:
     """The interface by which to call it. Raises StartError for what each such call would fail of."""
     if not callable(found):
         raise StartError(f"{where} is {type(found).__name__!r}, not an application")
+    signature = signature_of(found)
     if interface != AUTO:
+        if signature is not None and not takes(signature, N_ARGUMENTS[interface]):
+            taken = signature.replace(return_annotation=inspect.Signature.empty)
+            raise StartError(
+                f"{where} takes {taken}, which is not how --interface {interface} calls it: leave that out"
+            )
         return interface
     told = interface_of(found)
     if told is not None:
         return told
-    signature = signature_of(found)
     if is_factory(found):
         if inspect.isclass(found):
             raise StartError(f"{where} is a class: write app = {found.__name__}() and name that, or add --factory")

@@ -15,6 +15,7 @@ from zerogate.cli import command
 from zerogate.cli import commands as module
 from zerogate.cli.commands import LONE, commands
 from zerogate.cli.services import has_given_up
+from zerogate.errors import UsageError
 from zerogate.settings import AttachSettings, FilesSettings, RouterSettings, RunSettings, WorkerSettings
 from zerogate.supervisor import Child
 from zerogate.worker.interface import WSGI
@@ -64,6 +65,22 @@ def call(*words: str) -> None:
 def test_commands_come_in_the_order_in_which_one_meets_them() -> None:
     words = "router worker hello attach files run demo status keys"
     assert commands.list_commands(None) == words.split()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("words", ["", "keys"])
+def test_each_command_is_said_whole(words: str, capfd: pytest.CaptureFixture[str]) -> None:
+    call(*words.split(), "--help")
+    listed = capfd.readouterr().out.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed
+
+
+def test_a_run_leaves_no_socket_of_systemd_without_an_owner(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    with pytest.raises(UsageError, match="takes no sockets from systemd"):
+        call("run", "app:app")
+    assert not calls.children
 
 
 def test_a_router(calls: Calls, capfd: pytest.CaptureFixture[str]) -> None:

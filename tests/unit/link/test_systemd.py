@@ -8,7 +8,7 @@ import pytest
 
 from zerogate.errors import StartError, UsageError
 from zerogate.link import systemd
-from zerogate.link.systemd import inherited_listeners
+from zerogate.link.systemd import inherited_listeners, is_passed_sockets
 
 
 class Passed:
@@ -91,3 +91,9 @@ def test_what_does_not_listen(passed: Passed) -> None:
 def test_sockets_of_another_process(passed: Passed) -> None:
     environ = passed("127.0.0.1", names="http") | {"LISTEN_PID": "1"}
     assert inherited_listeners(insecure=False, environ=environ) == ([], [], [])
+
+
+def test_whose_the_sockets_are() -> None:
+    assert is_passed_sockets({"LISTEN_PID": str(os.getpid())})
+    assert not is_passed_sockets({"LISTEN_PID": str(os.getppid())})
+    assert not is_passed_sockets({})

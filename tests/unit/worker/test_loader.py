@@ -218,9 +218,17 @@ def test_what_is_none_is_told_at_once(project: Path, name: str, said: str) -> No
 def test_who_says_so_is_believed(project: Path) -> None:
     (project / "loader_bad.py").write_text(BAD)
     for interface in ("asgi3", "asgi2", "wsgi"):
-        assert load_application("loader_bad:view", interface=interface).interface == interface
+        assert load_application("loader_bad:any_arguments", interface=interface).interface == interface
     with pytest.raises(StartError, match="is 'str', not an application"):
         load_application("loader_bad:__name__", interface="wsgi")
+
+
+@pytest.mark.parametrize("interface", ["asgi3", "wsgi"])
+def test_who_says_what_cannot_be_is_told_at_once(project: Path, interface: str) -> None:
+    """Not with each request, in a traceback."""
+    (project / "loader_bad.py").write_text(BAD)
+    with pytest.raises(StartError, match=rf"takes \(request\), which is not how --interface {interface} calls it"):
+        load_application("loader_bad:view", interface=interface)
 
 
 # A module alone

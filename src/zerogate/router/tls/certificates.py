@@ -201,7 +201,10 @@ def _explain(error: Exception, pair: Pair) -> str:
     if isinstance(error, ssl.SSLError):
         if error.reason == "KEY_VALUES_MISMATCH":
             return f"the key in {pair.key} is not this certificate's"
-        return f"OpenSSL cannot use it with {pair.key}: {(error.reason or str(error)).lower().replace('_', ' ')}"
+        reason = (error.reason or str(error)).lower().replace("_", " ")
+        if pair.key == pair.certificate:
+            return f"OpenSSL cannot use it as a certificate and its key, which --tls-key FILE names: {reason}"
+        return f"OpenSSL cannot use it with {pair.key}: {reason}"
     if isinstance(error, OSError):
         return f"cannot read {error.filename or pair}: {error.strerror or error}"
     return str(error)
