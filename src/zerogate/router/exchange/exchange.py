@@ -25,6 +25,7 @@ from zerogate.router.workers import Worker
 from zerogate.wire.fields import Fields
 from zerogate.wire.http.errors import (
     BODY_TIMEOUT,
+    NO_ROOM,
     QUEUE_TIMEOUT,
     REPLY_TIMEOUT,
     SHUTTING_DOWN,
@@ -168,7 +169,7 @@ class Exchange(ReplyHalf):
             assert self.worker is not None
             self._dispatcher.pause(self.worker)
             self._leave_worker()
-            self._try_again(WORKER_FAILED, is_refusal=True)
+            self._try_again(NO_ROOM, is_refusal=True)
         else:
             self._leave_worker(is_workers_fault=True)
             self._send_error(HttpError(WORKER_FAILED))

@@ -64,6 +64,8 @@ NO_ROUTE              = ErrorKind("no_route",      404, Fault.CLIENT, False, Fal
 QUEUE_FULL            = ErrorKind("queue_full",    503, Fault.ROUTER, False, True,  "too many requests are waiting")
 TOO_MANY_CLIENTS      = ErrorKind("queue_full",    503, Fault.ROUTER, True,  True,  "too many connections")
 QUEUE_TIMEOUT         = ErrorKind("queue_timeout", 503, Fault.ROUTER, False, True,  "no worker had room in time")
+NO_ROOM               = ErrorKind("queue_full",    503, Fault.ROUTER, False, True,
+                                  "the worker had no room after all, and the body cannot be sent again")
 WORKER_LOST           = ErrorKind("worker_lost",   502, Fault.WORKER, False, False,
                                   "the worker left before it answered")
 WORKER_FAILED         = ErrorKind("worker_failed", 502, Fault.WORKER, False, False,
@@ -93,6 +95,7 @@ ERRORS = (
     QUEUE_FULL,
     TOO_MANY_CLIENTS,
     QUEUE_TIMEOUT,
+    NO_ROOM,
     WORKER_LOST,
     WORKER_FAILED,
     BAD_REPLY,

@@ -70,11 +70,12 @@ def test_refused_and_sent_again() -> None:
 
 
 def test_refused_when_the_body_is_no_more() -> None:
+    """Its room went to another router meanwhile: the application has not failed, and the client may come again."""
     scene = Scene(DUE, b"POST", retry_bytes=4)
     scene.exchange.receive_body(b"12345")
     scene.notes.clear()
     assert scene.happens("on_reset", REFUSED) == (
-        f"dispatcher.pause, dispatcher.free_slot, client.error 502, {END}, +worker_failed, > DONE"
+        f"dispatcher.pause, dispatcher.free_slot, client.error 503, {END}, +queue_full, > DONE"
     )
 
 
