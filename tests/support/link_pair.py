@@ -15,18 +15,6 @@ REQUEST = encode_block(
 REPLY = encode_block({b":status": b"200", b":version": b"HTTP/1.1"})
 
 
-def feed(protocol: Any, data: bytes) -> bytes:
-    """One read, as an event loop does it. Returns what is left to be read."""
-    if not isinstance(protocol, asyncio.BufferedProtocol):
-        protocol.data_received(data)
-        return b""
-    with memoryview(protocol.get_buffer(-1)) as buffer:
-        n_bytes = min(len(buffer), len(data))
-        buffer[:n_bytes] = data[:n_bytes]
-    protocol.buffer_updated(n_bytes)
-    return data[n_bytes:]
-
-
 class PipeTransport:
     """One end. `other` is the protocol at the other; while `is_cut` nothing arrives there."""
 
@@ -52,12 +40,9 @@ class PipeTransport:
     def writelines(self, pieces: list[bytes]) -> None:
         self.write(b"".join(pieces))
 
-    def set_protocol(self, protocol: Any) -> None:
-        self.protocol = protocol
-
     def receive(self, data: bytes) -> None:
-        while data and not self.is_closed:
-            data = feed(self.protocol, data)
+        if not self.is_closed:
+            self.protocol.data_received(data)
 
     def close(self) -> None:
         self.is_closed = True

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from zerogate.link.allowance import SETTINGS_BURST, SETTINGS_PER_S, Allowance
-from zerogate.link.bulk import LONG_READ_BYTES, BulkReader
 from zerogate.link.gathering import write_gathered
 from zerogate.link.handlers import HEARS, StreamHandler, end_all, end_failed
 from zerogate.link.limits import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_BATCH, MAX_PIECES
@@ -244,11 +243,6 @@ class Link(asyncio.Protocol):
         self._watch = Watch(self, self._settings, self._loop)
 
     def data_received(self, data: bytes) -> None:
-        if len(data) >= LONG_READ_BYTES and self._zmtp.is_clear and self._transport is not None:
-            self._transport.set_protocol(BulkReader(self, self._hear, self._transport))
-        self._hear(data)
-
-    def _hear(self, data: bytes) -> None:
         try:
             self._receive(data)
         except Exception as error:
@@ -271,7 +265,8 @@ class Link(asyncio.Protocol):
         for piece in pieces:
             self._dispatch(self.session.receive(piece))
         self._write_zmtp()
-        if (error := connection.error or self.session.error) is not None:
+        error = connection.error or self.session.error
+        if error is not None:
             self._flush()
             self.fail((stranger(data) if self.bytes_in == len(data) else "") or error.reason)
         elif len(self.session.output) > MAX_PIECES:

@@ -127,11 +127,6 @@ class Connection:
         """Empty before `is_ready`."""
         return self.peer_metadata.get(b"socket-type", b"")
 
-    @property
-    def is_clear(self) -> bool:
-        """Traffic has begun, and is not encrypted."""
-        return self.is_ready and self._cipher is None
-
     def take_output(self) -> bytes:
         """What must be written now: the greeting from the start, and what `receive` gave rise to.
 
@@ -328,7 +323,7 @@ class Connection:
     def _read_command(self, data: bytes, pos: int, pieces: list[bytes]) -> int:
         end = pos + self._need
         self._expect(State.FRAME, SHORT_HEADER_BYTES)
-        self._obey(bytes(data[pos:end]))
+        self._obey(data[pos:end])
         return end
 
     def _read_handshake_command(self, data: bytes, pos: int, pieces: list[bytes]) -> int:

@@ -298,26 +298,3 @@ class TestSealedTraffic:
         exchange(server, client)
         assert "'PUB'" in str(server.error)
         assert "turned us away" in str(client.error)
-
-
-@pytest.mark.parametrize("cut", [0, 1, 9, 20, 70_000])
-def test_traffic_may_come_as_views(cut: int) -> None:
-    """Of what does not change as long as they are there: commands in it are understood, and bodies are views, too."""
-    connection = ready_router()
-    assert connection.is_clear
-    data = frame(4, b"\x04PING\x00\x00abc") + frame(2, bytes(100_000)) + frame(4, b"\x04PING\x00\x00def")
-    pieces = connection.receive(memoryview(data)[:cut]) + connection.receive(memoryview(data)[cut:])  # type: ignore[arg-type]
-    assert connection.error is None
-    assert b"".join(pieces) == bytes(100_000)
-    assert connection.take_output() == frame(4, b"\x04PONGabc") + frame(4, b"\x04PONGdef")
-
-
-def test_traffic_is_clear_once_it_has_begun() -> None:
-    assert not router_end().is_clear
-    sealed, other = (
-        router_end(mechanisms=[RotMechanism(is_server=True)]),
-        dealer_end(mechanisms=[RotMechanism(is_server=False)]),
-    )
-    exchange(sealed, other)
-    assert sealed.is_ready
-    assert not sealed.is_clear
