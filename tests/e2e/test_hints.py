@@ -47,7 +47,9 @@ def test_help_says_nothing_of_it() -> None:
 def test_an_option_by_another_name() -> None:
     result = run_command("run", "good:app", "--workers", "4")
     assert result.returncode == 2
-    assert result.stderr == "zerogate run: no option --workers: it is --processes COUNT (see zerogate run --help)\n"
+    assert (
+        result.stderr == "zerogate run: no option --workers: it is --processes COUNT|auto (see zerogate run --help)\n"
+    )
 
 
 ROUTES = {

@@ -369,8 +369,7 @@ cdef Py_ssize_t _take_credit(SessionState session, octets start, Py_ssize_t at, 
         if queue.window + delta > MAX_WINDOW_BYTES:
             return 0
         queue.window += delta
-        if queue._queue:
-            session._pump(events)
+        session._pump(events)
         return at + 2 * HEADER_BYTES
     stream = session.streams.get(stream_id)
     if stream is None or stream.local == DONE:
@@ -378,9 +377,8 @@ cdef Py_ssize_t _take_credit(SessionState session, octets start, Py_ssize_t at, 
     if stream.send_window + delta > MAX_WINDOW_BYTES:
         return 0
     stream.send_window += delta
-    if stream.pending is not None:
-        queue.wake(stream)
-        session._pump(events)
+    queue.wake(stream)
+    session._pump(events)
     return at + 2 * HEADER_BYTES
 
 

@@ -58,11 +58,11 @@ class Doorstep:
             if not self._n_of[address]:
                 del self._n_of[address]
 
-    def make_room(self) -> None:
+    def make_room(self, reason: str) -> None:
         """Send the oldest away."""
         oldest = next(iter(self._standing))
         self.leave(oldest)
-        oldest.close("it had not joined, and its place was wanted (--max-links)")
+        oldest.close(reason)
 
     def _rate_of(self, address: str, now: float) -> Allowance:
         rate = self._rates.get(address)

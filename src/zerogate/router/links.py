@@ -177,7 +177,8 @@ class Links:
             self._turn_away(reason)
             link.close(TURNED_AWAY)
         elif self._n_joined + len(self._doorstep) > self._max_links:
-            self._doorstep.make_room()
+            self._turn_away("one that had not joined made room for the next (--max-links)")
+            self._doorstep.make_room(TURNED_AWAY)
 
     def _turn_away(self, reason: str) -> None:
         self._counters.links_failed += 1

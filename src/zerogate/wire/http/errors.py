@@ -107,9 +107,8 @@ _STATUS_FIELDS: Mapping[int, list[tuple[bytes, bytes]]] = MappingProxyType(
     {
         401: [(b"www-authenticate", b"Bearer")],
         405: [(b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")],
-        # RFC 9110, 15.5.22 and 7.8: with Upgrade, and so with the option of Connection that goes with it.
+        # RFC 9110, 15.5.22: with Upgrade. The option of Connection that goes with it is framing.
         426: [
-            (b"connection", b"upgrade"),
             (b"upgrade", b"websocket"),
             (b"sec-websocket-version", WEBSOCKET_VERSION),
         ],

@@ -9,6 +9,7 @@ from zerogate.wire.fields import Fields, is_lower_token, is_value
 from zerogate.wire.http.fields import HOP_BY_HOP, is_forbidden_trailer, list_elements, parse_length
 
 SWITCHING_PROTOCOLS = 101
+UPGRADE_REQUIRED = 426
 
 # RFC 9112, 6.3: whatever a worker says, no body follows these heads. (After 101 something does, but no body.)
 BODILESS = frozenset({SWITCHING_PROTOCOLS, 204, 304})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from zerogate.errors import ReplyError
-from zerogate.wire.http.reply import SWITCHING_PROTOCOLS, ReplyHead
+from zerogate.wire.http.reply import SWITCHING_PROTOCOLS, UPGRADE_REQUIRED, ReplyHead
 
 
 class Framing(Enum):
@@ -27,6 +27,8 @@ _CHUNKED_FIELD = b"\r\ntransfer-encoding: chunked"
 _NO_LENGTH = b"\r\ncontent-length: 0"
 
 _CLOSE_FIELD = b"\r\nconnection: close\r\n\r\n"
+# RFC 9110, 7.8: who sends Upgrade says so in Connection. Our own 426 does, and ends.
+_CLOSE_AND_UPGRADE = b"\r\nconnection: close, upgrade\r\n\r\n"
 # HTTP/1.0 ends and HTTP/1.1 goes on, unless told otherwise (RFC 9112, 9.3). By minor version.
 _KEEP_ALIVE_FIELDS = (b"\r\nconnection: keep-alive\r\n\r\n", b"\r\n\r\n")
 _END_OF_CHUNKS = b"0\r\n\r\n"
@@ -67,7 +69,10 @@ def frame_head(
     else:
         framing = _CLOSE
         close = True
-    end = _CLOSE_FIELD if close else _KEEP_ALIVE_FIELDS[minor_version]
+    if not close:
+        end = _KEEP_ALIVE_FIELDS[minor_version]
+    else:
+        end = _CLOSE_AND_UPGRADE if head.status == UPGRADE_REQUIRED else _CLOSE_FIELD
     text = head.note
     if type(text) is not bytes:
         text = head_text(head)

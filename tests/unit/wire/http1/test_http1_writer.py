@@ -101,6 +101,12 @@ def test_who_closes(request_octets: bytes, close: bool, field: bytes, must_close
     assert (connection.send_body(b""), connection.send_end()) == (b"", b"")
 
 
+def test_who_must_upgrade_is_told_so_in_the_field_that_ends_the_connection() -> None:
+    octets, _ = head(HTTP_11, fields(b"426", upgrade=b"websocket"), fin=True, close=True)
+    assert b"\r\nconnection: close, upgrade\r\n" in octets
+    assert octets.count(b"connection:") == 1
+
+
 def test_chunks_for_a_body_of_unknown_length() -> None:
     written, connection = head(HTTP_11, fields())
     assert written == b"HTTP/1.1 200 OK\r\n" + DATE_FIELD + b"transfer-encoding: chunked\r\n\r\n"
