@@ -7,6 +7,7 @@ from tests.spdy_end import BLOCK, REPLY_BLOCK, apart
 from tests.spdy_peer import Frame
 
 from zerogate.wire.spdy.events import Data, Event, Headers, Reply, Reset, StreamOpened, Writable
+from zerogate.wire.spdy.frames import MAX_DATA_BYTES
 from zerogate.wire.spdy.session import Session, StreamIdsExhausted
 from zerogate.wire.spdy.streams import OPEN, REPLY_DUE, Stream
 
@@ -31,7 +32,7 @@ class Windows:
             self.streams[frame.stream_id] = self.initial
         elif frame.kind == "DATA":
             size = len(frame.body)
-            assert size <= 65536
+            assert size <= MAX_DATA_BYTES
             if size:
                 assert size <= self.session
                 assert size <= self.streams[frame.stream_id]
