@@ -72,7 +72,7 @@ def test_a_key_is_for_its_routes_and_both_logs_say_so(site: KeyedSite) -> None:
     worker.wait_output(reason)
     router.wait_output(reason)
     assert site.status()["workers"] == []
-    assert site.status()["refusals"][0]["reason"] == reason
+    assert reason in [refusal["reason"] for refusal in site.status()["refusals"]]
 
 
 def test_revoking_under_load(site: KeyedSite) -> None:

@@ -253,3 +253,11 @@ class TestDecode:
         raw = raw_block(pairs)
         assert len(raw) <= MAX_BLOCK_BYTES
         assert list(decode_block(raw).items()) == pairs == parse_block(raw)
+
+
+def test_a_stream_that_knows_no_dictionary_is_read_as_well() -> None:
+    """zlib's header says whether one is used; whoever uses none has said nothing wrong."""
+    compressor = zlib.compressobj()
+    reader = BlockReader()
+    for block in (encode_block(FIELDS), encode_block({b"x": b"y"})):
+        assert reader.unwrap(compressor.compress(block) + compressor.flush(zlib.Z_SYNC_FLUSH)) == block
