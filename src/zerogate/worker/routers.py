@@ -303,7 +303,8 @@ class RouterLink:
             self._is_leaving = True
             self._part(link)
             self._routers.withdraw_share(link)
-            logger.info("router %s is leaving", self.name)
+            # A turn later: what our parent has said before, that it stops us all, may not have been read yet.
+            self._routers.loop.call_soon(logger.info, "router %s is leaving", self.name)
             self._target.dialler.dial_again(float("inf"))
 
     def on_suspect(self, link: Link, is_suspect: bool) -> None:
