@@ -174,16 +174,17 @@ def test_while_they_wait(chaos: ChaosSite) -> None:
 
 
 def test_an_application_that_does_not_listen_is_cancelled(chaos: ChaosSite) -> None:
-    scene = Scene(chaos, worker=("--concurrency", "50", "--cancel-after", "300ms"))
+    scene = Scene(chaos, worker=("--concurrency", "60", "--cancel-after", "300ms"))
     with open_clients(chaos, 50) as clients:
         for number, client in enumerate(clients):
             client.get(f"/deaf/{number}")
-        chaos.wait_in_flight(50)
+        # Not only sent: who leaves before its request has begun is one whose call never is.
+        wait_for(lambda: chaos.stats()["running"] >= 50, "50 calls run")
         for client in clients:
             leave(client, "reset")
         # The router has done with them at once; their slots at the worker are free when they have ended.
         chaos.wait_in_flight(0)
-    wait_for(lambda: chaos.stats()["cancelled"] == 50, "every call has been cancelled", 5)
+    wait_for(lambda: chaos.stats()["cancelled"] == 50, "every call has been cancelled")
     scene.assert_nothing_is_left()
 
 

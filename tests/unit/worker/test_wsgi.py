@@ -17,7 +17,6 @@ from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.worker.errors import ClientDisconnected
 from zerogate.worker.service import Worker
-from zerogate.worker.thread_call import ThreadCall
 from zerogate.worker.wsgi import MAX_CHUNKS_BYTES, WsgiHost
 from zerogate.worker.wsgi_types import Environ, StartResponse, WsgiApplication
 
@@ -416,7 +415,10 @@ def test_a_request_that_is_none() -> None:
 
 
 def test_chunks_that_come_soon_have_a_length() -> None:
+    begun: list[Environ] = []
+
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        begun.append(environ)
         ok(start_response)
         n = environ.get("CONTENT_LENGTH")
         return [b"%a %d" % (n, len(environ["wsgi.input"].read()))]
@@ -432,11 +434,11 @@ def test_chunks_that_come_soon_have_a_length() -> None:
         # Not those that are many, and who waits for a first answer is not waited for.
         asked = router.ask(method="POST", body=None)
         asked.send(bytes(MAX_CHUNKS_BYTES))
-        await until(lambda: any(type(call.work) is ThreadCall for call in worker.calls), "it is at work")
+        await until(lambda: len(begun) == 2, "it is at work")
         asked.send(b"", fin=True)
         assert (await asked.over()).body == b"None 65536"
         asked = router.ask(method="POST", body=None)
-        await until(lambda: any(type(call.work) is ThreadCall for call in worker.calls), "it is at work")
+        await until(lambda: len(begun) == 3, "it is at work")
         asked.send(b"x", fin=True)
         assert (await asked.over()).body == b"None 1"
         # Who leaves meanwhile leaves nothing behind.
