@@ -27,7 +27,7 @@ from zerogate.native.names cimport (
     find_field,
     find_lower,
 )
-from zerogate.native.octets cimport SPACE, TAB, is_text, octets, read_number, read_word, write_string, write_word
+from zerogate.native.octets cimport SPACE, TAB, is_text, octets, read_number, read_string, read_word, write_string, write_word
 
 cdef enum:
     MAX_PAIRS = 64
@@ -53,6 +53,7 @@ cdef bint _is_value(octets at, Py_ssize_t size) noexcept:
 def decode_block(bytes raw not None):
     """wire/spdy/headers.py, decode_block: the fields by name."""
     cdef octets at = <octets>PyBytes_AS_STRING(raw)
+    cdef octets text, value
     cdef Py_ssize_t left = PyBytes_GET_SIZE(raw) - 4
     cdef Py_ssize_t count, size
     cdef dict fields = {}
@@ -65,29 +66,14 @@ def decode_block(bytes raw not None):
         return None
     begin_message()
     for _ in range(count):
-        if left < 4:
-            return None
-        size = read_word(at)
-        at += 4
-        left -= 4
-        if size > left:
-            return None
-        name = find_lower(at, size)
+        text = read_string(&at, &left, &size)
+        name = find_lower(text, size) if text != NULL else NULL
         if name == NULL:
             return None
-        text = <bytes>name.text
-        at += size
-        left -= size
-        if left < 4:
+        value = read_string(&at, &left, &size)
+        if value == NULL or not _is_value(value, size):
             return None
-        size = read_word(at)
-        at += 4
-        left -= 4
-        if size > left or not _is_value(at, size):
-            return None
-        fields[text] = PyBytes_FromStringAndSize(<const char*>at, size)
-        at += size
-        left -= size
+        fields[<bytes>name.text] = PyBytes_FromStringAndSize(<const char*>value, size)
     if left or len(fields) != count:
         return None
     return fields
@@ -250,6 +236,7 @@ def read_request(bytes block not None):
     """wire/spdy/headers.py, decode_block: the fields where they lie."""
     cdef octets begin = <octets>PyBytes_AS_STRING(block)
     cdef octets at = begin
+    cdef octets text, value
     cdef Py_ssize_t left = PyBytes_GET_SIZE(block) - 4
     cdef Py_ssize_t count, size, n
     cdef unsigned long long message
@@ -264,31 +251,17 @@ def read_request(bytes block not None):
         return None
     message = begin_message()
     for n in range(count):
-        if left < 4:
-            return None
-        size = read_word(at)
-        at += 4
-        left -= 4
-        if size > left:
-            return None
-        name = find_lower(at, size)
+        text = read_string(&at, &left, &size)
+        name = find_lower(text, size) if text != NULL else NULL
         if name == NULL or name.seen == message:
             return None
         name.seen = message
         pairs[n].name = name.text  # stays there until the next message begins
-        at += size
-        left -= size
-        if left < 4:
+        value = read_string(&at, &left, &size)
+        if value == NULL or not _is_value(value, size):
             return None
-        size = read_word(at)
-        at += 4
-        left -= 4
-        if size > left or not _is_value(at, size):
-            return None
-        pairs[n].value_at = at - begin
+        pairs[n].value_at = value - begin
         pairs[n].value_size = size
-        at += size
-        left -= size
     if left:
         return None
     fields = RequestFields.__new__(RequestFields)

@@ -28,7 +28,7 @@ from zerogate.native.names cimport (
     hash_octet,
     HASH_BEGIN,
 )
-from zerogate.native.octets cimport SPACE, TAB, is_text, octets, read_number, read_word
+from zerogate.native.octets cimport SPACE, TAB, is_text, octets, read_number, read_string, read_word
 
 cdef enum:
     # Of a head with more of them the Python makes no secret.
@@ -408,7 +408,7 @@ def read_reply(bytes block not None):
     cdef long long length = -1
     cdef int status = 0, n, n_nuls
     cdef bint has_date = False
-    cdef octets value
+    cdef octets name, value
     cdef char* to
     cdef bytes reason = b"", line, text
     cdef ReplyHead head
@@ -422,29 +422,14 @@ def read_reply(bytes block not None):
     text_size = 0
     for n in range(count):
         pair = &pairs[n]
-        if left < 4:
-            return None
-        size = read_word(at)
-        at += 4
-        left -= 4
-        if size > left:
-            return None
-        pair.name = find_lower(at, size)
+        name = read_string(&at, &left, &size)
+        pair.name = find_lower(name, size) if name != NULL else NULL
         if pair.name == NULL or pair.name.seen == message or pair.name.marks & HOP:
             return None
         pair.name.seen = message
-        at += size
-        left -= size
-        if left < 4:
+        value = read_string(&at, &left, &size)
+        if value == NULL:
             return None
-        size = read_word(at)
-        at += 4
-        left -= 4
-        if size > left:
-            return None
-        value = at
-        at += size
-        left -= size
         if n == 0:
             # A status and maybe its reason.
             if not _is_name(pair.name, b":status", 7) or size < 3:

@@ -17,6 +17,21 @@ cdef inline uint32_t read_word(octets at) noexcept:
     return (<uint32_t>at[0] << 24) | (<uint32_t>at[1] << 16) | (<uint32_t>at[2] << 8) | at[3]
 
 
+cdef inline octets read_string(octets* at, Py_ssize_t* left, Py_ssize_t* size) noexcept:
+    """A string with its length before it: where it is, `size` of it; `at` and `left` go behind it. NULL if it is not
+    all there."""
+    cdef octets text
+    if left[0] < 4:
+        return NULL
+    size[0] = read_word(at[0])
+    if size[0] > left[0] - 4:
+        return NULL
+    text = at[0] + 4
+    at[0] = text + size[0]
+    left[0] -= 4 + size[0]
+    return text
+
+
 cdef inline unsigned char* write_word(unsigned char* at, uint32_t word) noexcept:
     """A number as four octets; returns where they end."""
     at[0] = word >> 24
