@@ -225,7 +225,7 @@ def check_join(settings: WorkerSettings) -> None:
     """Find out here, not at the router, that no router could take this worker's JOIN. Raises UsageError."""
     from zerogate.wire.http.join import parse_join
     from zerogate.wire.spdy.headers import decode_block
-    from zerogate.worker.routers import join_block
+    from zerogate.worker.join import join_block
 
     try:
         parse_join(decode_block(join_block(settings)), max_routes=sys.maxsize)

@@ -5,7 +5,6 @@ import logging
 import secrets
 from collections.abc import Callable
 
-import zerogate
 from zerogate.errors import UsageError
 from zerogate.link.dial import Dialler
 from zerogate.link.endpoint import Endpoint, parse_endpoint
@@ -14,13 +13,12 @@ from zerogate.link.link import Link
 from zerogate.link.marks import mark_of
 from zerogate.link.sparse_log import SparseLog
 from zerogate.settings import WorkerSettings
-from zerogate.wire.http.join import PULSE, Join, JoinReply, parse_join_reply
-from zerogate.wire.http.routes import parse_route
-from zerogate.wire.spdy.headers import encode_block
+from zerogate.wire.http.join import PULSE, JoinReply, parse_join_reply
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
 from zerogate.worker.claims import Claims
 from zerogate.worker.identity import Identity
+from zerogate.worker.join import join_block, join_of
 from zerogate.worker.printable import printable
 from zerogate.worker.pulse import Pulse
 from zerogate.worker.request_block import RequestFields, read_request_block
@@ -378,23 +376,3 @@ class _JoinReply(StreamHandler):
 
     def on_lost(self, reason: str) -> None:
         """The owner hears of it."""
-
-
-def join_block(settings: WorkerSettings, process_id: str = "") -> bytes:
-    """The name/value block of a JOIN (protocol.md, Joining). Raises RouteError."""
-    return encode_block(join_of(settings, process_id).fields())
-
-
-def join_of(settings: WorkerSettings, process_id: str = "") -> Join:
-    """What a worker with these settings says of itself. Raises RouteError."""
-    return Join(
-        settings.name,
-        [parse_route(text) for text in settings.route],
-        settings.weight,
-        f"zerogate/{zerogate.__version__}",
-        settings.strip_prefix,
-        process_id,
-        settings.timeout,
-        settings.idle_timeout,
-        settings.max_body,
-    )
