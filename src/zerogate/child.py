@@ -2,7 +2,7 @@
 
 A parent gives each child two pipes: one to hear from it, and one to be told how the child got on. On the first,
 STOPPING is said when the parent stops its children one after the other; that it closes means that the parent is gone,
-however it went. The second carries STARTED, perhaps with what was FOUND before, or why the child could not start.
+however it went. The second carries WORDS, each in a line, or why the child could not start.
 """
 
 import contextlib
@@ -25,6 +25,12 @@ FOUND = b"found "
 SEAT_FD_VARIABLE = f"{PREFIX}SEAT_FD"
 
 STARTED = b"started\n"
+# Said by a worker: a router has taken it; and why it should be replaced by another process.
+JOINED = b"joined\n"
+WORN = b"worn "
+
+WORDS = (FOUND, STARTED, JOINED, WORN)
+
 STOPPING = b"s"
 # Said by a router that a successor has taken over from: it will end, and is not to be started again.
 REPLACED = b"replaced\n"
@@ -71,6 +77,16 @@ def report(message: bytes) -> None:
     if fd is not None:
         with contextlib.suppress(OSError):
             os.write(fd, message)
+
+
+def next_word(heard: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """The first of WORDS in what a child has said, the rest of its line, and all behind it. None if there is none.
+
+    What is none of WORDS, or not yet a whole line, stays.
+    """
+    line, end, behind = heard.partition(b"\n")
+    word = next((word for word in WORDS if end and (line + end).startswith(word)), None)
+    return None if word is None else (word, (line + end).removeprefix(word).removesuffix(end), behind)
 
 
 @functools.cache

@@ -86,6 +86,31 @@ def enable_loggers() -> None:
             logger.disabled = False
 
 
+def reopen_log_files() -> None:
+    """Of each handler, ours or an application's, whose file was moved away: write to a new one by the same name."""
+    loggers = [logging.root, *(each for each in logging.root.manager.loggerDict.values())]
+    handlers = {handler for each in loggers if isinstance(each, logging.Logger) for handler in each.handlers}
+    for handler in handlers:
+        if isinstance(handler, logging.FileHandler):
+            try:
+                _reopen_if_moved(handler)
+            except OSError as error:
+                ROOT.error("the log file %s cannot be opened anew: %s", handler.baseFilename, error.strerror)
+
+
+def _reopen_if_moved(handler: logging.FileHandler) -> None:
+    if handler.stream is None:
+        return  # It opens its file when there is something to be written.
+    try:
+        is_there = os.path.samestat(os.stat(handler.baseFilename), os.fstat(handler.stream.fileno()))
+    except FileNotFoundError:
+        is_there = False
+    if not is_there:
+        before = handler.setStream(handler._open())
+        if before is not None:
+            before.close()
+
+
 def _configure(path: Path) -> None:
     """Hand a file to logging.config: .json and .yaml to dictConfig, .ini to fileConfig. Raises UsageError."""
     import logging.config  # dear, and not for everybody

@@ -92,6 +92,12 @@ def raise_fd_limit() -> int:
     return max(soft, wanted)
 
 
+def resident_bytes() -> int:
+    """How much memory this process has now. Raises OSError where there is no /proc."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
 def has_terminal() -> bool:
     """Whether there is a terminal that this process can be stopped from."""
     try:

@@ -13,9 +13,11 @@ from typing import NoReturn, Protocol
 
 from zerogate.child import REPLACED, STARTED, STOPPING, parent_pipe, report, report_pipe
 from zerogate.errors import UsageError
-from zerogate.logs import set_up_logging
-from zerogate.process import has_terminal, keep_freed_memory, raise_fd_limit
+from zerogate.hangups import Hangups
+from zerogate.logs import reopen_log_files, set_up_logging
+from zerogate.process import keep_freed_memory, raise_fd_limit
 from zerogate.settings import ProcessSettings
+from zerogate.waiting import first_of
 
 logger = logging.getLogger("zerogate")
 
@@ -51,19 +53,21 @@ def run_service(
     *,
     on_started: Callable[[Service], None] = lambda service: None,
     on_hangup: Callable[[Service], None] = lambda service: None,
+    on_reopen: Callable[[Service], None] = lambda service: None,
     replaced: Callable[[Service], asyncio.Event] | None = None,
 ) -> None:
     """Run until SIGTERM, SIGINT or the terminal's end; a second signal ends the process at once, with exit code 1.
 
-    `on_hangup` is called for a SIGHUP of other origin. A service that can be replaced has an event for it: then it
-    stops as well, and a parent hears of it.
+    `on_hangup` is called for a SIGHUP of other origin, `on_reopen` for SIGUSR1, which is a wish for new log files and
+    nothing else: those of the logging are opened anew for both. A service that can be replaced has an event for it:
+    then it stops as well, and a parent hears of it.
     """
     set_up_logging(settings.log_level, settings.log_config)
     raise_fd_limit()
     bound = _Bound(settings.stop_s + KILL_AFTER_S)
     try:
         with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-            runner.run(_serve(make_service, bound, on_started, on_hangup, replaced))
+            runner.run(_serve(make_service, bound, on_started, on_hangup, on_reopen, replaced))
     finally:
         bound.end()
 
@@ -121,22 +125,6 @@ def stop_on_signals(
         signal.signal(number, on_signal)
 
 
-def heed_hangups(stop: Callable[[], object], on_hangup: Callable[[], object]) -> None:
-    """Stop when the terminal is closed. Any other SIGHUP is a wish for new logs, as from logrotate.
-
-    Under nohup(1) the terminal's end is nobody's business.
-    """
-    may_lose_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and has_terminal()
-
-    def on_signal() -> None:
-        if may_lose_terminal and not has_terminal():
-            stop()
-        else:
-            on_hangup()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
-
-
 def heed_parent(stop: Callable[[], object]) -> None:
     """Stop when the parent is gone, and complain less when it stops its children one after the other."""
     parent_fd = parent_pipe()
@@ -160,18 +148,23 @@ async def _serve(
     bound: "_Bound",
     on_started: Callable[[Service], None],
     on_hangup: Callable[[Service], None],
+    on_reopen: Callable[[Service], None],
     replaced: Callable[[Service], asyncio.Event] | None,
 ) -> None:
     stopping = asyncio.Event()
     # Until it is made, which may mean importing an application, Ctrl-C interrupts: nobody could stop an import that
     # hangs otherwise.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    services: list[Service] = []
+    # Before it is made: an application may have a use of its own for the signal, which by default ends a process.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _reopen, services, on_reopen)
     service = make_service()
+    services.append(service)
     is_supervised = report_pipe() is not None
     # Who has a supervisor is killed by it.
     begin_stop: Callable[[], object] = bound.begin if not is_supervised else lambda: None
     stop_on_signals(stopping.set, _exit_at_once, begin_stop)
-    heed_hangups(stopping.set, lambda: on_hangup(service))
+    hangups = Hangups(stopping.set, lambda: _reopen(services, on_hangup))
     heed_parent(stopping.set)
     await _until(stopping, service.start())
     if not stopping.is_set():
@@ -183,8 +176,9 @@ async def _serve(
             on_started(service)
         if replaced is None:
             await stopping.wait()
-        elif await _either(stopping, replaced(service)):
+        elif await first_of(stopping, replaced(service)) and replaced(service).is_set():
             report(REPLACED)
+    hangups.close()
     begin_stop()
     # A supervisor says it once for all.
     logger.log(logging.DEBUG if is_supervised else logging.INFO, STOPPING_WORDS)
@@ -229,13 +223,10 @@ def _tune_collector() -> None:
     gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
-async def _either(stopping: asyncio.Event, replaced: asyncio.Event) -> bool:
-    """Wait for one of them. Returns whether the service was replaced."""
-    waiters = [asyncio.ensure_future(event.wait()) for event in (stopping, replaced)]
-    await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-    for waiter in waiters:
-        waiter.cancel()
-    return replaced.is_set()
+def _reopen(services: list[Service], also: Callable[[Service], None]) -> None:
+    reopen_log_files()
+    for service in services:
+        also(service)
 
 
 async def _until(stopping: asyncio.Event, start: Awaitable[None]) -> None:

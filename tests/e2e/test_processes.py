@@ -12,7 +12,7 @@ from tests.support.chaos import ChaosSite, pids_of
 from tests.support.load import Clients, Load, get, post
 from tests.support.open_loop import OpenLoop
 from tests.support.processes import Process, wait_for
-from zerogate.supervisor import MAX_FAILURES
+from zerogate.supervisor.keeper import MAX_FAILURES
 
 
 class Several(ChaosSite):

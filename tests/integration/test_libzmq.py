@@ -20,7 +20,7 @@ from tests.support.processes import Process, Site, free_port, make_site, wait_fo
 from tests.support.raw_http import HttpConnection
 from tests.support.sites import APPS, ROOT
 from zerogate.wire.spdy import events
-from zerogate.wire.spdy.frames import RstStatus
+from zerogate.wire.spdy.frames import MAX_STREAM_ID, RstStatus
 
 # Our ends take a link that is silent for longer than the second of them as lost.
 SILENCE = ("--suspect-after", "300ms", "--lost-after", "900ms")
@@ -298,7 +298,7 @@ def test_our_worker_leaves_in_order(dialled: WorkerSite) -> None:
     assert peer.get("/") == b"ok"
     dialled.worker_process.send_signal(signal.SIGTERM)
     goaway = peer.next(events.GoAway)
-    assert goaway.last_stream_id == unfinished.id + 2
+    assert goaway.last_stream_id == MAX_STREAM_ID
     assert goaway.status == 0
     peer.session.send_data(unfinished, b"after", True)
     peer.flush()

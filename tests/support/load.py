@@ -27,6 +27,7 @@ from typing import NamedTuple
 import uvloop
 
 POST_BYTES = 32 * 1024
+UPLOAD_BYTES = 512 * 1024
 TIMEOUT_S = 20.0
 MAX_EXAMPLES = 20
 # A token is unique over all loads of all processes: bodies cannot be right by accident.
@@ -234,8 +235,17 @@ async def get(load: "Load", connection: Connection) -> None:
 
 async def post(load: "Load", connection: Connection) -> None:
     """POST of 32 KiB, kept alive. What became of it is in the report, by token."""
+    await _post(load, connection, POST_BYTES)
+
+
+async def upload(load: "Load", connection: Connection) -> None:
+    """The same of half a megabyte, which no router keeps to send it again."""
+    await _post(load, connection, UPLOAD_BYTES)
+
+
+async def _post(load: "Load", connection: Connection, size: int) -> None:
     token = make_token()
-    body = request_body(token, POST_BYTES)
+    body = request_body(token, size)
     head = _head("POST", f"{load.prefix}/echo/{token}{load.query}", f"content-length: {len(body)}")
     outcome = "unanswered"
     try:

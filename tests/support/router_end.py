@@ -107,6 +107,7 @@ class RouterEnd:
     """
 
     id = ""
+    closes_drained = True
 
     def __init__(self, path: Path, name: str = "router", *, status: bytes = b"200", **reply: bytes) -> None:
         self.path = path
@@ -182,7 +183,7 @@ class RouterEnd:
 
     def look_whether_drained(self, link: Link) -> None:
         """The router closes the link of a worker that leaves, when it has heard everything."""
-        if link in self.leaving and not link.session.streams:
+        if self.closes_drained and link in self.leaving and not link.session.streams:
             link.close("drained")
 
     # LinkOwner

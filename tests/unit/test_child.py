@@ -73,6 +73,23 @@ def test_a_report_that_nobody_takes_is_not_fatal(pipe: tuple[int, int], monkeypa
     child.report(b"started\n")
 
 
+def test_words_come_in_lines() -> None:
+    heard = b"found a b\nstarted\njoined\nworn \nfound"
+    words = []
+    while (said := child.next_word(heard)) is not None:
+        word, rest, heard = said
+        words.append((word, rest))
+    assert words == [(child.FOUND, b"a b"), (child.STARTED, b""), (child.JOINED, b""), (child.WORN, b"")]
+    assert heard == b"found"
+
+
+@pytest.mark.parametrize(
+    "heard", [b"", b"started", b"found a", b"no module\nfound x\n", b"joined.\n", b"\n", b"\xff\n"]
+)
+def test_what_is_no_word_stays(heard: bytes) -> None:
+    assert child.next_word(heard) is None
+
+
 class KilledError(Exception):
     """Instead of SIGKILL."""
 

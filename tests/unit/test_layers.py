@@ -33,11 +33,13 @@ TOP = {
     "console",
     "demo",
     "folders",
+    "hangups",
     "self_signed",
     "logs",
     "runner",
     "status",
     "supervisor",
+    "waiting",
 }
 
 # What has a clock, a socket, chance or a log is no business of a protocol.
@@ -50,10 +52,10 @@ DEPENDENCIES = {
     "cryptography": {"self_signed"},
     "dotenv": {"worker"},
     "httptools": {"wire"},
-    "idna": {"wire"},
     "nacl": {"wire"},
     "starlette": {"worker"},
     "uvloop": {"runner"},
+    "watchfiles": {"supervisor"},
     "websockets": {"worker"},
 }
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.commands import clean_environment
 from zerogate.errors import UsageError
-from zerogate.logs import ROOT, LineHandler, enable_loggers, set_up_logging
+from zerogate.logs import ROOT, LineHandler, enable_loggers, reopen_log_files, set_up_logging
 
 SCRIPT = """
 import logging
@@ -190,3 +190,46 @@ def test_an_application_s_own_set_up_does_not_silence_ours() -> None:
         for logger in logging.root.manager.loggerDict.values():
             if isinstance(logger, logging.Logger):
                 logger.disabled = False
+
+
+@pytest.fixture
+def file_handler(tmp_path: Path) -> Iterator[logging.FileHandler]:
+    handler = logging.FileHandler(tmp_path / "app.log")
+    logger = logging.getLogger("an application's")
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+    handler.close()
+
+
+def test_a_log_file_that_was_moved_away_is_opened_anew(file_handler: logging.FileHandler, tmp_path: Path) -> None:
+    logger = logging.getLogger("an application's")
+    logger.warning("one")
+    reopen_log_files()
+    logger.warning("two")
+    (tmp_path / "app.log").rename(tmp_path / "app.log.1")
+    logger.warning("three")
+    reopen_log_files()
+    logger.warning("four")
+    assert (tmp_path / "app.log.1").read_text() == "one\ntwo\nthree\n"
+    assert (tmp_path / "app.log").read_text() == "four\n"
+
+
+def test_one_that_cannot_be_is_told_of_and_the_old_one_goes_on(
+    file_handler: logging.FileHandler, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "app.log").rename(tmp_path / "moved")
+    (tmp_path / "app.log").mkdir()
+    reopen_log_files()
+    assert "app.log cannot be opened anew: Is a directory" in caplog.text
+    logging.getLogger("an application's").warning("still here")
+    assert (tmp_path / "moved").read_text().endswith("still here\n")
+
+
+def test_one_that_was_never_opened_is_left_alone(tmp_path: Path) -> None:
+    handler = logging.FileHandler(tmp_path / "late.log", delay=True)
+    logger = logging.getLogger("another application's")
+    logger.addHandler(handler)
+    reopen_log_files()
+    logger.removeHandler(handler)
+    assert not (tmp_path / "late.log").exists()

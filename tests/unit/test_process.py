@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from zerogate.process import MAX_FDS, keep_freed_memory, raise_fd_limit
+from zerogate.process import MAX_FDS, keep_freed_memory, raise_fd_limit, resident_bytes
 
 LIMITS = "import resource; from zerogate.process import raise_fd_limit; "
 LIMITS += "print(raise_fd_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
@@ -88,3 +88,10 @@ def test_freed_memory_is_kept_for_the_next() -> None:
 def test_other_libraries_have_no_such_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert not keep_freed_memory()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no /proc")
+def test_memory_is_what_the_kernel_says() -> None:
+    # The most that there was is never less, but for what the kernel counts late.
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    assert 1 << 20 < resident_bytes() < most + (8 << 20)

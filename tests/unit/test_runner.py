@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.signals import own_signals
 from tests.support.virtual_time import VirtualLoop
-from zerogate import runner
+from zerogate import hangups, runner
 from zerogate.child import STARTED, STOPPING
 from zerogate.errors import StartError, UsageError
 from zerogate.runner import KILL_AFTER_S, interrupt_on, loop_factory, run_service
@@ -61,7 +61,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(runner, "_tune_collector", lambda: None)
     monkeypatch.setattr(os, "_exit", leave)
     monkeypatch.setattr(threading, "Timer", FakeTimer)
-    monkeypatch.setattr(runner, "has_terminal", lambda: False)
+    monkeypatch.setattr(hangups, "has_terminal", lambda: False)
     monkeypatch.setattr(runner, "parent_pipe", lambda: None)
     monkeypatch.setattr(runner, "report_pipe", lambda: None)
     levels = {name: logging.getLogger(name).level for name in runner.LINK_LOGGERS}
@@ -176,12 +176,38 @@ def test_a_hangup_is_a_wish_for_new_logs() -> None:
 @pytest.mark.parametrize("is_nohup", [False, True])
 def test_a_hangup_with_the_terminal_gone_is_a_stop(monkeypatch: pytest.MonkeyPatch, is_nohup: bool) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN if is_nohup else signal.SIG_DFL)
-    terminals = iter([True, True, False, False])
-    monkeypatch.setattr(runner, "has_terminal", lambda: next(terminals))
+    terminals = [True]
+    monkeypatch.setattr(hangups, "has_terminal", lambda: bool(terminals))
     reopened: list[object] = []
-    service = Fake(send(signal.SIGHUP), send(signal.SIGHUP), send(signal.SIGTERM), stop=0.5)
+    service = Fake(send(signal.SIGHUP), terminals.clear, send(signal.SIGHUP), send(signal.SIGTERM), stop=0.5)
     assert run(service, on_hangup=reopened.append) == ["started", "stopping", "stopped"]
     assert len(reopened) == (2 if is_nohup else 1)
+
+
+def test_another_signal_is_a_wish_for_new_log_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    reopened: list[str] = []
+    monkeypatch.setattr(runner, "reopen_log_files", lambda: reopened.append("ours"))
+    service = Fake(send(signal.SIGUSR1), send(signal.SIGHUP), send(signal.SIGTERM))
+    run(
+        service,
+        on_hangup=lambda found: reopened.append(f"hangup {found is service}"),
+        on_reopen=lambda found: reopened.append(f"reopen {found is service}"),
+    )
+    assert reopened == ["ours", "reopen True", "ours", "hangup True"]
+
+
+def test_that_signal_is_an_applications_if_it_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+    service = Fake(send(signal.SIGUSR1), send(signal.SIGTERM))
+
+    def make() -> Fake:
+        # While it is imported it does no harm either.
+        signal.raise_signal(signal.SIGUSR1)
+        signal.signal(signal.SIGUSR1, lambda number, frame: heard.append(number))
+        return service
+
+    run_service(make, SETTINGS, on_started=service.go_on, on_reopen=lambda service: pytest.fail("not ours"))
+    assert heard == [signal.SIGUSR1]
 
 
 def test_a_parent_that_is_gone_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:

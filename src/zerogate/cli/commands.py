@@ -1,6 +1,7 @@
 """The commands, in the order in which one meets them."""
 
 import dataclasses
+import logging
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,10 @@ from zerogate.cli.services import (
     make_router,
     make_sibling,
     make_worker,
+    renew,
     reopen_log,
     router_group,
+    watch_of,
     with_certificate,
     worker_children,
 )
@@ -41,16 +44,21 @@ from zerogate.settings import (
     AttachSettings,
     DemoSettings,
     FilesSettings,
+    ReloadSettings,
+    RenewalSettings,
     RouterSettings,
     RunSettings,
+    Settings,
     StatusSettings,
     WebSocketSettings,
     WorkerSettings,
 )
-from zerogate.supervisor import ABRUPT_SIGNALS, supervise
+from zerogate.supervisor.command import ABRUPT_SIGNALS, supervise
 
 if TYPE_CHECKING:
     from zerogate.worker.loader import Found
+
+logger = logging.getLogger("zerogate")
 
 # Of a `run` that nobody else can join.
 LONE = "--bind ENDPOINT lets more workers dial in"
@@ -61,20 +69,28 @@ NOT_FROM_SYSTEMD = (
     "which takes them, and workers beside it"
 )
 
-# It has a name, and knows its application.
-NOT_FOR_HELLO = ("name", "app_dir", "interface", "factory", "env_file", "threads")
 
-# Nor has files, and their path begins where the route ends.
-NOT_FOR_FILES = (
+def names_of(*nouns: type[Settings]) -> tuple[str, ...]:
+    return tuple(each.name for noun in nouns for each in dataclasses.fields(noun))
+
+
+# It has a name, and knows its application.
+NOT_FOR_HELLO = ("name", "app_dir", "interface", "factory", "env_file", "threads", *names_of(ReloadSettings))
+
+# There is no code of anybody's in it.
+NOT_WITHOUT_CODE = (
     *("app_dir", "interface", "factory", "env_file", "lifespan", "root_path", "cancel_after", "threads"),
-    *("strip_prefix", "static", *(each.name for each in dataclasses.fields(WebSocketSettings))),
+    *names_of(WebSocketSettings, RenewalSettings, ReloadSettings),
 )
+
+# Its path begins where the route ends.
+NOT_FOR_FILES = ("strip_prefix", "static", *NOT_WITHOUT_CODE)
 
 # Its application is a server of its own, which speaks HTTP.
-NOT_FOR_ATTACH = (
-    *("app_dir", "interface", "factory", "env_file", "lifespan", "root_path", "cancel_after", "threads", "processes"),
-    *(each.name for each in dataclasses.fields(WebSocketSettings)),
-)
+NOT_FOR_ATTACH = NOT_WITHOUT_CODE
+
+# What a worker says on SIGHUP that has nobody to come up in its place.
+ALONE = "SIGHUP: a lone process cannot be replaced: --processes 2, --max-requests and `zerogate run` have a supervisor"
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -104,7 +120,7 @@ def router(**options: Any) -> None:
 
     channel = seat_channel()
     if channel is not None:
-        run_service(lambda: make_sibling(settings, channel), settings, on_hangup=reopen_log)
+        run_service(lambda: make_sibling(settings, channel), settings, on_hangup=renew, on_reopen=reopen_log)
     elif settings.processes > 1:
         children, make_center = router_group(settings)
         told = introduce if report_pipe() is None else lambda: report(STARTED)
@@ -114,7 +130,8 @@ def router(**options: Any) -> None:
             lambda: make_router(settings),
             settings,
             on_started=introduce,
-            on_hangup=reopen_log,
+            on_hangup=renew,
+            on_reopen=reopen_log,
             replaced=has_been_replaced,
         )
 
@@ -149,13 +166,23 @@ def attach(url: str, command: tuple[str, ...], **options: Any) -> None:
     """
     settings = make_settings(AttachSettings, options)
     check_join(settings)
-    dials = ", ".join(settings.connect)
-    run_service(
-        lambda: make_attached(settings, url, command),
-        settings,
-        on_started=lambda _: greet(f"worker {settings.name} ({url}) dials {dials}", *served(settings)),
-        replaced=has_given_up,
-    )
+
+    def introduce(*_: object) -> None:
+        dials = ", ".join(settings.connect)
+        greet(f"worker {worker_names(settings)} ({url}) dials {dials}", *served(settings))
+
+    if settings.processes == 1:
+        run_service(
+            lambda: make_attached(settings, url, command),
+            settings,
+            on_started=introduce,
+            on_hangup=_say_alone,
+            replaced=has_given_up,
+        )
+        return
+    if command:
+        raise UsageError(f"{settings.written('processes')} goes without a COMMAND: each process would start its own")
+    supervise(worker_children(["attach", url], settings), settings, introduce)
 
 
 @commands.command(params=settings_options(FilesSettings, without=NOT_FOR_FILES))
@@ -177,11 +204,14 @@ def run(app: str, **options: Any) -> None:
 
     A worker for each core, unless told otherwise. More workers may dial in where --bind says.
     """
+    if options["reload"] and options["processes"] is None:
+        # For whoever works on it, one is restarted sooner than many.
+        options["processes"] = 1
     settings = make_settings(RunSettings, options)
     if is_passed_sockets():
         raise UsageError(NOT_FROM_SYSTEMD)
     # From here on there is something to tidy up, though no event loop that heeds signals yet.
-    interrupt_on(signal.SIGTERM, *ABRUPT_SIGNALS)
+    interrupt_on(signal.SIGTERM, signal.SIGUSR1, *ABRUPT_SIGNALS)
     settings, words = with_certificate(settings)
     with temporary_folder() as folder:
         n_workers = settings.processes
@@ -196,6 +226,7 @@ def run(app: str, **options: Any) -> None:
                 *served(settings),
                 f"{'More workers may come and go' if settings.bind else LONE}. Ctrl-C stops.",
             ),
+            watch=watch_of(settings),
         )
 
 
@@ -230,9 +261,9 @@ def _run_worker(settings: WorkerSettings, find: Callable[[], "Found"], arguments
         greet(f"worker {worker_names(settings)} ({found}) dials {dials}", *served(settings))
 
     check_join(settings)
-    if settings.processes > 1:
+    if settings.needs_supervisor and report_pipe() is None:
         children = worker_children(arguments, settings)
-        supervise(children, settings, lambda: introduce(children[0].found))
+        supervise(children, settings, lambda: introduce(children[0].found), watch=watch_of(settings))
         return
 
     words = ""
@@ -245,4 +276,9 @@ def _run_worker(settings: WorkerSettings, find: Callable[[], "Found"], arguments
         report(FOUND + words.encode() + b"\n")
         return make_worker(settings, found)
 
-    run_service(make, settings, on_started=lambda _: introduce(words))
+    run_service(make, settings, on_started=lambda _: introduce(words), on_hangup=_say_alone)
+
+
+def _say_alone(_: Service) -> None:
+    if report_pipe() is None:
+        logger.warning(ALONE)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from zerogate.child import JOINED, WORN, report
 from zerogate.errors import UsageError, ZerogateError
 from zerogate.runner import Service
 from zerogate.settings import (
@@ -19,10 +20,14 @@ from zerogate.settings import (
     WorkerSettings,
     to_environment,
 )
-from zerogate.supervisor import Center, Child
+from zerogate.settings.kinds import DAY_S, Count
+from zerogate.supervisor.center import Center
+from zerogate.supervisor.children import Child
+from zerogate.supervisor.reload import Watch
 
 if TYPE_CHECKING:
     from zerogate.router.group import Group
+    from zerogate.router.service import Router
     from zerogate.worker.loader import Found
 
 MAX_NAME_CHARS = 100
@@ -75,14 +80,19 @@ def make_worker(settings: WorkerSettings, found: "Found") -> Service:
     from zerogate.worker.service import Worker
 
     host, settings = host_for(found, settings)
-    return Worker(settings, host)
+    return Worker(
+        settings,
+        host,
+        on_joined=lambda: report(JOINED),
+        on_worn=lambda reason: report(WORN + reason.encode() + b"\n"),
+    )
 
 
 def make_attached(settings: AttachSettings, url: str, command: tuple[str, ...]) -> Service:
     """A server of somebody else's as a worker. Raises UsageError."""
     from zerogate.worker.attach.service import Attached
 
-    return Attached(settings, url, command)
+    return Attached(settings, url, command, on_joined=lambda: report(JOINED))
 
 
 def has_given_up(attached: Service) -> asyncio.Event:
@@ -127,15 +137,25 @@ def _open_seat(made: "list[Group]", number: int) -> socket.socket:
     return made[0].open_seat(number)
 
 
-def reopen_log(router: Service) -> None:
-    """After the access log was moved away."""
+def reopen_log(service: Service) -> None:
+    """After a router's access log was moved away."""
+    _router_of(service).reopen_log()
+
+
+def renew(service: Service) -> None:
+    """Have a router read what it can read anew while it runs: certificates, and its log is opened anew."""
+    router = _router_of(service)
+    router.reopen_log()
+    router.look_at_certificates()
+
+
+def _router_of(service: Service) -> "Router":
     from zerogate.router.service import Router
     from zerogate.router.sibling import Sibling
 
-    if isinstance(router, Sibling):
-        router = router.router
+    router = service.router if isinstance(service, Sibling) else service
     assert isinstance(router, Router)
-    router.reopen_log()
+    return router
 
 
 def has_been_replaced(router: Service) -> asyncio.Event:
@@ -156,7 +176,7 @@ def worker_children(
         own = settings.changed(name=name, processes=1)
         # `hello` takes its name as an argument.
         named = [*arguments, name] if arguments == ["hello"] else arguments
-        children.append(Child(f"worker {name}", named, to_environment(own), stage, is_early=is_early))
+        children.append(Child(f"worker {name}", named, to_environment(own), stage, is_early=is_early, may_roll=True))
     return children
 
 
@@ -170,6 +190,8 @@ def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
         own_workers=own_workers,
         command_pid=os.getpid(),
         processes=settings.router_processes,
+        # However long it takes to get a slip of the pen right, requests wait for the application.
+        hold=max(settings.hold, DAY_S) if settings.reload else settings.hold,
     )
     module = app.partition(":")[0].rpartition(".")[2]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", module)[:MAX_NAME_CHARS] or "worker"
@@ -201,6 +223,10 @@ def static_children(settings: RunSettings, endpoint: str) -> list[Child]:
             route=tuple(f"{host}{prefix}" for host in sorted(hosts)),
             processes=1,
             own_router=1,
+            # No code of anybody's: nothing that could leak, or change.
+            max_requests=Count.OFF,
+            max_memory=None,
+            reload=False,
         )
         check_join(own)
         find_files(folder, own)
@@ -208,6 +234,15 @@ def static_children(settings: RunSettings, endpoint: str) -> list[Child]:
             Child(f"files of {folder}", ["files", folder], to_environment(own), 1, is_early=settings.replace)
         )
     return children
+
+
+def watch_of(settings: WorkerSettings) -> Watch | None:
+    """Who restarts the application when its files change, if somebody shall. Raises UsageError."""
+    if not settings.reload:
+        return None
+    from zerogate.supervisor.watcher import FileWatcher
+
+    return Watch(FileWatcher(settings, settings.app_dir), settings.reload_grace)
 
 
 def with_certificate(settings: RunSettings) -> tuple[RunSettings, list[str]]:
@@ -225,7 +260,7 @@ def check_join(settings: WorkerSettings) -> None:
     """Find out here, not at the router, that no router could take this worker's JOIN. Raises UsageError."""
     from zerogate.wire.http.join import parse_join
     from zerogate.wire.spdy.headers import decode_block
-    from zerogate.worker.join import join_block
+    from zerogate.worker.joining import join_block
 
     try:
         parse_join(decode_block(join_block(settings)), max_routes=sys.maxsize)

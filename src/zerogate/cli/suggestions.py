@@ -47,7 +47,6 @@ FOREIGN_NAMES = {
     "--limit-request-line": "max_target",
     "--limit-request-fields": "max_fields",
 }
-RELOAD = "zerogate does not watch files: `watchfiles 'zerogate worker APP'` is one that restarts it"
 
 # difflib's measure: one slip in a name of eight letters passes, another word does not.
 LIKENESS = 0.75
@@ -63,8 +62,6 @@ _foreign_variables = {
 
 def explain_no_such_option(name: str, ctx: click.Context) -> str | None:
     """What to write instead of an option that a command does not have. None if nobody knows."""
-    if name == "--reload":
-        return f"no option --reload: {RELOAD}"
     setting = FOREIGN_NAMES.get(name, name.removeprefix("--").replace("-", "_"))
     ours = flag_name(setting)
     if setting in _settings(ctx.command):

@@ -177,10 +177,10 @@ class Link(asyncio.Protocol):
         self.session.set_max_concurrent(n)
         self._flush_soon()
 
-    def goaway(self) -> None:
-        """Say that no new streams are taken; those that are open go on."""
+    def goaway(self, *, refuses: bool = True) -> None:
+        """Say that no new streams are wanted; what is open goes on. What comes all the same is refused, or taken."""
         if not self.is_closed and not self.session.is_going_away:
-            self.session.goaway(GoAwayStatus.OK)
+            self.session.goaway(GoAwayStatus.OK) if refuses else self.session.leave()
             self._flush_soon()
 
     def close(self, reason: str) -> None:

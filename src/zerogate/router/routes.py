@@ -8,8 +8,7 @@ there are.
 from collections import Counter
 from typing import Generic, TypeVar
 
-from zerogate.wire.http.hosts import normalise_host
-from zerogate.wire.http.paths import normal_path
+from zerogate.wire.http.fields import normalise_host
 from zerogate.wire.http.routes import Route
 
 T = TypeVar("T")
@@ -61,20 +60,20 @@ class RouteTable(Generic[T]):
 
     def get(self, route: Route) -> T | None:
         prefixes = self._prefixes_of(route)
-        return None if prefixes is None else prefixes.get(_octets(route))
+        return None if prefixes is None else prefixes.get(route.prefix.encode())
 
     def add(self, route: Route, target: T) -> None:
         prefixes = self._prefixes_of(route)
         if prefixes is None:
             prefixes = self._hosts[route.host.encode()] = _Prefixes()
             self._n_wildcards += route.host.startswith("*.")
-        prefixes.add(_octets(route), target)
+        prefixes.add(route.prefix.encode(), target)
 
     def remove(self, route: Route) -> None:
         prefixes = self._prefixes_of(route)
         if prefixes is None:
             raise KeyError(route)
-        prefixes.remove(_octets(route))
+        prefixes.remove(route.prefix.encode())
         if route.host and not prefixes:
             del self._hosts[route.host.encode()]
             self._n_wildcards -= route.host.startswith("*.")
@@ -83,11 +82,7 @@ class RouteTable(Generic[T]):
         return [target for prefixes in (self._any_host, *self._hosts.values()) for target in prefixes.values()]
 
     def match(self, host: bytes, path: bytes) -> T | None:
-        """The target of the most specific route, or None.
-
-        host: as the client sent it, a valid one
-        path: in normal form (`RequestHead.path`)
-        """
+        """The target of the most specific route, or None. `host` is as the client sent it, a valid one."""
         hosts = self._hosts
         if hosts:
             name = normalise_host(host)
@@ -105,8 +100,3 @@ class RouteTable(Generic[T]):
 
     def _prefixes_of(self, route: Route) -> "_Prefixes[T] | None":
         return self._hosts.get(route.host.encode()) if route.host else self._any_host
-
-
-def _octets(route: Route) -> bytes:
-    """Its prefix as paths are compared."""
-    return normal_path(route.prefix.encode())

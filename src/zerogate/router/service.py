@@ -191,8 +191,11 @@ class Router:
         self._admin_desk.close()
 
     def reopen_log(self) -> None:
-        """After the access log was moved away. Certificates, too, are looked at."""
+        """After the access log was moved away."""
         self._desk.reopen_log()
+
+    def look_at_certificates(self) -> None:
+        """Now, and not only now and then."""
         self._certificates.look()
 
     def status(self) -> dict[str, Any]:

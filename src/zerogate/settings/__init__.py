@@ -17,6 +17,7 @@ from zerogate.settings.environment import environment_name, to_environment
 from zerogate.settings.files import FilesSettings, StaticSettings
 from zerogate.settings.link import LinkSettings, ProcessSettings
 from zerogate.settings.option import Settings
+from zerogate.settings.renewal import ReloadSettings, RenewalSettings
 from zerogate.settings.router import (
     ClientSettings,
     JoinSettings,
@@ -49,6 +50,8 @@ __all__ = [
     "ListenSettings",
     "ProcessSettings",
     "QueueSettings",
+    "ReloadSettings",
+    "RenewalSettings",
     "ReplySettings",
     "RequestSettings",
     "RetrySettings",

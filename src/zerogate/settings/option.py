@@ -18,7 +18,6 @@ from zerogate.settings.kinds import (
     Flag,
     Kind,
     Number,
-    Percentage,
     Size,
     Text,
     Texts,
@@ -32,8 +31,6 @@ MIN_DURATION_S = 0.001
 MAX_DURATION_S = 365 * 24 * HOUR_S
 MAX_SIZE_BYTES = 1024 * GIB
 MAX_COUNT = 2**31 - 1
-# One request in a million.
-MIN_PERCENTAGE = 0.0001
 
 _METADATA = "option"
 
@@ -86,12 +83,6 @@ def size(
     """An option in bytes."""
     kind = Size(_low(low, zero, 1), high or MAX_SIZE_BYTES, off, zero)
     return option(default, Option(kind, help, range_words=_range_words(kind, low, high)))
-
-
-def percentage(help: str, *, off: str) -> Any:
-    """An option in percent, off by default."""
-    kind = Percentage(MIN_PERCENTAGE, 100, off)
-    return option(None, Option(kind, help, range_words=kind.range()))
 
 
 def count(

@@ -7,7 +7,6 @@ returns late if the client reads slowly.
 import asyncio
 import logging
 from types import MethodType
-from urllib.parse import unquote_to_bytes
 
 from zerogate.settings import WebSocketSettings
 from zerogate.wire.http.join import EARLY_HINTS
@@ -74,8 +73,7 @@ class AsgiHost(Host):
     def _root_path_of(self, call: Call) -> str:
         root_path = self._root_path
         if self._strips_prefix:
-            prefix = call.fields.get(b"x-forwarded-prefix", b"")
-            root_path += (unquote_to_bytes(prefix) if b"%" in prefix else prefix).decode("utf-8", "replace")
+            root_path += call.fields.get(b"x-forwarded-prefix", b"").decode("latin-1")
         return root_path
 
     async def _run(self, call: Call, scope: Scope) -> None:

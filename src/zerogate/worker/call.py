@@ -126,6 +126,10 @@ class Call(StreamHandler):
         method, path = self.fields.get(b":method", b"-"), self.fields.get(b":path", b"-")
         return f"{printable(method)} {printable(path.partition(b'?')[0])}"
 
+    def is_of(self, owner: CallOwner) -> bool:
+        """Whether it is this one's now: who owns what is set apart has no requests."""
+        return self._owner is owner
+
     # The request
 
     def take_body(self) -> bytes | None:

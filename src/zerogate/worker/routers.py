@@ -18,7 +18,7 @@ from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
 from zerogate.worker.claims import Claims
 from zerogate.worker.identity import Identity
-from zerogate.worker.join import join_block, join_of
+from zerogate.worker.joining import join_block, join_of
 from zerogate.worker.printable import printable
 from zerogate.worker.pulse import Pulse
 from zerogate.worker.request_block import RequestFields, read_request_block
@@ -38,14 +38,16 @@ Serve = Callable[[Link, Stream, RequestFields, bool], None]
 
 
 class Routers:
-    """Every router that the worker knows of. `serve` is called for each stream that one of them opens.
+    """Every router that the worker knows of. `serve` is called for each stream that one of them opens, `on_joined` when
+    one of them has taken us.
 
     id: this process's own, random
     """
 
-    def __init__(self, settings: WorkerSettings, serve: Serve) -> None:
+    def __init__(self, settings: WorkerSettings, serve: Serve, on_joined: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
         self.serve = serve
+        self.on_joined = on_joined
         self.loop = asyncio.get_running_loop()
         self.identity = Identity(settings)
         self.capacity = CapacityShare(settings.concurrency, settings.max_tunnels)
@@ -93,14 +95,14 @@ class Routers:
                 self._name(target.endpoint, router_id)
 
     def leave(self) -> None:
-        """Dial no more, and tell every router to send nothing new. What is in flight goes on."""
+        """Dial no more, and tell every router to send nothing new. What is under way to us or in flight goes on."""
         self.is_leaving = True
         if self._looking is not None:
             self._looking.cancel()
         for target in self._targets:
             target.dialler.stop()
         for link in list(self._links):
-            link.goaway()
+            link.goaway(refuses=False)
 
     def close(self, reason: str) -> None:
         """End every link."""
@@ -284,6 +286,7 @@ class RouterLink:
         link.accepts = frozenset(reply.accepts)
         if PULSE in reply.accepts:
             self._routers.beat(link, self._reached(link), reply.id)
+        self._routers.on_joined()
         self.name_others()
 
     def name_others(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 
 from zerogate.link.endpoint import parse_endpoint
@@ -13,6 +14,7 @@ from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.call import Call, CallOwner
 from zerogate.worker.host import Host
+from zerogate.worker.limits import Limits
 from zerogate.worker.printable import printable
 from zerogate.worker.reply_block import reply_block
 from zerogate.worker.request_block import RequestFields
@@ -53,44 +55,60 @@ class Apart(CallOwner):
 
 
 class Worker:
-    """`start`, then `stop`. Runs in the running event loop, and owns its calls (CallOwner)."""
+    """`start`, then `stop`. Runs in the running event loop, and owns its calls (CallOwner).
 
-    def __init__(self, settings: WorkerSettings, host: Host) -> None:
+    on_joined: is called whenever a router has taken it
+    on_worn: is called with the reason when it should be replaced, and has to be: it goes on as ever
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        host: Host,
+        *,
+        on_joined: Callable[[], None] = lambda: None,
+        on_worn: Callable[[str], None] = lambda reason: None,
+    ) -> None:
         self.settings = settings
         self.loop = asyncio.get_running_loop()
         self.cancel_after = settings.cancel_after
         self.calls: set[Call] = set()
-        self.routers = Routers(settings, self.serve)
+        self._limits = Limits(settings, on_worn)
+        self.routers = Routers(settings, self._limits.counted(self.serve), on_joined)
         self.free_slot = self.routers.free_slot
         self._apart = Apart(self)
         self._take_slot = self.routers.capacity.take_slot
         self._host = host
         self._upgrades = host.upgrades
         self._refused_upgrades = SparseLog(logger, "requests for it")
-        self._is_stopping = False
+        self._is_over = False
 
     async def start(self) -> None:
         """Start the application, then dial. Raises UsageError for a bad endpoint, StartError if the host fails."""
         endpoints = [parse_endpoint(text) for text in self.settings.connect]
         await self._host.start()
+        self._limits.start()
         for endpoint in endpoints:
             self.routers.dial(endpoint.text)
 
     async def stop(self) -> None:
-        """Take nothing new, finish what is in flight within `grace`, shut the application down."""
-        self._is_stopping = True
+        """Have routers send nothing new, finish what they have sent within `grace`, shut the application down."""
+        self._limits.stop()
         routers = self.routers
         routers.leave()
         self._host.drain()
-        give_up = self.loop.time() + self.settings.grace
-        await self._wait(lambda: not self.calls and not routers.have_streams, give_up)
-        for call in list(self.calls):
-            if call.work is not None:
-                call.work.cancel()
-        await self._wait(lambda: not self.calls, self.loop.time() + CANCEL_TIMEOUT_S)
-        # A close with something unread is a reset, and that takes away what the router has not received yet. So the
-        # routers close, when they have got everything.
-        await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
+        now = self.loop.time()
+        give_up = now + self.settings.grace
+        if self.settings.reload:
+            # Event streams may never end, and somebody waits for what takes our place.
+            await self._wait(self._is_done, min(give_up, now + self.settings.reload_grace))
+            self._cancel([call for call in self.calls if call.is_of(self._apart)])
+        is_done = await self._finish(give_up)
+        self._is_over = True
+        if not is_done:
+            self._cancel(list(self.calls))
+            await self._wait(lambda: not self.calls, self.loop.time() + CANCEL_TIMEOUT_S)
+            await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
         routers.close("the worker stops")
         await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
         self._refused_upgrades.close()
@@ -98,7 +116,7 @@ class Worker:
 
     def serve(self, link: Link, stream: Stream, fields: RequestFields, fin: bool) -> None:
         """A router has sent a request: the host begins with it, or it is refused."""
-        if self._is_stopping or not self._take_slot(link):
+        if self._is_over or not self._take_slot(link):
             link.reset(stream, RstStatus.REFUSED_STREAM)
             return
         if b"upgrade" in fields:
@@ -114,6 +132,32 @@ class Worker:
         return self._apart if self.routers.set_apart(link) else self
 
     # Inside
+
+    async def _finish(self, give_up: float) -> bool:
+        """Until all is done, and the routers have closed their links. Returns whether it is done by then.
+
+        They close when they have got everything: a close of ours with something unread is a reset, and that takes away
+        what a router has not received yet. And until they do, something may be under way that was sent before they
+        heard of our leaving. Who does not close is waited for no longer than CLOSE_TIMEOUT_S.
+        """
+        done_at = math.inf
+        while not (self._is_done() and self.routers.are_gone):
+            now = self.loop.time()
+            done_at = min(done_at, now) if self._is_done() else math.inf
+            if now - done_at >= CLOSE_TIMEOUT_S:
+                break
+            if done_at == math.inf and now >= give_up:
+                return False
+            await asyncio.sleep(STOP_POLL_S)
+        return True
+
+    def _is_done(self) -> bool:
+        return not self.calls and not self.routers.have_streams
+
+    def _cancel(self, calls: list[Call]) -> None:
+        for call in calls:
+            if call.work is not None:
+                call.work.cancel()
 
     def _serve_upgrade(self, call: UpgradeCall) -> None:
         if call.fields[b"upgrade"].lower() not in self._upgrades:

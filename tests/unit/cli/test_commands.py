@@ -17,7 +17,8 @@ from zerogate.cli.commands import LONE, commands
 from zerogate.cli.services import has_given_up
 from zerogate.errors import UsageError
 from zerogate.settings import AttachSettings, FilesSettings, RouterSettings, RunSettings, WorkerSettings
-from zerogate.supervisor import Child
+from zerogate.supervisor.children import Child
+from zerogate.supervisor.reload import Watch
 from zerogate.worker.interface import WSGI
 from zerogate.worker.loader import Found
 
@@ -35,12 +36,13 @@ class Calls:
         self.greet: Callable[..., None] = lambda *_: None
         self.make: Callable[[], Any] = lambda: None
         self.options: dict[str, Any] = {}
+        self.watch: Watch | None = None
 
     def run_service(self, make: Callable[[], Any], settings: Any, on_started: Any, **options: Any) -> None:
         self.make, self.settings, self.greet, self.options = make, settings, on_started, options
 
-    def supervise(self, children: list[Child], settings: Any, on_started: Any) -> None:
-        self.children, self.settings, self.greet = children, settings, on_started
+    def supervise(self, children: list[Child], settings: Any, on_started: Any, watch: Any = None) -> None:
+        self.children, self.settings, self.greet, self.watch = children, settings, on_started, watch
 
 
 @pytest.fixture
@@ -102,11 +104,19 @@ def test_an_attached_server(calls: Calls, capfd: pytest.CaptureFixture[str], mon
     assert calls.settings == AttachSettings(name="w", route=("/x",), health="/up")
     calls.make()
     assert made == [(calls.settings, "http://a:1", ("node", "s.js", "--port", "1"))]
-    assert calls.options == {"replaced": has_given_up}
+    assert calls.options.pop("replaced") is has_given_up
+    assert list(calls.options) == ["on_hangup"]
     calls.greet(None)
     assert capfd.readouterr().err.splitlines()[0].endswith(" worker w (http://a:1) dials tcp://127.0.0.1:8000")
     with pytest.raises(click.UsageError, match="no option --threads here"):
         call("attach", "http://a:1", "--threads", "1")
+    with pytest.raises(UsageError, match="--processes 2 goes without a COMMAND"):
+        call("attach", "http://a:1", "--processes", "2", "--", "node")
+    assert not calls.children
+    call("attach", "http://a:1", "--name", "w", "--processes", "2")
+    assert [child.arguments for child in calls.children] == [["attach", "http://a:1"]] * 2
+    calls.greet()
+    assert " worker w-1 to -2 (http://a:1) dials " in capfd.readouterr().err
 
 
 def test_static_files(calls: Calls, tmp_path: Path) -> None:
@@ -145,6 +155,52 @@ def test_several_workers_are_supervised(calls: Calls, capfd: pytest.CaptureFixtu
     calls.children[0].found = "hello, ASGI"
     calls.greet()
     assert "worker w-1 to -2 (hello, ASGI) dials" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["--max-requests 9", "--max-memory 1G", "--processes 2"])
+def test_one_whose_processes_are_replaced_has_a_supervisor(
+    calls: Calls, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("worker", "shop:app", "--name", "w", *words.split())
+    assert [child.may_roll for child in calls.children] == [True] * calls.settings.processes
+    assert calls.watch is None
+    # Which is not one more supervisor itself.
+    calls.children.clear()
+    monkeypatch.setattr(module, "report_pipe", lambda: 7)
+    call("worker", "shop:app", "--name", "w", *words.split())
+    assert not calls.children
+
+
+def test_a_hangup_of_one_that_has_none_is_told(calls: Calls, caplog: pytest.LogCaptureFixture) -> None:
+    call("worker", "shop:app", "--name", "w")
+    calls.options["on_hangup"](None)
+    assert "--max-requests and `zerogate run` have a supervisor" in caplog.text
+
+
+def test_a_worker_that_is_reloaded(calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("watchfiles")
+    monkeypatch.chdir(tmp_path)
+    call("worker", "shop:app", "--reload", "--reload-grace", "3s")
+    assert calls.watch is not None
+    assert calls.watch.grace_s == 3.0
+    with pytest.raises(UsageError, match="no such folder"):
+        call("worker", "shop:app", "--reload", "--reload-dir", "nowhere")
+
+
+@pytest.mark.parametrize(("words", "processes"), [("", 1), ("--processes 2", 2)])
+def test_a_run_that_is_reloaded_has_one_worker_unless_told(
+    calls: Calls, words: str, processes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("watchfiles")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "temporary_folder", folder)
+    call("run", "shop:app", "--reload", *words.split())
+    router, *workers = calls.children
+    assert len(workers) == processes
+    assert not router.may_roll
+    assert calls.watch is not None
+    # Who is about to correct a slip of the pen must not find his pages gone.
+    assert router.environment["ZEROGATE_HOLD"] == "24h"
 
 
 def test_the_example_worker_has_its_own_application(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:

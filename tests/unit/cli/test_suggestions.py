@@ -24,7 +24,7 @@ MEANT = {
     "run app:app --connect tcp://x:1": "`zerogate hello`, `zerogate attach` and `zerogate files` have --connect",
     "status --once": "no option --once here: `zerogate demo` has --once",
     # Of nobody's.
-    "run app:app --reload": "watchfiles 'zerogate worker APP'",
+    "router --reload": "no option --reload here: `zerogate worker` and `zerogate run` have --reload",
     "router --htttp x": "--http",
     "router --colour red": "No such option",
 }

@@ -12,9 +12,10 @@ RANKS = {
     rank: number
     for number, line in enumerate(
         (
-            "errors capacity claims identity printable targets",
+            "errors capacity claims identity joining printable targets",
             "reply_block request_block pulse",
             "routers",
+            "limits",
             "call",
             "tunnel",
             "host",

@@ -58,6 +58,25 @@ def refuse(*arguments: Any) -> None:
     raise AssertionError("no request was sent")
 
 
+def test_who_waits_for_it_hears_of_each_join() -> None:
+    async def main() -> None:
+        heard: list[str] = []
+        async with routers() as (router,):
+            router.reply[b":status"] = b"403"
+            found = Routers(WorkerSettings(), refuse, lambda: heard.append("joined"))
+            found.dial(router.endpoint)
+            await until(lambda: len(router.joins) > 1, "a second try")
+            assert heard == []
+            router.reply[b":status"] = b"200 OK"
+            await until(lambda: heard, "the join")
+            router.link.close("gone")
+            await until(lambda: len(heard) == 2, "another join")
+            found.leave()
+            found.close("the test is over")
+
+    run_virtually(main())
+
+
 def test_an_endpoint_is_dialled_once() -> None:
     async def test(router: RouterEnd, found: Routers) -> None:
         found.dial(router.endpoint)

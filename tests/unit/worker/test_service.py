@@ -15,7 +15,7 @@ from zerogate.wire.spdy.headers import encode_block
 from zerogate.worker.call import Call
 from zerogate.worker.host import Host
 from zerogate.worker.reply_block import reply_block
-from zerogate.worker.service import Worker
+from zerogate.worker.service import CLOSE_TIMEOUT_S, Worker
 from zerogate.worker.tunnel import UpgradeCall
 
 
@@ -197,6 +197,106 @@ def test_but_not_for_ever() -> None:
     assert asked.status == "500"
     assert 5 <= seconds < 6
     assert host.notes == ["start", "stop"]
+
+
+class Streaming(NotingHost):
+    """Each reply is a stream of events without an end, but that of /page, which takes its time."""
+
+    async def answer(self, call: Call) -> None:
+        is_page = call.fields[b":path"] == b"/page"
+        try:
+            if is_page:
+                await self.answers.wait()
+            kind = b"text/plain" if is_page else b"text/event-stream"
+            call.begin_reply(reply_block(200, [(b"content-type", kind)]))
+            call.send_body(b"data: 1\n\n", not is_page)
+            if not is_page:
+                await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            call.break_off()
+        finally:
+            call.end()
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_where_it_is_reloaded_event_streams_have_less_time(reload: bool) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        host = Streaming()
+        async with routers() as (router,):
+            settings = WorkerSettings(connect=(router.endpoint,), grace=8.0, reload=reload, reload_grace=2.0)
+            worker = Worker(settings, host)
+            await worker.start()
+            await router.joined()
+            stream, page = router.ask(), router.ask("/page")
+            await until(lambda: stream.body and len(host.calls) == 2, "both are begun")
+            began_at = loop.time()
+            loop.call_later(5.0, host.answers.set)
+            ending = asyncio.ensure_future(worker.stop())
+            await stream.over()
+            assert loop.time() - began_at == pytest.approx(2.0 if reload else 8.0, abs=0.5)
+            await ending
+            # A page that takes longer is finished all the same.
+            assert page.body == b"data: 1\n\n"
+
+    run_virtually(main())
+
+
+def test_one_that_is_worn_says_so_and_goes_on() -> None:
+    async def main() -> None:
+        host = NotingHost()
+        host.answers.set()
+        said: list[str] = []
+        async with routers() as (router,):
+            settings = WorkerSettings(connect=(router.endpoint,), max_requests=2)
+            worker = Worker(settings, host, on_worn=said.append, on_joined=lambda: said.append("joined"))
+            await worker.start()
+            await router.joined()
+            for _ in range(4):
+                assert (await router.get()).body == b"answered"
+            await worker.stop()
+        assert said == ["joined", "it has taken 2 requests (--max-requests)"]
+
+    run_virtually(main())
+
+
+def test_what_was_sent_before_a_router_has_heard_of_it_is_served() -> None:
+    """However much of it has been sent: of an upload a router keeps only the beginning, to send it again."""
+
+    class Reading(NotingHost):
+        async def answer(self, call: Call) -> None:
+            n_bytes = len(await call.read_body() or b"")
+            while not call.has_body_ended:
+                n_bytes += len(await call.read_body() or b"")
+            call.begin_reply(reply_block(200, []))
+            call.send_body(b"%d" % n_bytes, False)
+            call.end()
+
+    async def main() -> None:
+        async with routers() as (router,), working(Reading(), [router]) as worker:
+            ending = asyncio.ensure_future(worker.stop())
+            await asyncio.sleep(0)
+            assert not router.goaways
+            upload = router.ask(method="POST", body=b"x" * 100_000)
+            assert (await upload.over()).body == b"100000"
+            await ending
+
+    run_virtually(main())
+
+
+def test_a_router_that_does_not_close_is_left() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        async with routers() as (router,):
+            router.closes_drained = False
+            worker = Worker(WorkerSettings(connect=(router.endpoint,), grace=30.0), NotingHost())
+            await worker.start()
+            await router.joined()
+            began_at = loop.time()
+            await worker.stop()
+            assert loop.time() - began_at == pytest.approx(CLOSE_TIMEOUT_S, abs=0.5)
+
+    run_virtually(main())
 
 
 class Endless(NotingHost):

@@ -210,6 +210,10 @@ class Sender(SessionState):
         self.is_going_away = True
         self.last_good_id = last_good_id
 
+    def leave(self) -> None:
+        """GOAWAY that refuses nothing: what the peer has opened by the time it hears of it is taken as ever."""
+        self.output.append(frames.goaway(MAX_STREAM_ID, GoAwayStatus.OK))
+
     def _move(self, stream: Stream, after: int) -> None:
         """Our half goes on; with its FIN out and the peer's in, the stream is gone."""
         stream.local = after

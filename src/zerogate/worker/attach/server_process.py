@@ -18,7 +18,7 @@ from zerogate.worker.printable import printable
 
 logger = logging.getLogger("zerogate.worker")
 
-# As for workers (supervisor.py): who lives so long has got over what its predecessor died of.
+# As for workers (supervisor/keeper.py): who lives so long has got over what its predecessor died of.
 STEADY_S = 10.0
 RESTART_MIN_S = 0.1
 RESTART_MAX_S = 5.0

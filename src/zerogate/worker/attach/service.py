@@ -6,6 +6,7 @@ that there is such a thing as a server behind a worker, and what is in flight wh
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from zerogate.link.endpoint import parse_endpoint
 from zerogate.settings import AttachSettings
@@ -30,13 +31,20 @@ class Attached:
     has_ended: set when the server is beyond help; `stop` says why
     """
 
-    def __init__(self, settings: AttachSettings, url: str, command: tuple[str, ...] = ()) -> None:
-        """Raises UsageError."""
+    def __init__(
+        self,
+        settings: AttachSettings,
+        url: str,
+        command: tuple[str, ...] = (),
+        on_joined: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_joined` is called whenever a router has taken it. Raises UsageError."""
         self._target = parse_target(url)
         for endpoint in settings.connect:
             parse_endpoint(endpoint)
         # A client that has left is no business of the server's any more: what it was asked for is let go at once.
         self._settings = settings.changed(cancel_after=0.0)
+        self._on_joined = on_joined
         self._loop = asyncio.get_running_loop()
         self._pool = Pool(self._target, settings.pool_idle)
         self._host = AttachHost(self._pool, self.look)
@@ -95,7 +103,7 @@ class Attached:
     async def _turn(self, finding: Finding) -> None:
         if self._judge.is_up:
             logger.info("the server at %s is up: joining", self._target.text)
-            self._worker = Worker(self._settings, self._host)
+            self._worker = Worker(self._settings, self._host, on_joined=self._on_joined)
             await self._worker.start()
         else:
             logger.error("the server at %s is down (%s): leaving until it is back", self._target.text, finding.reason)

@@ -6,7 +6,8 @@ import pytest
 from tests import spdy_peer
 from tests.spdy_peer import Frame, Peer
 
-from zerogate.wire.spdy.frames import RstStatus
+from zerogate.wire.spdy.events import StreamOpened
+from zerogate.wire.spdy.frames import MAX_STREAM_ID, RstStatus
 from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, BlockTooLargeError, encode_block
 from zerogate.wire.spdy.sender import Sender
 from zerogate.wire.spdy.session import Session, StreamIdsExhausted
@@ -237,6 +238,20 @@ class TestEndings:
         session = quiet_session()
         session.goaway()
         assert out(session) == [Frame("GOAWAY", 0, 0, bytes(4))]
+
+    def test_one_that_refuses_nothing(self) -> None:
+        session, peer = quiet_session(opens_odd=False), Peer()
+        admitted(session, peer, 1)
+        session.leave()
+        assert not session.is_going_away
+        (opened,) = session.receive(peer.syn_stream(9))
+        assert isinstance(opened, StreamOpened)
+        # It may still be said that there is an end to it.
+        session.goaway(2)
+        assert out(session) == [
+            Frame("GOAWAY", 0, MAX_STREAM_ID, bytes(4)),
+            Frame("GOAWAY", 0, 9, b"\0\0\0\2"),
+        ]
 
 
 class TestCredit:

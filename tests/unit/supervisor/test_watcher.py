@@ -1,0 +1,109 @@
+"""Which files count, and that a change is heard of."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from zerogate.errors import StartError, UsageError
+from zerogate.settings import ReloadSettings
+from zerogate.supervisor.watcher import FileWatcher
+
+pytest.importorskip("watchfiles")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder."""
+    for name in ("pkg", "pkg/.venv/lib", "assets", "tmp", "node_modules/x"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path.resolve()
+
+
+def counting(here: Path, settings: ReloadSettings, *names: str) -> list[str]:
+    watcher = FileWatcher(settings)
+    return [name for name in names if watcher.is_watched(here / name)]
+
+
+NAMES = (
+    *("app.py", "pkg/views.py", "page.html", "pkg/page.html", "tmp/x.py", "pkg/.hidden.py", "pkg/x.pyc", "~x.py"),
+    *("pkg/.venv/lib/x.py", "node_modules/x/y.py", "site-packages/z.py", "pkg/__pycache__/q.py"),
+)
+
+
+def test_python_is_what_counts(here: Path) -> None:
+    assert counting(here, ReloadSettings(), *NAMES) == ["app.py", "pkg/views.py", "tmp/x.py"]
+
+
+def test_more_may_count(here: Path) -> None:
+    found = counting(here, ReloadSettings(reload_include=("pkg/*.html", ".*")), *NAMES)
+    assert found == ["app.py", "pkg/views.py", "pkg/page.html", "tmp/x.py", "pkg/.hidden.py"]
+
+
+def test_and_less(here: Path) -> None:
+    settings = ReloadSettings(reload_include=("*.html",), reload_exclude=("tmp", "*.py", "pkg/page.*"))
+    assert counting(here, settings, *NAMES) == ["page.html"]
+
+
+def test_a_folder_may_be_one_that_is_left_out_elsewhere(here: Path) -> None:
+    settings = ReloadSettings(reload_dir=("pkg/.venv/lib",))
+    assert counting(here, settings, "pkg/.venv/lib/x.py") == ["pkg/.venv/lib/x.py"]
+
+
+def test_which_folders_are_watched(here: Path) -> None:
+    assert FileWatcher(ReloadSettings(), "pkg")._folders == [here]
+    assert FileWatcher(ReloadSettings(), str(here.parent))._folders == [here.parent]
+    assert FileWatcher(ReloadSettings(reload_dir=("pkg", "tmp")), ".")._folders == [here / "pkg", here / "tmp"]
+    assert FileWatcher(ReloadSettings(reload_dir=("pkg",), reload_include=("assets",)))._folders == [
+        here / "pkg",
+        here / "assets",
+    ]
+
+
+def test_a_folder_that_is_not_there(here: Path) -> None:
+    with pytest.raises(UsageError, match="--reload-dir nowhere: no such folder"):
+        FileWatcher(ReloadSettings(reload_dir=("nowhere",)))
+
+
+def test_without_watchfiles(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    with pytest.raises(UsageError, match=r"pip install 'zerogate\[reload\]'"):
+        FileWatcher(ReloadSettings())
+
+
+def test_a_change_is_heard_of(here: Path) -> None:
+    async def main() -> list[str]:
+        heard = FileWatcher(ReloadSettings()).changes()
+
+        async def change() -> None:
+            # It may take a while until somebody listens.
+            while True:
+                (here / "page.html").write_text("x")
+                (here / "pkg" / "views.py").write_text("x = 1\n")
+                await asyncio.sleep(0.05)
+
+        changing = asyncio.create_task(change())
+        try:
+            async with asyncio.timeout(20):
+                return await anext(aiter(heard))
+        finally:
+            changing.cancel()
+            await heard.aclose()  # type: ignore[attr-defined]
+
+    assert asyncio.run(main()) == ["pkg/views.py"]
+
+
+def test_what_cannot_be_watched(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def awatch(*folders: Path, **options: object) -> None:
+        raise OSError("OS file watch limit reached")
+
+    monkeypatch.setattr("watchfiles.awatch", awatch)
+
+    async def main() -> None:
+        async for _ in FileWatcher(ReloadSettings(reload_dir=("tmp",))).changes():
+            pass
+
+    with pytest.raises(StartError, match=r"--reload cannot watch .*/tmp: OS file watch limit reached"):
+        asyncio.run(main())
