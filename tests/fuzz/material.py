@@ -140,3 +140,16 @@ def headers(random: Random) -> list[tuple[bytes, bytes]]:
     """What an application sends."""
     found = [(spelt(random, name), value) for name, value in pairs(random, 8)]
     return found + [(b"set-cookie", one(random, TEXTS)) for _ in range(int(random.random() * 3))]
+
+
+def server_head(random: Random) -> bytes:
+    """The head of a server's reply, good or not."""
+    usual = random.random() < 0.7
+    status = b"200 OK" if usual else one(random, STATUSES)
+    lines = [b"HTTP/1.%d %b" % (usual or random.random() < 0.8, status)]
+    lines += [b"%b: %b" % (spelt(random, name), value) for name, value in pairs(random, 8, is_usual=usual)]
+    if random.random() < 0.5:
+        lines.append(one(random, (b"Connection: keep-alive", b"connection: close", b"Keep-Alive: timeout=5")))
+    if random.random() < 0.5:
+        lines.append(one(random, (b"Content-Length: 5", b"Transfer-Encoding: chunked", b"Trailer: x-sum")))
+    return b"\r\n".join(lines) + b"\r\n\r\n"

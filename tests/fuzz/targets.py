@@ -5,7 +5,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from tests.fuzz import material
+from tests.fuzz import calls, material
 from tests.fuzz.mutations import mutate
 from zerogate.errors import ReplyError
 from zerogate.native import compiled
@@ -15,12 +15,15 @@ from zerogate.router.forwarding import Forwarding, parse_trust
 from zerogate.wire.fields import Fields
 from zerogate.wire.http.reply import PlainReplyHead, reply_head
 from zerogate.wire.http.request import PlainRequestHead, RequestHead
+from zerogate.wire.http1 import reply_reader
+from zerogate.wire.http1.blocks import refuse_offence
 from zerogate.wire.http1.heads import native_reader
 from zerogate.wire.http1.limits import HttpLimits
 from zerogate.wire.http1.reader import Event, RequestReader
 from zerogate.wire.http1.writer import head_text
 from zerogate.wire.spdy.headers import decode_in_python
 from zerogate.worker.asgi_types import ASGI_VERSION, EXTENSIONS
+from zerogate.worker.attach.request_head import write_head
 from zerogate.worker.reply_block import encode_reply
 from zerogate.worker.scope import make_scope
 
@@ -147,11 +150,15 @@ def decode_carefully(raw: bytes) -> Fields | None:
         return None
 
 
+STATE = {"made": "at start-up"}
+
 _decode: Callable[[bytes], Fields | None] = compiled.find("blocks", "decode_block")
 _read_request = compiled.find("blocks", "read_request")
 _scope = compiled.find("blocks", "http_scope")
 _reply = compiled.find("blocks", "reply_block")
 _read_reply = compiled.find("heads", "read_reply")
+_server_request = compiled.find("servers", "request_head")
+_server_reply = compiled.find("servers", "reply_head")
 
 
 def check_block(raw: bytes) -> bool:
@@ -177,9 +184,9 @@ def blocks(random: Random) -> bool:
 
 def check_scope(raw: bytes, root_path: str) -> bool:
     lazy = _read_request(raw)
-    native = None if lazy is None else _scope(lazy, root_path, ASGI_VERSION, EXTENSIONS.copy())
+    native = None if lazy is None else _scope(lazy, root_path, ASGI_VERSION, EXTENSIONS, STATE)
     if native is not None:
-        careful = make_scope(decode_in_python(raw), root_path)
+        careful = make_scope(decode_in_python(raw), root_path, STATE)
         check(native == careful and list(native) == list(careful), "scope", (raw, root_path), native, careful)
     return native is not None
 
@@ -238,4 +245,62 @@ def reply_blocks(random: Random) -> bool:
     return check_reply_block(status, headers if random.random() < 0.8 else tuple(headers))
 
 
-TARGETS: tuple[Callable[[Random], bool], ...] = (heads, request_blocks_of_heads, blocks, scopes, replies, reply_blocks)
+# An application's calls
+
+
+def calls_of_applications(random: Random) -> bool:
+    """worker/asgi, worker/call: what an application says and hears."""
+    return calls.play(random)
+
+
+# Attached servers
+
+
+def check_server_request(raw: bytes, authority: bytes, has_body: bool, keeps: bool) -> bool:
+    lazy = _read_request(raw)
+    native = None if lazy is None else _server_request(lazy, authority, has_body, keeps)
+    if native is not None:
+        try:
+            careful: object = write_head(decode_in_python(raw), authority, has_body=has_body, keeps=keeps)
+        except Exception as error:
+            careful = error
+        check(native == careful, "a server's request", (raw, authority, has_body, keeps), native, careful)
+    return native is not None
+
+
+def server_requests(random: Random) -> bool:
+    """worker/attach/request_head: a request's block to the head that a server gets."""
+    raw = material.request_block(random)
+    raw = raw if random.random() < 0.6 else mutate(random, raw, PIECES)
+    return check_server_request(raw, pick(random, (b"a:80", b"")), random.random() < 0.5, random.random() < 0.5)
+
+
+def check_server_reply(block: bytes) -> bool:
+    native = _server_reply(block, LIMITS[0].max_fields)
+    if native is not None:
+        try:
+            refuse_offence(block)
+            careful: object = reply_reader._read_in_python(block)
+        except Exception as error:
+            careful = error
+        check(native == careful, "a server's reply", block, native, careful)
+    return native is not None
+
+
+def server_replies(random: Random) -> bool:
+    """wire/http1/reply_reader: the head that a server sends."""
+    block = material.server_head(random)
+    return check_server_reply(block if random.random() < 0.5 else mutate(random, block, PIECES))
+
+
+TARGETS: tuple[Callable[[Random], bool], ...] = (
+    heads,
+    request_blocks_of_heads,
+    blocks,
+    scopes,
+    replies,
+    reply_blocks,
+    calls_of_applications,
+    server_requests,
+    server_replies,
+)

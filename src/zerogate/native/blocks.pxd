@@ -20,3 +20,6 @@ cdef class RequestFields:
     cdef dict _all(self)
     cdef Pair* find(self, bytes name) noexcept
     cdef bytes value_of(self, Pair* pair)
+
+
+cpdef bytes reply_block(status, headers)

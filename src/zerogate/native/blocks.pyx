@@ -282,14 +282,14 @@ cdef dict SCHEMES = {name: name.decode() for name in (b"http", b"https")}
 cdef dict SCOPE = dict.fromkeys(
     (
         "type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path", "headers",
-        "client", "server", "extensions",
+        "client", "server", "extensions", "state",
     )
 )
 SCOPE["type"] = "http"
 SCOPE["http_version"] = "1.1"
 
 
-def http_scope(fields, str root_path not None, asgi, extensions):
+def http_scope(fields, str root_path not None, asgi, dict extensions not None, dict state not None):
     """worker/scope.py, http_scope: of fields that were read natively, for a target that is a path."""
     if not isinstance(fields, RequestFields):
         return None
@@ -361,7 +361,8 @@ def http_scope(fields, str root_path not None, asgi, extensions):
     if server is None:
         return None
     scope["server"] = server
-    scope["extensions"] = extensions
+    scope["extensions"] = PyDict_Copy(extensions)
+    scope["state"] = PyDict_Copy(state)
     return scope
 
 
@@ -436,7 +437,7 @@ cdef dict STATUS_PAIRS = {
 }
 
 
-def reply_block(status, headers):
+cpdef bytes reply_block(status, headers):
     """worker/reply_block.py, reply_block: of headers as most applications send them, in lists and tuples of bytes."""
     cdef Field[MAX_PAIRS] fields
     cdef Field* field

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 VARIABLE: Final = "ZEROGATE_NATIVE"
-MODULES: Final = ("names", "heads", "blocks", "session", "stored")
+MODULES: Final = ("names", "heads", "blocks", "session", "stored", "calls", "asgi", "servers")
 
 NATIVE: Final = "native"
 OFF: Final = f"pure Python: {VARIABLE}=0"

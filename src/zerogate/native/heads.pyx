@@ -28,7 +28,18 @@ from zerogate.native.names cimport (
     hash_octet,
     HASH_BEGIN,
 )
-from zerogate.native.octets cimport SPACE, TAB, is_text, octets, read_number, read_string, read_word
+from zerogate.native.octets cimport (
+    CR,
+    LF,
+    SPACE,
+    TAB,
+    is_like,
+    is_text,
+    octets,
+    read_number,
+    read_string,
+    read_word,
+)
 
 cdef enum:
     # Of a head with more of them the Python makes no secret.
@@ -38,8 +49,6 @@ cdef enum:
     # "GET / HTTP/1.1", CR LF, "Host:x", CR LF and the empty line, about.
     MIN_HEAD_BYTES = 20
     MAX_HEAD_BYTES = 0x7FFFFFFF  # what an offset can say
-    CR = 0x0D
-    LF = 0x0A
 
 cdef struct Method:
     const char* text  # with the space behind it
@@ -242,9 +251,9 @@ cdef class HeadReader:
                 host = PyBytes_FromStringAndSize(<const char*>begin + line.value_at, line.value_size)
                 continue
             if name.marks & HOP:
-                if _is_like(begin + line.value_at, line.value_size, b"close", 5):
+                if is_like(begin + line.value_at, line.value_size, b"close", 5):
                     keeps_alive = False
-                elif not _is_like(begin + line.value_at, line.value_size, b"keep-alive", 10):
+                elif not is_like(begin + line.value_at, line.value_size, b"keep-alive", 10):
                     return None
                 continue
             if name_size == 14 and memcmp(lower, b"content-length", 14) == 0:
@@ -285,17 +294,6 @@ cdef class HeadReader:
 
 cdef inline bint _is_connection(Name* name) noexcept:
     return name.size == 10 and memcmp(name.at, b"connection", 10) == 0
-
-
-cdef bint _is_like(octets at, Py_ssize_t size, const char* lower, Py_ssize_t lower_size) noexcept:
-    """Whether this is a word of letters and hyphens, in whatever case."""
-    cdef Py_ssize_t n
-    if size != lower_size:
-        return False
-    for n in range(size):
-        if (at[n] | 0x20 if c"A" <= at[n] <= c"Z" else at[n]) != <unsigned char>lower[n]:
-            return False
-    return True
 
 
 cdef bint _is_plain_host(octets at, Py_ssize_t size) noexcept:

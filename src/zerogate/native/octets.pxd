@@ -8,6 +8,8 @@ ctypedef const unsigned char* octets
 
 cdef enum:
     TAB = 0x09
+    LF = 0x0A
+    CR = 0x0D
     SPACE = 0x20
     DEL = 0x7F
 
@@ -81,3 +83,14 @@ cdef inline long long read_number(octets at, Py_ssize_t size) noexcept:
             return -1
         number = number * 10 + (at[n] - c"0")
     return number
+
+
+cdef inline bint is_like(octets at, Py_ssize_t size, const char* lower, Py_ssize_t lower_size) noexcept:
+    """Whether this is a word of letters and hyphens, in whatever case."""
+    cdef Py_ssize_t n
+    if size != lower_size:
+        return False
+    for n in range(size):
+        if (at[n] | 0x20 if c"A" <= at[n] <= c"Z" else at[n]) != <unsigned char>lower[n]:
+            return False
+    return True

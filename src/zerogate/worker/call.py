@@ -14,13 +14,15 @@ The request's body waits here, within the stream's window, until somebody takes 
 
 import asyncio
 import logging
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from zerogate.link.handlers import Fields, StreamHandler
 from zerogate.link.link import Link
+from zerogate.native.compiled import find
 from zerogate.wire.pieces import add_piece
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
+from zerogate.wire.spdy.state import Base, NoPaths, slots
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
 from zerogate.worker.printable import printable
@@ -41,6 +43,14 @@ STAGE_NAMES: Final = ("NEW", "HEAD", "BODY", "TRAILERS", "COMPLETE", "GONE")
 MAX_PENDING_BYTES: Final = 64 * 1024
 
 
+if TYPE_CHECKING:
+    CallState = Base
+    FastCall = NoPaths
+else:
+    CallState = find("calls", "CallState", Base)
+    FastCall = find("calls", "FastCall", NoPaths)
+
+
 class Work(Protocol):
     """What answers a call: a task of asyncio's, or a future of a thread's."""
 
@@ -53,7 +63,7 @@ class CallOwner(Protocol):
 
     loop: asyncio.AbstractEventLoop
     cancel_after: float
-    calls: "set[Call]"
+    calls: "set[CarefulCall]"
 
     def free_slot(self, link: Link) -> None:
         """A call of this link's has ended, and with it the work: its slot is free."""
@@ -62,7 +72,7 @@ class CallOwner(Protocol):
         """A call of this link's goes on for long, and is no request any more. Returns who owns it from now on."""
 
 
-class Call(StreamHandler):
+class CarefulCall(CallState, StreamHandler):
     """One exchange at the worker, and the handler of its stream.
 
     fields: the request's, by name, several values joined with NUL; `:method`, `:path` and such are among them
@@ -74,7 +84,8 @@ class Call(StreamHandler):
 
     # What: slots, all set for each call. Why, benchmark: defaults of the class are dearer to read than these to set, by
     # 2 to 5 % of what a request costs the worker (CPython 3.11).
-    __slots__ = (
+    __slots__ = slots(
+        CallState,
         "_body",
         "_has_trailers",
         "_head",
@@ -363,6 +374,12 @@ class Call(StreamHandler):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+class Call(FastCall, CarefulCall):
+    """The same, where it is usual by what is compiled (native/calls.pyx)."""
+
+    __slots__ = ()
 
 
 def _octets(data: object) -> bytes:

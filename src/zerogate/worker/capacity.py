@@ -14,9 +14,11 @@ counted for themselves, and its router is told one more for each.
 those with turns, in order, so that a busy router cannot take each slot before another has heard of it.
 """
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from zerogate.link.link import Link
+from zerogate.native.compiled import find
+from zerogate.wire.spdy.state import Base, NoPaths, slots
 
 # How fast need is forgotten: halved with each round of sharing.
 DECAY = 0.5
@@ -24,23 +26,48 @@ DECAY = 0.5
 MAX_INVITATIONS = 2
 
 
-@dataclass(slots=True)
-class _Router:
-    in_flight: int = 0
-    apart: int = 0
-    peak: int = 0
-    refused: int = 0
-    need: int = 0
-    granted: int = 0
-    invitations: int = 0
-    is_leaving: bool = False
-    is_gone: bool = False
+if TYPE_CHECKING:
+    RouterState = Base
+    ShareState = Base
+    FastShare = NoPaths
+else:
+    RouterState = find("calls", "RouterState", Base)
+    ShareState = find("calls", "ShareState", Base)
+    FastShare = find("calls", "FastShare", NoPaths)
+
+
+class RouterShare(RouterState):
+    """What is known of one router."""
+
+    __slots__ = slots(
+        RouterState,
+        "apart",
+        "granted",
+        "in_flight",
+        "invitations",
+        "is_gone",
+        "is_leaving",
+        "need",
+        "peak",
+        "refused",
+    )
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.apart = 0
+        self.peak = 0
+        self.refused = 0
+        self.need = 0
+        self.granted = 0
+        self.invitations = 0
+        self.is_leaving = False
+        self.is_gone = False
 
 
 Grants = dict[Link, int]
 
 
-class CapacityShare:
+class CarefulShare(ShareState):
     """Counts what is in flight for each router, and shares out the rest.
 
     Whatever changes grants returns those that have changed: their routers must be told.
@@ -52,7 +79,7 @@ class CapacityShare:
         self.apart = 0
         self._max_apart = max_apart
         self._least = min(1, capacity)
-        self._routers: dict[Link, _Router] = {}
+        self._routers: dict[Link, RouterShare] = {}
         self._turns: list[Link] = []
 
     @property
@@ -62,7 +89,7 @@ class CapacityShare:
 
     def add(self, router: Link) -> Grants:
         """A router has come."""
-        self._routers[router] = _Router()
+        self._routers[router] = RouterShare()
         return self.share()
 
     def remove(self, router: Link) -> Grants:
@@ -172,11 +199,11 @@ class CapacityShare:
 
     # Inside
 
-    def _forget(self, router: Link, state: _Router) -> None:
+    def _forget(self, router: Link, state: RouterShare) -> None:
         if state.is_gone and not state.in_flight and not state.apart:
             del self._routers[router]
 
-    def _targets(self, routers: dict[Link, _Router]) -> Grants:
+    def _targets(self, routers: dict[Link, RouterShare]) -> Grants:
         """The grants as they should be."""
         targets: Grants = {}
         left = self.capacity
@@ -194,14 +221,14 @@ class CapacityShare:
             targets[by_need[-1][0]] += rest
         return targets
 
-    def _give_up(self, routers: dict[Link, _Router], targets: Grants) -> Grants:
+    def _give_up(self, routers: dict[Link, RouterShare], targets: Grants) -> Grants:
         changed = {}
         for link, state in routers.items():
             if state.granted > targets[link]:
                 changed[link] = state.granted = targets[link]
         return changed
 
-    def _grow(self, routers: dict[Link, _Router], targets: Grants) -> Grants:
+    def _grow(self, routers: dict[Link, RouterShare], targets: Grants) -> Grants:
         """What is neither granted nor in use goes to those who should have more."""
         changed = {}
         # A router that leaves uses what it has in flight, and no more.
@@ -230,3 +257,7 @@ class CapacityShare:
     def _lose_turn(self, router: Link) -> None:
         if router in self._turns:
             self._turns.remove(router)
+
+
+class CapacityShare(FastShare, CarefulShare):
+    """The same, where it is usual by what is compiled (native/calls.pyx)."""

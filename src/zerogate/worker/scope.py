@@ -1,6 +1,7 @@
 """The scope that an application gets for a request."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from zerogate.native import compiled
@@ -14,13 +15,16 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _make_natively: Callable[..., Scope | None] = compiled.find("blocks", "http_scope")
 
 
-def http_scope(fields: RequestFields, root_path: str) -> Scope:
-    """The HTTP connection scope of a request, of its block's fields. Raises KeyError if one is missing."""
-    scope = _make_natively(fields, root_path, ASGI_VERSION, EXTENSIONS.copy())
-    return make_scope(fields, root_path) if scope is None else scope
+def http_scope(fields: RequestFields, root_path: str, state: dict[str, Any]) -> Scope:
+    """The HTTP connection scope of a request, of its block's fields. Raises KeyError if one is missing.
+
+    `state`: the lifespan's, of which each scope has a copy
+    """
+    scope = _make_natively(fields, root_path, ASGI_VERSION, EXTENSIONS, state)
+    return make_scope(fields, root_path, state) if scope is None else scope
 
 
-def make_scope(fields: RequestFields, root_path: str) -> Scope:
+def make_scope(fields: RequestFields, root_path: str, state: dict[str, Any]) -> Scope:
     """What `http_scope` does with what is not taken natively."""
     target = fields[b":path"]
     raw_path, _, query = target.partition(b"?")
@@ -49,6 +53,7 @@ def make_scope(fields: RequestFields, root_path: str) -> Scope:
         "client": (client.decode("latin-1"), _port(fields.get(b"x-real-port", b""), 0)) if client else None,
         "server": _server(host, DEFAULT_PORTS.get(scheme, 80)),
         "extensions": EXTENSIONS.copy(),
+        "state": state.copy(),
     }
 
 

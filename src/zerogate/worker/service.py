@@ -12,7 +12,7 @@ from zerogate.settings import WorkerSettings
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
-from zerogate.worker.call import Call, CallOwner
+from zerogate.worker.call import Call, CallOwner, CarefulCall
 from zerogate.worker.host import Host
 from zerogate.worker.limits import Limits
 from zerogate.worker.printable import printable
@@ -72,7 +72,7 @@ class Worker:
         self.settings = settings
         self.loop = asyncio.get_running_loop()
         self.cancel_after = settings.cancel_after
-        self.calls: set[Call] = set()
+        self.calls: set[CarefulCall] = set()
         self._limits = Limits(settings, on_worn)
         self.routers = Routers(settings, self._limits.counted(self.serve), on_joined)
         self.free_slot = self.routers.free_slot
@@ -154,7 +154,7 @@ class Worker:
     def _is_done(self) -> bool:
         return not self.calls and not self.routers.have_streams
 
-    def _cancel(self, calls: list[Call]) -> None:
+    def _cancel(self, calls: list[CarefulCall]) -> None:
         for call in calls:
             if call.work is not None:
                 call.work.cancel()

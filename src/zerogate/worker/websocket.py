@@ -23,7 +23,7 @@ class WebSockets:
         self._application = application
         self._open: set[WebSocket] = set()
 
-    def begin(self, call: UpgradeCall, root_path: str, state: dict[str, Any] | None) -> None:
+    def begin(self, call: UpgradeCall, root_path: str, state: dict[str, Any]) -> None:
         """A client asks for a WebSocket."""
         fault = find_fault(call.fields, call.has_half_closed)
         if fault is not None:
@@ -31,9 +31,7 @@ class WebSockets:
             call.send_body(fault.body, False)
             call.end()
             return
-        scope = websocket_scope(call.fields, root_path)
-        if state is not None:
-            scope["state"] = state.copy()
+        scope = websocket_scope(call.fields, root_path, state)
         websocket = WebSocket(self, call)
         self._open.add(websocket)
         call.work = asyncio.Task(self._run(websocket, scope), loop=self.loop, name="websocket")

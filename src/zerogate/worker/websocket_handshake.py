@@ -88,9 +88,9 @@ def _is_key(text: bytes) -> bool:
         return False
 
 
-def websocket_scope(fields: RequestFields, root_path: str) -> Scope:
+def websocket_scope(fields: RequestFields, root_path: str, state: dict[str, Any]) -> Scope:
     """The WebSocket connection scope of a handshake: that of the request, but for what is different."""
-    scope = dict(http_scope(fields, root_path))
+    scope = dict(http_scope(fields, root_path, state))
     del scope["method"]
     scope["type"] = "websocket"
     scope["scheme"] = "wss" if scope["scheme"] in ("https", "wss") else "ws"

@@ -82,10 +82,10 @@ def test_what_is_no_status_is_declined(status: Any) -> None:
 
 
 def test_a_dict_of_fields_makes_no_scope_here() -> None:
-    assert http_scope({b":method": b"GET", b":path": b"/"}, "", {}, {}) is None
+    assert http_scope({b":method": b"GET", b":path": b"/"}, "", {}, {}, {}) is None
 
 
 @pytest.mark.parametrize("port", [b"", b"x", b"123456", b"-1"])
 def test_an_odd_port_of_the_client_is_declined(port: bytes) -> None:
     block = encode_block({b":method": b"GET", b":path": b"/", b"x-real-ip": b"::1", b"x-real-port": port})
-    assert http_scope(read_request(block), "", {}, {}) is None
+    assert http_scope(read_request(block), "", {}, {}, {}) is None

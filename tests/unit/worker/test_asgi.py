@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,47 @@ def test_100_continue() -> None:
         asked.send(b"here", fin=True)
         assert (await asked.over()).body == b"here"
         assert asked.interim == [b"100"]
+
+    serving(application, test)
+
+
+def test_what_is_to_be_awaited_is_a_coroutine_to_whoever_asks() -> None:
+    """Frameworks make tasks of it, wait for it with a time limit, and cancel it."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        cancelled: asyncio.Task[Message] = asyncio.create_task(receive())  # type: ignore[arg-type]
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        assert (await asyncio.create_task(receive()))["body"] == b""  # type: ignore[arg-type]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(receive(), 1.0)
+        await asyncio.gather(send(START), send(body(b"x", more=True)))
+        last, dropped = send(body(b"y")), send(START)
+        assert isinstance(last, Coroutine)
+        assert isinstance(dropped, Coroutine)
+        dropped.close()
+        await last
+        for awaitable in (last, dropped):
+            with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+                await awaitable
+
+    async def test(router: RouterEnd) -> None:
+        assert (await router.get()).body == b"xy"
+
+    serving(application, test)
+
+
+def test_nothing_is_sent_before_it_is_awaited() -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        for forgotten in (lambda: send(START), receive):
+            with pytest.warns(RuntimeWarning, match="was never awaited"):
+                forgotten()
+        await send(START)
+        await send(body(b"x"))
+
+    async def test(router: RouterEnd) -> None:
+        assert (await router.get()).body == b"x"
 
     serving(application, test)
 

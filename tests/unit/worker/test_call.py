@@ -22,6 +22,7 @@ from zerogate.worker.call import (
     NEW,
     TRAILERS,
     Call,
+    CarefulCall,
 )
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
 from zerogate.worker.reply_block import reply_block
@@ -57,7 +58,7 @@ class FakeOwner:
 
     def __init__(self, loop: Any = None) -> None:
         self.loop = loop
-        self.calls: set[Call] = set()
+        self.calls: set[CarefulCall] = set()
         self.released: list[Any] = []
         self.n_apart = 0
 

@@ -22,13 +22,14 @@ FIELDS = {
     b"x-many": b"1\x002",
     b"x-request-id": b"id-1",
 }
+STATE = {"made": "at start-up"}
 
 
 def scope_of(root_path: str = "", **changed: bytes) -> Any:
     """`_path` stands for `:path`."""
     fields = {**FIELDS, **{name.replace("_", ":").encode(): value for name, value in changed.items()}}
-    scope = http_scope(read_request_block(encode_block(fields)), root_path)
-    assert scope == make_scope(fields, root_path)
+    scope = http_scope(read_request_block(encode_block(fields)), root_path, STATE)
+    assert scope == make_scope(fields, root_path, STATE)
     return scope
 
 
@@ -45,7 +46,9 @@ def test_a_request() -> None:
         (b"x-request-id", b"id-1"),
     ]
     del scope["headers"]
-    asgi, extensions = scope.pop("asgi"), scope.pop("extensions")
+    asgi, extensions, state = scope.pop("asgi"), scope.pop("extensions"), scope.pop("state")
+    assert state == STATE
+    assert state is not STATE
     assert asgi["version"] == "3.0"
     assert "http.response.trailers" in extensions
     assert scope == {
@@ -98,17 +101,20 @@ def test_paths(target: bytes, path: str, raw_path: bytes, query: bytes) -> None:
     ],
 )
 def test_servers(host: bytes, server: tuple[str, int]) -> None:
-    assert http_scope({**FIELDS, b":host": host, b"x-forwarded-proto": b"http"}, "")["server"] == server
+    assert http_scope({**FIELDS, b":host": host, b"x-forwarded-proto": b"http"}, "", {})["server"] == server
 
 
 def test_the_port_is_the_scheme_s_where_none_is_named() -> None:
-    assert http_scope({**FIELDS, b":host": b"a", b"x-forwarded-proto": b"https"}, "")["server"] == ("a", 443)
+    assert http_scope({**FIELDS, b":host": b"a", b"x-forwarded-proto": b"https"}, "", {})["server"] == ("a", 443)
 
 
 @pytest.mark.parametrize("port", [b"", b"x", b"-1", b"\xb2", b"9" * 5000])
 def test_a_client_s_port_that_is_none(port: bytes) -> None:
     """No router of ours says so; but it is no reason to fail, with a traceback for each request."""
-    assert http_scope({**FIELDS, b"x-real-ip": b"192.0.2.1", b"x-real-port": port}, "")["client"] == ("192.0.2.1", 0)
+    assert http_scope({**FIELDS, b"x-real-ip": b"192.0.2.1", b"x-real-port": port}, "", {})["client"] == (
+        "192.0.2.1",
+        0,
+    )
 
 
 def test_without_a_host() -> None:
@@ -118,7 +124,7 @@ def test_without_a_host() -> None:
 
 
 def test_without_a_client() -> None:
-    assert http_scope({name: value for name, value in FIELDS.items() if name != b"x-real-ip"}, "")["client"] is None
+    assert http_scope({name: value for name, value in FIELDS.items() if name != b"x-real-ip"}, "", {})["client"] is None
 
 
 def test_mounted_below_a_path() -> None:
@@ -131,7 +137,7 @@ def test_what_must_be_there(missing: bytes) -> None:
     fields = {name: value for name, value in FIELDS.items() if name != missing}
     for made in (fields, read_request_block(encode_block(fields))):
         with pytest.raises(KeyError):
-            http_scope(made, "")
+            http_scope(made, "", {})
 
 
 def test_applications_that_change_their_scope_change_no_other() -> None:

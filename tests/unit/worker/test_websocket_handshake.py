@@ -79,7 +79,7 @@ def test_forbidden_is_403() -> None:
 def test_the_scope() -> None:
     fields = {**GOOD, b"x-real-ip": b"192.0.2.1", b"x-real-port": b"4", b"x-forwarded-proto": b"https"}
     fields[b"sec-websocket-protocol"] = b"one, two\0three,"
-    scope = websocket_scope(fields, "/root")
+    scope = websocket_scope(fields, "/root", {"made": "at start-up"})
     headers = scope.pop("headers")
     assert (b"sec-websocket-protocol", b"three,") in headers
     assert scope == {
@@ -95,12 +95,13 @@ def test_the_scope() -> None:
         "server": ("a.example", 8080),
         "subprotocols": ["one", "two", "three"],
         "extensions": {"websocket.http.response": {}},
+        "state": {"made": "at start-up"},
     }
 
 
 @pytest.mark.parametrize(("proto", "scheme"), [(b"http", "ws"), (b"https", "wss"), (b"ws", "ws"), (b"wss", "wss")])
 def test_the_scheme(proto: bytes, scheme: str) -> None:
-    assert websocket_scope({**GOOD, b"x-forwarded-proto": proto}, "")["scheme"] == scheme
+    assert websocket_scope({**GOOD, b"x-forwarded-proto": proto}, "", {})["scheme"] == scheme
 
 
 def test_the_answer() -> None:

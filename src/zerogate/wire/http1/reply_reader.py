@@ -12,12 +12,14 @@ the end of a reply belongs to none, so its connection is not to be used again.
 """
 
 import re
+from collections.abc import Callable
 from enum import Enum
 from typing import Final, NamedTuple
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from zerogate.errors import ReplyError
+from zerogate.native import compiled
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.fields import HOP_BY_HOP, list_elements, parse_length
 from zerogate.wire.http.reply import BODILESS, SWITCHING_PROTOCOLS
@@ -29,6 +31,11 @@ from zerogate.wire.http1.writer import Framing
 
 Pairs = list[tuple[bytes, bytes]]
 
+# Minor version, status, the fields that cross, and those that mean something here, repeated ones joined as lists are.
+_Head = tuple[int, int, Pairs, dict[bytes, bytes]]
+
+_read_natively: Callable[[bytes, int], _Head | None] = compiled.find("servers", "reply_head")
+
 LIMITS: Final = HttpLimits()
 # Nobody has so much to say before a reply; and it would hold a request for ever, within no window.
 MAX_INTERIM: Final = 64
@@ -37,7 +44,9 @@ _BEGINNING = b"HTTP/1."
 _match_status_line = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?").fullmatch
 _find_timeout = re.compile(rb"(?:^|[,; \t])timeout=([0-9]{1,6})(?:$|[,; \t])", re.IGNORECASE).search
 
-# What is read here, and crosses only as framing of ours.
+# What is read here, whether it crosses or not.
+_SPECIAL = HOP_BY_HOP | {b"content-length", b"trailer"}
+# What crosses only as framing of ours.
 _NOMINATION_PROOF = frozenset({b"content-length"})
 
 _NOTHING, _LENGTH, _CHUNKED, _CLOSE = Framing.NOTHING, Framing.LENGTH, Framing.CHUNKED, Framing.CLOSE
@@ -202,18 +211,9 @@ class ReplyReader:
             raise ReplyError("this is not HTTP/1")
 
     def _begin(self, block: bytes, events: list[Event]) -> None:
-        match = _match_status_line(block, 0, block.find(b"\r\n"))
-        if match is None:
-            raise ReplyError("malformed status line")
-        minor_version, status = int(match[1]), int(match[2])
-        fields = _parse_fields(block)
-        special: dict[bytes, bytes] = {}
-        for name, value in fields:
-            if name in HOP_BY_HOP or name == b"content-length":
-                special[name] = special[name] + b"," + value if name in special else value
+        head = _read_natively(block, LIMITS.max_fields)
+        minor_version, status, crossing, special = _read_in_python(block) if head is None else head
         options = frozenset(list_elements(special.get(b"connection", b"")))
-        dropped = HOP_BY_HOP | options - _NOMINATION_PROOF
-        crossing = [pair for pair in fields if pair[0] not in dropped]
         if status < 200 and status != SWITCHING_PROTOCOLS:
             self._n_interim += 1
             if self._n_interim > MAX_INTERIM:
@@ -230,7 +230,7 @@ class ReplyReader:
             events.append(ServerHead(status, crossing, False, special.get(b"upgrade", b"").lower()))
             return
         self._frame(status, minor_version, special)
-        has_trailers = self._framing is _CHUNKED and any(name == b"trailer" for name, _ in fields)
+        has_trailers = self._framing is _CHUNKED and b"trailer" in special
         events.append(ServerHead(status, crossing, has_trailers, b""))
         if self._framing is _NOTHING:
             self._finish(events, [])
@@ -286,6 +286,20 @@ class ReplyReader:
     def _finish(self, events: list[Event], trailers: Pairs) -> None:
         events.append(ReplyEnd(trailers))
         self.state = _DONE
+
+
+def _read_in_python(block: bytes) -> _Head:
+    """What `_begin` does with what is not read natively."""
+    match = _match_status_line(block, 0, block.find(b"\r\n"))
+    if match is None:
+        raise ReplyError("malformed status line")
+    fields = _parse_fields(block)
+    special: dict[bytes, bytes] = {}
+    for name, value in fields:
+        if name in _SPECIAL:
+            special[name] = special[name] + b"," + value if name in special else value
+    dropped = HOP_BY_HOP | set(list_elements(special.get(b"connection", b""))) - _NOMINATION_PROOF
+    return int(match[1]), int(match[2]), [pair for pair in fields if pair[0] not in dropped], special
 
 
 def _parse_fields(block: bytes) -> Pairs:

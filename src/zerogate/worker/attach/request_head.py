@@ -1,8 +1,9 @@
 """Requests as an attached server gets them: HTTP/1.1, made from what came over the link (RFC 9112, 3 and 6)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from zerogate.native import compiled
 from zerogate.wire.fields import is_lower_token, is_token, is_value
 from zerogate.wire.http.fields import HOP_BY_HOP, parse_length
 from zerogate.worker.errors import ApplicationError
@@ -17,11 +18,21 @@ _CHUNKED = b"transfer-encoding: chunked\r\n"
 _END_OF_CHUNKS = b"0\r\n\r\n"
 
 
+_write_natively: Callable[[Mapping[bytes, bytes], bytes, bool, bool], bytes | None]
+_write_natively = compiled.find("servers", "request_head")
+
+
 def request_head(fields: Mapping[bytes, bytes], authority: bytes, *, has_body: bool, keeps: bool) -> bytes:
     """The head of a request. `authority` is the host where the client has named none.
 
     Raises ApplicationError for what would not be one request: nothing of it may be another's line.
     """
+    head = _write_natively(fields, authority, has_body, keeps)
+    return write_head(fields, authority, has_body=has_body, keeps=keeps) if head is None else head
+
+
+def write_head(fields: Mapping[bytes, bytes], authority: bytes, *, has_body: bool, keeps: bool) -> bytes:
+    """What `request_head` does with what is not written natively."""
     method, target = fields.get(b":method", b""), fields.get(b":path", b"")
     host = fields.get(b":host") or authority
     if not is_token(method) or not target or not is_value(target) or b" " in target or not is_value(host):

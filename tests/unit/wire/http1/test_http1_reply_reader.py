@@ -4,6 +4,7 @@ import pytest
 from httptools import HttpParserCallbackError
 
 from zerogate.errors import ReplyError
+from zerogate.native import compiled
 from zerogate.wire.http1 import reply_reader
 from zerogate.wire.http1.reply_reader import (
     LIMITS,
@@ -185,6 +186,7 @@ def test_a_bug_of_ours_is_no_fault_of_the_servers(monkeypatch: pytest.MonkeyPatc
     def fail(sink: object, name: bytes, value: bytes) -> None:
         raise ArithmeticError
 
+    monkeypatch.setattr(reply_reader, "_read_natively", compiled.decline)
     monkeypatch.setattr(reply_reader._Sink, "on_header", fail)
     with pytest.raises(HttpParserCallbackError):
         read(OK + b"a: b\r\n\r\n")
@@ -192,6 +194,7 @@ def test_a_bug_of_ours_is_no_fault_of_the_servers(monkeypatch: pytest.MonkeyPatc
 
 def test_framing_does_not_lean_on_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
     fields = [(b"content-length", b"5"), (b"transfer-encoding", b"chunked")]
+    monkeypatch.setattr(reply_reader, "_read_natively", compiled.decline)
     monkeypatch.setattr(reply_reader, "_parse_fields", lambda block: fields)
     with pytest.raises(ReplyError, match="both Content-Length and Transfer-Encoding"):
         read(OK + b"\r\n")

@@ -2,15 +2,21 @@
 
 import pytest
 
+from zerogate.wire.spdy.headers import encode_block
 from zerogate.worker.attach.request_head import RequestBody, request_head
 from zerogate.worker.errors import ApplicationError
+from zerogate.worker.request_block import read_request_block
 
 GET = {b":method": b"GET", b":path": b"/a?b", b":version": b"HTTP/1.0", b":host": b"a.example", b":scheme": b"http"}
 
 
 def head(fields: dict[bytes, bytes], *, has_body: bool = False, keeps: bool = True) -> list[str]:
     """Its lines, but for the empty one at the end."""
-    octets = request_head({**GET, **fields}, b"localhost:3000", has_body=has_body, keeps=keeps)
+    made = {**GET, **fields}
+    octets = request_head(made, b"localhost:3000", has_body=has_body, keeps=keeps)
+    # The same from a block, where it may be written natively.
+    read = read_request_block(encode_block(made))
+    assert request_head(read, b"localhost:3000", has_body=has_body, keeps=keeps) == octets
     assert octets.endswith(b"\r\n\r\n")
     return octets[:-4].decode("latin-1").split("\r\n")
 
