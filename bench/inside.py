@@ -20,7 +20,6 @@ import browsers
 import orders
 from request import Request
 
-from zerogate.link.endpoint import parse_endpoint
 from zerogate.router.clients.http1 import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Desk
@@ -29,6 +28,7 @@ from zerogate.router.exchange import Exchange
 from zerogate.router.links import Links
 from zerogate.runner import GC_THRESHOLD
 from zerogate.settings import RouterSettings, WorkerSettings
+from zerogate.settings.endpoint import parse_endpoint
 from zerogate.worker.asgi import AsgiHost
 from zerogate.worker.service import Worker
 from zerogate.worker.targets import Target

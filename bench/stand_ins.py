@@ -12,9 +12,9 @@ from typing import Any
 import replies
 import uvloop
 
-from zerogate.link.endpoint import parse_endpoint
 from zerogate.link.link import Link
 from zerogate.settings import LinkSettings
+from zerogate.settings.endpoint import parse_endpoint
 from zerogate.wire.http.join import Join, parse_join_reply
 from zerogate.wire.http.routes import parse_route
 from zerogate.wire.spdy.headers import encode_block

@@ -4,38 +4,20 @@ The root logger is the application's: its `logging.basicConfig` does what it say
 logged a second time by us.
 """
 
-import datetime
 import importlib
 import json
 import logging
-import os
-import zoneinfo
 from pathlib import Path
 from typing import Any
 
 from zerogate.errors import UsageError
 from zerogate.process import STDERR_FD, write_whole
+from zerogate.stamps import Stamps
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
-# tzset(3): the system's time zone, where TZ says none.
-LOCAL_ZONE = Path("/etc/localtime")
-
 # All of ours are below it.
 ROOT = logging.getLogger("zerogate")
-
-
-def _zone() -> datetime.tzinfo | None:
-    """The time zone of this process as it was started."""
-    name = os.environ.get("TZ", "").removeprefix(":")
-    try:
-        if name:
-            return zoneinfo.ZoneInfo(name)
-        with LOCAL_ZONE.open("rb") as file:
-            return zoneinfo.ZoneInfo.from_file(file)
-    except (OSError, ValueError, LookupError):
-        # An old-fashioned name, such as CET-1: as it is now, without what summer changes.
-        return datetime.datetime.now().astimezone().tzinfo
 
 
 class LineFormatter(logging.Formatter):
@@ -43,11 +25,10 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
-        self._zone = _zone()
+        self._stamps = Stamps()
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 # as logging has it
-        time = datetime.datetime.fromtimestamp(record.created, self._zone)
-        return f"{time:%Y-%m-%d %H:%M:%S},{int(record.msecs):03}"
+        return self._stamps.stamp(record.created)
 
 
 class LineHandler(logging.Handler):

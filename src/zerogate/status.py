@@ -13,12 +13,13 @@ from typing import Any
 
 from zerogate.console import show
 from zerogate.errors import StartError, UsageError
-from zerogate.link.endpoint import parse_address
+from zerogate.settings.endpoint import parse_address
 
 FETCH_TIMEOUT_S = 5.0
 UNAUTHORIZED = 401
 
 GAP = "  "
+CUT_MARK = ">"
 PROCESS_HEADER = ("PROCESS", "PID", "UP FOR", "CLIENTS", "WORKERS", "WAITING", "REQUESTS")
 
 
@@ -33,7 +34,7 @@ def show_status(admin: str, *, token: str = "", as_json: bool) -> None:
         return
     # A pipe gets whole lines: only a terminal would break them.
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    show("\n".join(line[:width] for line in render(status)))
+    show("\n".join(_cut(line, width) for line in render(status)))
 
 
 def fetch_status(admin: str, token: str = "") -> dict[str, Any]:
@@ -97,6 +98,11 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]
     ]
 
 
+def _cut(line: str, width: int | None) -> str:
+    """No longer than that, and with a mark where something is missing."""
+    return line if width is None or len(line) <= width else f"{line[: max(width - 1, 0)]}{CUT_MARK}"
+
+
 def duration(seconds: float) -> str:
     """Its two largest units: `0.4s`, `12s`, `3m 20s`, `5h 2m`, `9d 4h`."""
     if seconds < 10:
@@ -147,9 +153,11 @@ def _counters(counters: dict[str, Any]) -> list[str]:
     """Requests and replies, then whatever else has been counted; what never happened is not worth a line."""
     replies = [f"{n} {kind}xx" for kind, n in counters["replies"].items() if n]
     errors = [f"{n} {code}" for code, n in counters["errors"].items()]
+    # Each process of a worker has a pulse beside its link: to people that is no link.
+    told = counters | {"links": counters.get("links", 0) - counters.get("pulses", 0)}
     rest = [
         f"{n} {name.replace('_', ' ')}"
-        for name, n in counters.items()
+        for name, n in told.items()
         if isinstance(n, int) and n and name not in ("requests", "connections")
     ]
     lines = [

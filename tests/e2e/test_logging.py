@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import folder, run_command
+from tests.support.commands import folder, run_command, said_by
 from tests.support.processes import Process, Site, wait_for
 
 __all__ = ["folder"]
@@ -32,7 +32,9 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b""})
 """
 
-OURS = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO    zerogate\.(worker|router|link): ", re.MULTILINE)
+OURS = re.compile(
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4} INFO    zerogate\.(worker|router|link): ", re.MULTILINE
+)
 
 
 def start_run(site: Site, app: str, cwd: Path, *options: str) -> Process:
@@ -96,4 +98,4 @@ def test_a_log_config(site: Site, folder: Path, command: str) -> None:
 def test_a_log_config_that_is_not_there(folder: Path, command: str) -> None:
     result = run_command(*command.split(), "--log-config", "none.json", cwd=folder)
     assert result.returncode == 2
-    assert result.stderr == "zerogate: --log-config none.json: No such file or directory\n"
+    assert said_by(result) == ["zerogate: --log-config none.json: No such file or directory"]

@@ -19,6 +19,7 @@ RANKS = {
     "native": 0,
     "settings": 1,
     "process": 1,
+    "stamps": 0,
     "wire": 2,
     "keys": 3,
     "link": 3,

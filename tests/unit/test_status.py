@@ -58,6 +58,11 @@ def test_it_is_laid_out_in_columns() -> None:
     ]
 
 
+def test_pulses_are_no_links_to_people() -> None:
+    lines = render({**STATUS, "counters": {**STATUS["counters"], "links": 6, "pulses": 3}})
+    assert lines[-1] == "also:            2 joined, 3 links, 3 pulses"
+
+
 def test_each_of_several_processes_has_a_row() -> None:
     numbers = {"uptime_s": 61.0, "clients": 5, "workers": 2, "waiting": 0, "counters": {"requests": 1234}}
     lines = render({**STATUS, "processes": [{"process": n, "pid": 100 + n, **numbers} for n in (1, 2)]})
@@ -182,7 +187,10 @@ def test_a_terminal_gets_no_longer_lines_than_it_can_show(monkeypatch: pytest.Mo
     for stream, longest in ((Terminal(), 20), (io.StringIO(), 67)):
         monkeypatch.setattr(sys, "stdout", stream)
         show_status("x:1", as_json=False)
-        assert max(map(len, stream.getvalue().splitlines())) == longest
+        lines = stream.getvalue().splitlines()
+        assert max(map(len, lines)) == longest
+        # Whoever reads it sees that something is missing.
+        assert lines[3].endswith(">" if longest == 20 else "/api")
 
 
 def test_scripts_get_all_of_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

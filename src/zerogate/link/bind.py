@@ -8,7 +8,7 @@ import stat
 from typing import Any, NamedTuple
 
 from zerogate.errors import StartError
-from zerogate.link.endpoint import Endpoint, is_loopback, parse_address
+from zerogate.settings.endpoint import Endpoint, is_loopback, parse_address
 
 # As many may have connected and not been accepted yet. The kernel has its own limit (net.core.somaxconn, 4096).
 BACKLOG = 2048

@@ -5,8 +5,8 @@ import logging
 import random
 from collections.abc import Callable
 
-from zerogate.link.endpoint import Endpoint
 from zerogate.link.link import Link
+from zerogate.settings.endpoint import Endpoint
 
 logger = logging.getLogger("zerogate.link")
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from zerogate.errors import UsageError
 from zerogate.link.bind import Place, place_of
-from zerogate.link.endpoint import is_loopback
 from zerogate.link.listen import Listener
+from zerogate.settings.endpoint import is_loopback
 
 FIRST_FD = 3
 NAMES = ("http", "https", "bind")

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from zerogate.errors import StartError
 from zerogate.router.log_writer import LogWriter
+from zerogate.stamps import Stamps
 from zerogate.wire.http.request import RequestHead
 
 logger = logging.getLogger("zerogate.router")
@@ -45,6 +46,7 @@ class AccessLog:
     def __init__(self, target: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._writer = LogWriter(target)
+        self._stamps = Stamps()
         self._lines: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
         self._has_complained = False
@@ -57,7 +59,7 @@ class AccessLog:
     def write(self, client: str, entry: Entry, n_bytes: int, now: float) -> None:
         """Note an exchange that is over, and sent `n_bytes` to the client."""
         head = entry.head
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        stamp = self._stamps.stamp(time.time())
         self._lines.append(
             f'{stamp} {client} "{_text(head.method)} {_text(head.target)}" {entry.status or "-"} {n_bytes} '
             f"{(now - entry.arrived) * 1000:.1f}ms {_text(head.host)} {entry.worker_name or '-'} "

@@ -23,6 +23,7 @@ class Counters:
     drained: int = 0
     lost: int = 0
     links: int = 0
+    pulses: int = 0
     links_failed: int = 0
 
     def count_error(self, code: str) -> None:

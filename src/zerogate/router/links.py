@@ -255,6 +255,7 @@ class Links:
             if not self._pulses.add(_process_of(link, process_id), link):
                 raise JoinError(404, "no worker of this process has joined here")
             # Not among the links that may still become workers, nor counted as one.
+            self._counters.pulses += 1
             self._doorstep.leave(link)
             del self.workers[link]
             self._join_timers.pop(link).cancel()

@@ -9,12 +9,12 @@ from typing import NamedTuple, Protocol
 from zerogate.errors import StartError, UsageError
 from zerogate.link.accept import Turn
 from zerogate.link.bind import Place, TakenError, bind, endpoint_places, tcp_places
-from zerogate.link.endpoint import is_loopback, parse_address, parse_endpoint, parse_listening
 from zerogate.link.listen import IsOurs, Listener, MakeProtocol
 from zerogate.link.systemd import inherited_listeners
 from zerogate.router.owner import owner_of
 from zerogate.router.takeover import who_has
 from zerogate.settings import ListenSettings
+from zerogate.settings.endpoint import is_loopback, parse_address, parse_endpoint, parse_listening
 from zerogate.settings.kinds import OFF_WORD
 
 

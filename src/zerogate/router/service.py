@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from zerogate.errors import StartError
+from zerogate.errors import StartError, UsageError
 from zerogate.link.listen import MakeProtocol
 from zerogate.router.access_log import AccessLog
 from zerogate.router.admin import Admin
@@ -120,6 +120,8 @@ class Router:
         """Where TLS will be spoken. Raises UsageError or StartError."""
         if self.listeners.wants_tls:
             self._certificates.load()
+        elif self.settings.redirect_https:
+            raise UsageError("--redirect-https needs --https: there is nothing to send clients to")
 
     async def _take_over(self, successor: Successor) -> None:
         """Have the predecessor's workers first, and then its clients."""

@@ -42,7 +42,7 @@ class Lifespan:
         try:
             answer = await self._ask("startup")
             if answer.get("type") == "lifespan.startup.failed":
-                raise StartError(f"the application could not start: {answer.get('message') or 'it gave no reason'}")
+                raise StartError(f"the application could not start: {_reason(answer)}")
             if self._error is not None:
                 if self._mode == "on":
                     raise StartError(f"the application's lifespan failed: {self._error!r}")
@@ -64,7 +64,7 @@ class Lifespan:
         try:
             answer = await self._ask("shutdown")
             if answer.get("type") == "lifespan.shutdown.failed":
-                logger.error("the application could not shut down: %s", answer.get("message", ""))
+                logger.error("the application could not shut down: %s", _reason(answer))
             elif self._error is not None:
                 logger.error("the application's shutdown failed", exc_info=self._error)
         finally:
@@ -102,3 +102,8 @@ class Lifespan:
             raise ApplicationError(f"unexpected message {message['type']!r}")
         self._answer = message
         self._answered.set()
+
+
+def _reason(answer: Message) -> str:
+    """Starlette's is a whole traceback, with a line's end at its end."""
+    return str(answer.get("message", "")).strip() or "it gave no reason"

@@ -13,9 +13,9 @@ import socket
 import threading
 
 from zerogate.link.dial import CONNECT_TIMEOUT_S
-from zerogate.link.endpoint import Endpoint
 from zerogate.link.marks import mark_of
 from zerogate.settings import WorkerSettings
+from zerogate.settings.endpoint import Endpoint
 from zerogate.wire import zmtp
 from zerogate.wire.http.join import parse_join_reply, pulse_fields
 from zerogate.wire.spdy.events import Reply

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from zerogate.errors import UsageError
 from zerogate.link.dial import Dialler
-from zerogate.link.endpoint import Endpoint, parse_endpoint
 from zerogate.link.handlers import Fields, StreamHandler
 from zerogate.link.link import Link
 from zerogate.link.marks import mark_of
 from zerogate.link.sparse_log import SparseLog
 from zerogate.settings import WorkerSettings
+from zerogate.settings.endpoint import Endpoint, parse_endpoint
 from zerogate.wire.http.join import PULSE, JoinReply, parse_join_reply
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
@@ -88,7 +88,7 @@ class Routers:
                 self._name(parse_endpoint(text))
             except UsageError as error:
                 name = printable(reply.router.encode("latin-1"))
-                logger.error("router %s names an endpoint that cannot be dialled: %s", name, error.reason)
+                logger.error("router %s names an endpoint that cannot be dialled: %r: %s", name, text, error.reason)
         for router_id in reply.processes:
             # Whoever has a link already was named by it.
             if router_id not in self.claims:

@@ -5,7 +5,6 @@ import logging
 import math
 from collections.abc import Callable
 
-from zerogate.link.endpoint import parse_endpoint
 from zerogate.link.link import Link
 from zerogate.link.sparse_log import SparseLog
 from zerogate.settings import WorkerSettings
@@ -85,11 +84,10 @@ class Worker:
 
     async def start(self) -> None:
         """Start the application, then dial. Raises UsageError for a bad endpoint, StartError if the host fails."""
-        endpoints = [parse_endpoint(text) for text in self.settings.connect]
         await self._host.start()
         self._limits.start()
-        for endpoint in endpoints:
-            self.routers.dial(endpoint.text)
+        for endpoint in self.settings.connect:
+            self.routers.dial(endpoint)
 
     async def stop(self) -> None:
         """Have routers send nothing new, finish what they have sent within `grace`, shut the application down."""

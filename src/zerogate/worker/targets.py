@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from zerogate.link.dial import Dialler
-from zerogate.link.endpoint import Endpoint
 from zerogate.link.link import Link
+from zerogate.settings.endpoint import Endpoint
 
 FORGET_AFTER_S = 300.0
 

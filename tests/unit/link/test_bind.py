@@ -9,7 +9,7 @@ import pytest
 
 from zerogate.errors import StartError
 from zerogate.link.bind import Place, TakenError, bind, endpoint_places, place_of, tcp_places
-from zerogate.link.endpoint import parse_endpoint
+from zerogate.settings.endpoint import parse_endpoint
 
 
 def local_place(port: int = 0) -> Place:

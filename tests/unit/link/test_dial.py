@@ -11,7 +11,7 @@ import pytest
 from tests.support.virtual_time import VirtualLoop, run_virtually
 from zerogate.link import dial
 from zerogate.link.dial import CONNECT_TIMEOUT_S, STEADY_S, Dialler, describe
-from zerogate.link.endpoint import parse_endpoint
+from zerogate.settings.endpoint import parse_endpoint
 
 MIN, MAX = 0.05, 1.0
 

@@ -35,7 +35,7 @@ def test_a_line(tmp_path: Path) -> None:
     run_virtually(main())
     first, second = (tmp_path / "log").read_text().splitlines()
     stamp, line = first.split(" ", 1)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", stamp)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}", stamp)
     assert line == '203.0.113.9 "GET /a?b" 200 1234 12.5ms a.example w id-1 - 0'
     assert second.split(" ", 1)[1] == 'unix "GET /\\xE9\\x22\\x5C\\x9B" - 0 0.0ms - - id-1 timeout 0'
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support.link_peer import LinkPeer, quiet
 from tests.support.processes import wait_for
 from tests.support.router_end import until
-from zerogate.errors import StartError
+from zerogate.errors import StartError, UsageError
 from zerogate.router.service import Router
 from zerogate.settings import RouterSettings
 
@@ -124,5 +124,14 @@ def test_a_router_that_cannot_start_leaves_nothing_open(tmp_path: Path) -> None:
                 await router.start()
             assert not router.addresses.http
             assert not path.exists()
+
+    asyncio.run(main())
+
+
+def test_there_must_be_somewhere_to_redirect_to(tmp_path: Path) -> None:
+    async def main() -> None:
+        with pytest.raises(UsageError, match=r"^--redirect-https needs --https"):
+            async with routing(tmp_path, redirect_https=True):
+                pass
 
     asyncio.run(main())

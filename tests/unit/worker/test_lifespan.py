@@ -106,6 +106,13 @@ def test_it_may_say_that_it_cannot_start(more: dict[str, str], reason: str) -> N
         run_virtually(start(saying("lifespan.startup.failed", **more)))
 
 
+def test_a_reason_ends_where_its_words_end() -> None:
+    """Starlette's is a traceback, with a line's end at its end."""
+    with pytest.raises(StartError) as caught:
+        run_virtually(start(saying("lifespan.startup.failed", message="Traceback:\n  KeyError: 1\n")))
+    assert caught.value.reason == "the application could not start: Traceback:\n  KeyError: 1"
+
+
 @pytest.mark.parametrize("mode", ["auto", "on"])
 @pytest.mark.parametrize("error", [RuntimeError, SystemExit])
 def test_and_then_fail_of_it_too(mode: str, error: type[BaseException], caplog: pytest.LogCaptureFixture) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zerogate.link.endpoint import parse_endpoint
 from zerogate.settings import WorkerSettings
+from zerogate.settings.endpoint import parse_endpoint
 from zerogate.wire import zmtp
 from zerogate.wire.fields import Fields
 from zerogate.wire.http.join import JoinReply

@@ -113,7 +113,7 @@ def test_a_refusal_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> 
     [
         ({b":status": b"403", b"reason": b"no\x85ERROR forged"}, "refused this worker: no\\x85ERROR forged"),
         ({b"router": b"evil\x9b2J"}, "joined router evil\\x9b2J"),
-        ({b"routers": b"tcp://\x85"}, "cannot be dialled: '\\x85'"),
+        ({b"routers": b"tcp://\x85"}, "cannot be dialled: 'tcp://\\x85'"),
     ],
 )
 def test_a_router_does_not_write_lines_into_the_log(

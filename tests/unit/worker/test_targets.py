@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from zerogate.link.endpoint import parse_endpoint
+from zerogate.settings.endpoint import parse_endpoint
 from zerogate.worker.targets import FORGET_AFTER_S, Target, Targets, addresses_of, at_address, is_name
 
 ONE = parse_endpoint("tcp://one.example:8000")

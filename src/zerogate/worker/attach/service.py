@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from zerogate.link.endpoint import parse_endpoint
 from zerogate.settings import AttachSettings
 from zerogate.worker.attach.health import Finding, Judge, check
 from zerogate.worker.attach.host import AttachHost
@@ -40,8 +39,6 @@ class Attached:
     ) -> None:
         """`on_joined` is called whenever a router has taken it. Raises UsageError."""
         self._target = parse_target(url)
-        for endpoint in settings.connect:
-            parse_endpoint(endpoint)
         # A client that has left is no business of the server's any more: what it was asked for is let go at once.
         self._settings = settings.changed(cancel_after=0.0)
         self._on_joined = on_joined

@@ -3,7 +3,7 @@
 import pytest
 
 from zerogate.errors import UsageError
-from zerogate.link.endpoint import MAX_PATH_BYTES, is_loopback, parse_address, parse_endpoint, parse_listening
+from zerogate.settings.endpoint import MAX_PATH_BYTES, is_loopback, parse_address, parse_endpoint, parse_listening
 
 
 @pytest.mark.parametrize(
