@@ -4,10 +4,17 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 import zerogate
 from tests.unit.test_layers import MODULES, own
+from zerogate.cli.commands import commands
+from zerogate.cli.elsewhere import ELSEWHERE
+from zerogate.cli.options import every_command, setting_options
+from zerogate.cli.suggestions import explain_no_such_option
+from zerogate.settings import AddressSettings
+from zerogate.settings.option import flag_name
 from zerogate.wire.http.errors import ERRORS
 
 pytestmark = pytest.mark.fast
@@ -75,6 +82,41 @@ def test_the_files_that_it_names_are_there() -> None:
         for name in re.findall(r"`([\w/]+\.py)`", (DOCS / page).read_text()):
             places = [path.as_posix() for path in (*MODULES.values(), *(ROOT / "tests").rglob("*.py"))]
             assert any(path.endswith(f"/{name}") for path in places), f"{page}: {name}"
+
+
+# docs/coming-from.md
+
+MOVING = (DOCS / "coming-from.md").read_text()
+THEIRS = [
+    (name, row[2]) for row in rows(MOVING, "| option | of | here |") for name in re.findall(r"`(-[\w-]+)`", row[0])
+]
+RUN = commands.commands["run"]
+
+
+@pytest.mark.parametrize(("name", "here"), THEIRS, ids=[name for name, _ in THEIRS])
+def test_their_options_are_what_the_page_says(name: str, here: str) -> None:
+    found = next((option for option in setting_options(RUN).values() if name in option.opts), None)
+    if here.startswith("the same"):
+        assert found is not None
+        is_part = found.kind is AddressSettings
+        assert set(re.findall(r"`(--[\w-]+)", here)) <= {"--http"} if is_part else {flag_name(found.setting)}
+    elif here.startswith("another"):
+        assert found is not None
+        assert found.setting in ELSEWHERE
+    else:
+        assert found is None
+        context = click.Context(RUN, parent=click.Context(commands))
+        assert explain_no_such_option(name, context) is not None
+
+
+def test_our_options_are_what_they_are_called() -> None:
+    ours = {name for command in every_command(commands).values() for param in command.params for name in param.opts}
+    for page in ("coming-from.md", "configuration.md"):
+        text = (DOCS / page).read_text()
+        tables = [row for row in text.splitlines() if row.startswith("| ")]
+        named = {name for row in tables for name in re.findall(r"`(--[\w-]+)", row.split("|")[-2])}
+        assert named <= ours
+        assert named or page == "configuration.md"
 
 
 # CONTRIBUTING.md, CHANGELOG.md

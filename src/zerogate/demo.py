@@ -17,9 +17,11 @@ from typing import IO, NoReturn, TypeVar
 from zerogate.child import PARENT_FD_VARIABLE, child_command
 from zerogate.console import say, show
 from zerogate.errors import StartError, ZerogateError
-from zerogate.link.endpoint import parse_address, parse_endpoint
 from zerogate.native import compiled
-from zerogate.settings import DemoSettings
+from zerogate.settings import DemoSettings, environment_name
+from zerogate.settings.endpoint import parse_address, parse_endpoint
+from zerogate.settings.kinds import OFF_WORD
+from zerogate.settings.worker import PROCESSES_VARIABLE
 from zerogate.status import fetch_status
 
 T = TypeVar("T")
@@ -228,10 +230,11 @@ class _Crew:
 
     def start(self, name: str, arguments: list[str]) -> None:
         log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with its process)
+        # What others have set for the commands of their own is no matter of the example's.
         environment = {
             key: value
             for key, value in os.environ.items()
-            if not key.startswith("ZEROGATE_") or key == compiled.VARIABLE
+            if not (key.startswith("ZEROGATE_") or key == PROCESSES_VARIABLE) or key == compiled.VARIABLE
         }
         # A session of its own: Ctrl-C is for the demo alone, which ends its children itself.
         process = subprocess.Popen(
@@ -239,7 +242,7 @@ class _Crew:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**environment, PARENT_FD_VARIABLE: str(self._read_fd)},
+            env={**environment, environment_name("config"): OFF_WORD, PARENT_FD_VARIABLE: str(self._read_fd)},
             pass_fds=(self._read_fd,),
             start_new_session=True,
         )

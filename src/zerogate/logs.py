@@ -7,6 +7,7 @@ logged a second time by us.
 import importlib
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 

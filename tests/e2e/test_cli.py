@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
-from tests.support.commands import clean_environment, folder, run_command
+from tests.support.commands import clean_environment, folder, run_command, said_by
 from tests.support.processes import Process, Site, free_port, wait_for
 from zerogate.cli.commands import NOT_FOR_HELLO, commands
 from zerogate.cli.options import SettingOption, make_settings
+from zerogate.errors import UsageError
 from zerogate.settings import DemoSettings, RouterSettings, RunSettings, StatusSettings, WorkerSettings
 from zerogate.settings.cores import n_cores
 from zerogate.settings.kinds import Choice, Flag, Kind, Number, Texts
@@ -88,7 +88,7 @@ def test_the_help_tells_defaults_ranges_and_what_0_means() -> None:
 
 
 def test_run_tells_its_own_default_of_processes() -> None:
-    assert "[default: the number of cores" in " ".join(run_command("run", "--help").stdout.split())
+    assert "[default: auto, the number of cores" in " ".join(run_command("run", "--help").stdout.split())
     assert "[default: 1;" in " ".join(run_command("worker", "--help").stdout.split())
     assert make_settings(RunSettings, {}).processes == n_cores()
 
@@ -110,19 +110,33 @@ def sample(kind: Kind) -> tuple[list[str], Any]:
         case Choice(words):
             return [words[-1]], words[-1]
         case Texts():
-            return ["one", "two and"], ("one", "two and")
+            texts = next(texts for texts in SAMPLES if accepts(kind, texts))
+            return list(texts), texts
         case Flag():
             return [], True
         case Number():
             return [kind.show(kind.high)], kind.high
         case _:
-            return ["text"], "text"
+            text = next(texts[0] for texts in SAMPLES if accepts(kind, texts[0]))
+            return [text], text
+
+
+# Any text, addresses, endpoints; and what else there is.
+SAMPLES = (("one", "two and"), ("a:1", "unix:/two and"), ("ipc:///one", "ipc:///two and"), ("a:1",))
+
+
+def accepts(kind: Kind, value: Any) -> bool:
+    try:
+        kind.check(value)
+    except UsageError:
+        return False
+    return True
 
 
 def options() -> Iterator[Any]:
     for command in SETTINGS:
         for parameter in commands.commands[command].params:
-            if isinstance(parameter, click.Option):
+            if isinstance(parameter, SettingOption) and parameter.kind is SETTINGS[command]:
                 yield pytest.param(command, parameter, id=f"{command} {parameter.opts[0]}")
 
 
@@ -133,11 +147,10 @@ def test_each_option_is_a_setting_and_an_environment_variable(
     for name in clean_environment().keys() ^ os.environ.keys():
         monkeypatch.delenv(name)
     arguments = [] if command in ("router", "demo", "status") else ["name"]
-    (name,) = option.opts
+    name, *_ = option.opts
     assert option.setting in {field.name for field in dataclasses.fields(SETTINGS[command])}
     variable = "ZEROGATE_" + name.removeprefix("--").replace("-", "_").upper()
-    others = [option.option.variable] if option.option.variable else []
-    assert option.envvar == ([variable, *others] if others else variable)
+    assert option.envvar == [variable, *filter(None, [option.option.variable])]
     words, expected = sample(option.option.kind)
     given = [part for word in words for part in (name, word)] or [name]
     by_option = commands.commands[command].make_context(command, [*given, *arguments])
@@ -182,7 +195,7 @@ def test_everything_can_come_from_the_environment(site: Site) -> None:
 def assert_one_line(result: Any, code: int, *words: str) -> None:
     assert result.returncode == code, result.stderr
     assert result.stdout == ""
-    lines = result.stderr.splitlines()
+    lines = said_by(result)
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("zerogate")
     for word in words:
@@ -201,7 +214,7 @@ WRONG_USAGE: dict[str, tuple[Any, ...]] = {
     "a bad size": (["router", "--max-body", "1T"], "--max-body 1T", "k, M or G"),
     "a bad number": (["hello", "w", "--concurrency", "many"], "--concurrency many"),
     "a bad choice": (["router", "--log-level", "loud"], "--log-level", "warning"),
-    "a bad address": (["router", "--http", "nonsense"], "'nonsense'", "HOST:PORT"),
+    "a bad address": (["router", "--http", "nonsense"], "--http nonsense:", "HOST:PORT"),
     "a port that is none": (["router", "--http", "127.0.0.1:70000"], "127.0.0.1:70000"),
     "an IPv6 address without brackets": (["router", "--http", "::1:80"], "[::1]:80"),
     "a bad endpoint to bind": (["router", "--bind", "127.0.0.1:80"], "tcp://HOST:PORT"),
@@ -220,7 +233,7 @@ WRONG_USAGE: dict[str, tuple[Any, ...]] = {
     "a bad endpoint for the demo": (["demo", "--bind", "8000"], "tcp://HOST:PORT"),
     "a bad route for run": (["run", "good:app", "--route", "a b"], "'a b'", "host/prefix"),
     "no processes for run": (["run", "good:app", "--processes", "0"], "--processes"),
-    "a bad address for run": (["run", "good:app", "--http", "nonsense"], "'nonsense'", "HOST:PORT"),
+    "a bad address for run": (["run", "good:app", "--http", "nonsense"], "--http nonsense:", "HOST:PORT"),
 }
 
 
@@ -357,7 +370,7 @@ def test_status_is_a_table_for_people(site: Site) -> None:
     lines = shown.stdout.splitlines()
     assert ": 3 workers, 0 clients, 0 requests waiting" in lines[0]
     assert [line.split()[0] for line in lines[3:6]] == ["worker-1", "worker-2", "worker-10"]
-    assert re.fullmatch(r"worker-2 +up +0/5 +0 +100 +\d\.\ds +127\.0\.0\.1:\d+ +example\.org/shop", lines[4])
+    assert re.fullmatch(r"worker-2 +up +0/5 +0 +100 +[\d.]+s +127\.0\.0\.1:\d+ +example\.org/shop", lines[4])
     assert re.fullmatch(r"worker-10 +up +0/100 +\d +50 .*\*", lines[5])
     assert re.search(r"^\* +2 +0$", shown.stdout, re.MULTILINE)
     assert "3 requests" in lines[-2]

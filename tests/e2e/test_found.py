@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run_command
+from tests.support.commands import run_command, said_by
 from tests.support.processes import Site
 
 SHOP = """
@@ -82,5 +82,5 @@ def test_a_run_says_it_for_all_of_its_workers(site: Site, folder: Path) -> None:
 def test_a_wrong_guess_is_one_line(folder: Path, command: str, words: list[str], code: int, said: str) -> None:
     ports = ["--http", "127.0.0.1:0", "--admin", "off"] if command == "run" else []
     result = run_command(command, *words, *ports, cwd=folder)
-    assert (result.returncode, len(result.stderr.splitlines())) == (code, 1)
+    assert (result.returncode, len(said_by(result))) == (code, 1)
     assert said in result.stderr

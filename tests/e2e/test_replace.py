@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.chaos import make_chaos_site
-from tests.support.commands import APPLICATION, children, folder, run_command
+from tests.support.commands import APPLICATION, children, folder, run_command, said_by
 from tests.support.open_loop import OpenLoop
 from tests.support.processes import Process, Site, free_port, wait_for
 
@@ -156,7 +156,7 @@ def test_who_has_a_port_is_said(site: Site, kind: str) -> None:
         *("--admin", f"127.0.0.1:{ports['admin']}"),
     )
     assert result.returncode == 1
-    assert len(result.stderr.splitlines()) == 1
+    assert len(said_by(result)) == 1
     for word in (f"--{kind} ", f"the router holder (process {running.pid})", "--replace"):
         assert word in result.stderr
     assert running.popen.poll() is None

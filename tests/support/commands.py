@@ -57,6 +57,11 @@ def run_command(
     )
 
 
+def said_by(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """The lines on standard error, without the one by which `run` tells what it is about to start."""
+    return [line for line in result.stderr.splitlines() if " starts a router and " not in line]
+
+
 def is_running(pid: int) -> bool:
     """Not when it has ended but nobody has taken notice."""
     try:

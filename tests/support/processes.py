@@ -19,6 +19,9 @@ from zerogate.native import compiled
 
 DEADLINE_S = 20.0
 
+# Options too, by names that are not only ours.
+FOREIGN_VARIABLES = ("FORWARDED_ALLOW_IPS", "PORT", "WEB_CONCURRENCY")
+
 
 _reserved: deque[socket.socket] = deque()
 MAX_RESERVED = 256
@@ -51,8 +54,12 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
-    """The environment without any ZEROGATE_ variable but these, and the one that is about the whole run."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("ZEROGATE_") or k == compiled.VARIABLE}
+    """The environment without any variable that is an option, but these; and the one that is about the whole run."""
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if (not k.startswith("ZEROGATE_") and k not in FOREIGN_VARIABLES) or k == compiled.VARIABLE
+    }
     return {**kept, **variables}
 
 

@@ -6,21 +6,37 @@ from typing import Any
 import click
 
 from zerogate.child import report_pipe
-from zerogate.cli.options import format_sections
-from zerogate.cli.suggestions import explain_no_such_option, unknown_variables
+from zerogate.cli.addresses import settle_address
+from zerogate.cli.options import SettingOption, format_sections, setting_options
+from zerogate.cli.sources import use_config
+from zerogate.cli.suggestions import explain_bad_use, explain_no_such_option, unknown_variables
 from zerogate.console import say
+from zerogate.settings import ConfigSettings
+from zerogate.settings.option import options_of
 
 
 class Command(click.Command):
     """A command whose options are settings."""
 
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        if setting_options(self) and "config" not in setting_options(self):
+            self.params.append(config_option())
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return super().parse_args(ctx, args)
+            left = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             if (explained := explain_no_such_option(error.option_name, ctx)) is not None:
                 raise click.UsageError(explained, ctx) from None
             raise
+        except click.UsageError as error:
+            if (explained := explain_bad_use(error, ctx)) is not None:
+                raise click.UsageError(explained, ctx) from None
+            raise
+        if not ctx.resilient_parsing:
+            settle_address(ctx)
+        return left
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         format_sections(self, ctx, formatter)
@@ -33,6 +49,20 @@ class Command(click.Command):
             for line in unknown_variables(root, os.environ):
                 say(f"zerogate: {line}")
         return super().invoke(ctx)
+
+
+def config_option() -> SettingOption:
+    """--config, which is read before all others, and is no matter of the command's."""
+    ((field, option),) = options_of(ConfigSettings)
+    return SettingOption(
+        ConfigSettings, field.name, option, field.default, is_eager=True, expose_value=False, callback=_read_config
+    )
+
+
+def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    # A supervisor has handed its children all that it has read.
+    if not ctx.resilient_parsing and report_pipe() is None:
+        use_config(ctx, value or "")
 
 
 class Group(click.Group):

@@ -11,7 +11,8 @@ import click
 import zerogate
 from zerogate.child import FOUND, STARTED, report, report_pipe, seat_channel
 from zerogate.cli.command import Group
-from zerogate.cli.greetings import addresses, found_words, greet, served, worker_names
+from zerogate.cli.config import config
+from zerogate.cli.greetings import addresses, found_words, greet, patience, served, worker_names
 from zerogate.cli.keys import keys
 from zerogate.cli.options import make_settings, settings_options
 from zerogate.cli.services import (
@@ -41,6 +42,7 @@ from zerogate.logs import enable_loggers
 from zerogate.native import compiled
 from zerogate.runner import Service, interrupt_on, run_service
 from zerogate.settings import (
+    AddressSettings,
     AttachSettings,
     DemoSettings,
     FilesSettings,
@@ -105,7 +107,7 @@ def commands() -> None:
     """
 
 
-@commands.command(params=settings_options(RouterSettings))
+@commands.command(params=settings_options(RouterSettings, AddressSettings))
 def router(**options: Any) -> None:
     """Take HTTP, and send it to the workers that dialled in."""
     settings = make_settings(RouterSettings, options)
@@ -197,7 +199,7 @@ def files(folder: str, **options: Any) -> None:
     _run_worker(settings, lambda: find_files(folder, settings), ["files", folder])
 
 
-@commands.command(params=settings_options(RunSettings, without=("connect", "name")))
+@commands.command(params=settings_options(RunSettings, AddressSettings, without=("connect", "name")))
 @click.argument("app")
 def run(app: str, **options: Any) -> None:
     """Run a router and workers for APP in one go.
@@ -214,16 +216,19 @@ def run(app: str, **options: Any) -> None:
     interrupt_on(signal.SIGTERM, signal.SIGUSR1, *ABRUPT_SIGNALS)
     settings, words = with_certificate(settings)
     with temporary_folder() as folder:
-        n_workers = settings.processes
+        who = f"router and {settings.processes} worker{'s' if settings.processes > 1 else ''}"
         children = fleet(app, settings, f"ipc://{folder}/link")
+        # Applications take their time to be imported.
+        greet(f"starts a {who} for {app}")
         supervise(
             children,
             settings,
             on_started=lambda: greet(
-                f"router and {n_workers} worker{'s' if n_workers > 1 else ''} ({children[-1].found})",
+                f"{who} ({children[-1].found})",
                 *addresses(settings),
                 *words,
                 *served(settings),
+                *patience(settings),
                 f"{'More workers may come and go' if settings.bind else LONE}. Ctrl-C stops.",
             ),
             watch=watch_of(settings),
@@ -250,6 +255,7 @@ def status(**options: Any) -> None:
     show_status(settings.admin, token=settings.admin_token, as_json=settings.json)
 
 
+commands.add_command(config)
 commands.add_command(keys)
 
 

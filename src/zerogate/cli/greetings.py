@@ -1,10 +1,11 @@
 """What a command says when it has started."""
 
+import math
 from typing import TYPE_CHECKING
 
 import zerogate
 from zerogate.console import say
-from zerogate.settings import ListenSettings, ServeSettings, WorkerSettings
+from zerogate.settings import ListenSettings, ReplySettings, ServeSettings, WorkerSettings
 from zerogate.settings.kinds import OFF_WORD
 from zerogate.wire.http.routes import Route, parse_route
 
@@ -35,6 +36,13 @@ def served(settings: ServeSettings) -> list[str]:
     if settings.route == ("*",):
         return []
     return [f"  serves  {_explain(parse_route(text))}" for text in settings.route]
+
+
+def patience(settings: ReplySettings) -> list[str]:
+    """How --timeout was understood: gunicorn's is another."""
+    if math.isinf(settings.timeout):
+        return []
+    return [f"  timeout 504 for a request whose reply has not begun within {settings.timeout:g} s; its worker lives on"]
 
 
 def found_words(found: "Found", settings: ServeSettings) -> str:

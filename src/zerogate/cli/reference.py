@@ -13,9 +13,10 @@ INTRODUCTION = """\
 Made from the declarations in `src/zerogate/settings/` by `python -m zerogate.cli.reference > docs/options.md`: change
 it there.
 
-Each option is also an environment variable: `--queue-timeout` is `ZEROGATE_QUEUE_TIMEOUT`. The command line wins. Of a
-repeatable option, the variable has several values as words in a shell, and one that is repeated on the command line
-replaces them all.
+Each option is also an environment variable: `--queue-timeout` is `ZEROGATE_QUEUE_TIMEOUT`, and a key in a file:
+`queue-timeout` ([configuration.md](configuration.md)). The command line goes before the environment, and that before a
+file. Of a repeatable option, the variable has several values as words in a shell, and one that is repeated on the
+command line replaces them all.
 
 - DURATION: seconds, or a number with `ms`, `s`, `m` or `h`
 - SIZE: bytes, or a number with `k`, `M` or `G` (powers of 1024)
@@ -58,11 +59,12 @@ def _row(option: SettingOption, takers: list[str], everybody: list[str]) -> str:
     name = f"`{flag_name(option.setting)}{f' {option.metavar}' if option.metavar else ''}`".replace("|", "\\|")
     kind = option.option.kind
     zero = f"; 0: {kind.off or kind.zero}" if isinstance(kind, Number) and (kind.off or kind.zero) else ""
+    also = f" Also {', '.join(f'`{alias}`' for alias in option.option.aliases)}." if option.option.aliases else ""
     cells = [
         name if takers == everybody else f"{name} ({', '.join(takers)})",
         option.shown_default.replace("*", "\\*"),
         kind.range() + zero,
-        option.option.help.replace("*", "\\*"),
+        option.option.help.replace("*", "\\*") + also,
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -1,27 +1,26 @@
 """What somebody meant: options by the names that other servers have for them, and variables with a slip of the pen."""
 
 import difflib
-import re
 from collections.abc import Mapping
 
 import click
 
-from zerogate.cli.options import SettingOption, every_command
+from zerogate.cli.elsewhere import elsewhere
+from zerogate.cli.options import SettingOption, every_command, setting_options
 from zerogate.native import compiled
-from zerogate.settings.environment import PREFIX, environment_name
+from zerogate.settings.environment import PREFIX, environment_name, is_of_kubernetes
+from zerogate.settings.kinds import OFF_WORD
 from zerogate.settings.option import flag_name
 
 # What uvicorn, gunicorn, hypercorn and nginx call it, and what it is here.
 FOREIGN_NAMES = {
     "--workers": "processes",
     "-w": "processes",
-    "--host": "http",
-    "--port": "http",
-    "-p": "http",
+    "-p": "port",
     "-b": "http",
+    "-t": "timeout",
     "--listen": "http",
     "--bind-http": "http",
-    "--uds": "http",
     "--ssl-certfile": "tls_cert",
     "--certfile": "tls_cert",
     "--ssl-keyfile": "tls_key",
@@ -34,70 +33,110 @@ FOREIGN_NAMES = {
     "--router": "connect",
     "--limit-concurrency": "concurrency",
     "--worker-connections": "concurrency",
-    "--timeout-keep-alive": "keepalive_timeout",
-    "--keep-alive": "keepalive_timeout",
-    "--timeout-graceful-shutdown": "grace",
-    "--graceful-timeout": "grace",
-    "--forwarded-allow-ips": "trust",
     "--proxy-headers": "trust",
-    "--access-logfile": "access_log",
-    "--no-access-log": "access_log",
+    "--proxy-allow-from": "trust",
     "--client-max-body-size": "max_body",
     "--chdir": "app_dir",
+    "--pythonpath": "app_dir",
     "--limit-request-line": "max_target",
-    "--limit-request-fields": "max_fields",
+    "--limit-request-field-size": "max_head",
+    "--h11-max-incomplete-event-size": "max_head",
+    "--ws-per-message-deflate": "ws_deflate",
+    "--ssl": "https",
+}
+# What they have and nobody needs here, or has elsewhere; and why.
+FOREIGN_WORDS = {
+    "--no-access-log": "write --access-log off",
+    "--no-proxy-headers": "write --trust none",
+    "--worker-class": "an application's interface is found out (--interface says it)",
+    "-k": "an application's interface is found out (--interface says it)",
+    "--preload": "each worker imports the application itself",
+    "--daemon": "systemd, or what starts it, keeps it in the background",
+    "-D": "systemd, or what starts it, keeps it in the background",
+    "--pid": "systemd, or what starts it, knows its process",
+    "-u": "systemd, or what starts it, says who it runs as",
+    "--user": "systemd, or what starts it, says who it runs as",
+    "--group": "systemd, or what starts it, says who it runs as",
+    "--umask": "systemd, or what starts it, says it; --http-mode and --ipc-mode are for sockets",
+    "--fd": "sockets come from systemd (LISTEN_FDS) to `zerogate router`",
+    "--backlog": "2,048 may wait to be accepted, and the kernel has its own limit (net.core.somaxconn)",
+    "--reuse-port": "--router-processes share their sockets",
+    "--error-logfile": "what is logged goes to standard error; --log-config says otherwise",
+    "--log-file": "what is logged goes to standard error; --log-config says otherwise",
+    "--access-logformat": "its fields are in docs/operations.md",
+    "--date-header": "every reply has a date",
+    "--no-date-header": "every reply has a date (RFC 9110, 6.6.1)",
+    "--server-header": "a reply has the server field that the application gives it",
+    "--no-server-header": "a reply has no server field but the application's",
+    "--header": "the application sets its fields",
+    "--ws": "websockets is what reads them",
+    "--http2": "HTTP/2 is not there yet",
+    "--statsd-host": "`zerogate status --json` has the numbers",
+    "--worker-tmp-dir": "workers have no files of their own",
+    "--paste": "an application is MODULE:ATTRIBUTE",
+    "--env": "--env-file has variables for the application",
+    "-e": "--env-file has variables for the application",
 }
 
 # difflib's measure: one slip in a name of eight letters passes, another word does not.
 LIKENESS = 0.75
 
-_SERVICE = re.compile(r"ZEROGATE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 
-_foreign_variables = {
-    environment_name(name.removeprefix("--").replace("-", "_")): environment_name(setting)
-    for name, setting in FOREIGN_NAMES.items()
-    if name.startswith("--")
-}
+def meant_setting(setting: str, options: Mapping[str, SettingOption]) -> str | None:
+    """Which of these settings somebody means by a name that is none: what others call it, or with a slip of the pen."""
+    flag = flag_name(setting)
+    for ours, option in options.items():
+        if flag in option.option.aliases:
+            return ours
+    if FOREIGN_NAMES.get(flag) in options:
+        return FOREIGN_NAMES[flag]
+    close = difflib.get_close_matches(setting, options, 1, LIKENESS)
+    return close[0] if close else None
+
+
+def who_has(setting: str, group: click.Group) -> str:
+    """The commands that have an option: "`zerogate router` and `zerogate run` have --http"; "" if none has."""
+    takers = [f"`zerogate {name}`" for name, each in group.commands.items() if setting in setting_options(each)]
+    who = takers[0] if len(takers) == 1 else f"{', '.join(takers[:-1])} and {takers[-1]}" if takers else ""
+    return who and f"{who} {'has' if len(takers) == 1 else 'have'} {flag_name(setting)}"
 
 
 def explain_no_such_option(name: str, ctx: click.Context) -> str | None:
     """What to write instead of an option that a command does not have. None if nobody knows."""
+    if name in FOREIGN_WORDS:
+        return f"no option {name}: {FOREIGN_WORDS[name]}"
     setting = FOREIGN_NAMES.get(name, name.removeprefix("--").replace("-", "_"))
-    ours = flag_name(setting)
-    if setting in _settings(ctx.command):
-        return f"no option {name}: it is {ours} {_settings(ctx.command)[setting].metavar or ''}".rstrip()
+    options = setting_options(ctx.command)
+    if setting in options:
+        words = elsewhere(setting, "")
+        return f"no option {name}: it is {flag_name(setting)} {options[setting].metavar or ''}".rstrip() + words
     group = ctx.find_root().command
     assert isinstance(group, click.Group)
-    takers = [f"`zerogate {each}`" for each, command in group.commands.items() if setting in _settings(command)]
-    if not takers:
-        return None
-    who = takers[0] if len(takers) == 1 else f"{', '.join(takers[:-1])} and {takers[-1]}"
-    return f"no option {name} here: {who} {'has' if len(takers) == 1 else 'have'} {ours}"
+    who = who_has(setting, group)
+    return (who and f"no option {name} here: {who}") or None
+
+
+def explain_bad_use(error: click.UsageError, ctx: click.Context) -> str | None:
+    """What may have gone wrong where an option has no value, or a command no argument. None if nobody knows."""
+    if isinstance(error, click.BadOptionUsage):
+        words = elsewhere(error.option_name.removeprefix("--").replace("-", "_"), "")
+        return (words and f"{error.option_name} has no value{words}") or None
+    taken = ctx.params.get("access_log")
+    if isinstance(error, click.MissingParameter) and taken not in (None, "-", OFF_WORD):
+        name = error.param.human_readable_name if error.param is not None else "argument"
+        return f"no {name}: --access-log has taken {taken} as its value{elsewhere('access_log', '')}"
+    return None
 
 
 def unknown_variables(group: click.Group, environment: Mapping[str, str]) -> list[str]:
     """A line for each variable that looks like an option of ours and is none."""
-    known = {environment_name(setting) for command in every_command(group).values() for setting in _settings(command)}
-    known.add(compiled.VARIABLE)
+    options: dict[str, SettingOption] = {}
+    for command in every_command(group).values():
+        options |= setting_options(command)
+    known = {environment_name(setting) for setting in options} | {compiled.VARIABLE}
     lines = []
     for name, value in sorted(environment.items()):
-        if name.startswith(PREFIX) and name not in known and not _is_of_kubernetes(name, value):
-            meant = _foreign_variables.get(name) or _most_like(name, known)
-            lines.append(f"{name} is no option" + (f": did you mean {meant}?" if meant else ""))
+        if name.startswith(PREFIX) and name not in known and not is_of_kubernetes(name, value):
+            meant = meant_setting(name.removeprefix(PREFIX).lower(), options)
+            lines.append(f"{name} is no option" + (f": did you mean {environment_name(meant)}?" if meant else ""))
     return lines
-
-
-def _most_like(name: str, known: set[str]) -> str | None:
-    """Without the prefix, by which all of them are alike."""
-    names = [each.removeprefix(PREFIX) for each in known]
-    close = difflib.get_close_matches(name.removeprefix(PREFIX), names, 1, LIKENESS)
-    return f"{PREFIX}{close[0]}" if close else None
-
-
-def _is_of_kubernetes(name: str, value: str) -> bool:
-    """It tells each container of all services: of one called `zerogate`, too."""
-    return bool(_SERVICE.fullmatch(name)) and (name != f"{PREFIX}PORT" or "://" in value)
-
-
-def _settings(command: click.Command) -> dict[str, SettingOption]:
-    return {param.setting: param for param in command.params if isinstance(param, SettingOption)}

@@ -4,6 +4,7 @@
 it, the help and docs/options.md are made from one declaration, in the class of its noun.
 """
 
+from zerogate.settings.address import AddressSettings
 from zerogate.settings.attach import AttachSettings, ServerSettings
 from zerogate.settings.commands import (
     DemoSettings,
@@ -13,6 +14,7 @@ from zerogate.settings.commands import (
     StatusSettings,
     WorkerKeySettings,
 )
+from zerogate.settings.config import ConfigSettings
 from zerogate.settings.environment import environment_name, to_environment
 from zerogate.settings.files import FilesSettings, StaticSettings
 from zerogate.settings.link import LinkSettings, ProcessSettings
@@ -38,9 +40,11 @@ from zerogate.settings.worker import (
 )
 
 __all__ = [
+    "AddressSettings",
     "ApplicationSettings",
     "AttachSettings",
     "ClientSettings",
+    "ConfigSettings",
     "DemoSettings",
     "DialSettings",
     "FilesSettings",

@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 
 from zerogate.settings.cores import n_cores, n_router_processes
+from zerogate.settings.endpoint import parse_address, parse_endpoint
 from zerogate.settings.files import StaticSettings
 from zerogate.settings.option import Settings, count, duration, flag, text, texts
 from zerogate.settings.router import DEFAULT_ADMIN, DEFAULT_BIND, DEFAULT_HTTP, MAX_ROUTER_PROCESSES, RouterSettings
-from zerogate.settings.worker import MAX_PROCESSES, WorkerSettings
+from zerogate.settings.worker import MAX_PROCESSES, PROCESSES_ALIASES, PROCESSES_VARIABLE, WorkerSettings
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,10 @@ class RunSettings(RouterSettings, WorkerSettings, StaticSettings):
     """`zerogate run`: other than for a router or a worker alone."""
 
     bind: tuple[str, ...] = texts(
-        (), "Endpoint for more workers to dial: tcp://HOST:PORT or ipc://PATH. Default: none.", metavar="ENDPOINT"
+        (),
+        "Endpoint for more workers to dial: tcp://HOST:PORT or ipc://PATH. Default: none.",
+        metavar="ENDPOINT",
+        check=parse_endpoint,
     )
     # An application of one's own, and nobody else's: how long it takes is its own matter.
     timeout: float = duration(math.inf, "Time for a worker to begin its reply: 504 after it.", off="no limit")
@@ -24,17 +28,17 @@ class RunSettings(RouterSettings, WorkerSettings, StaticSettings):
         n_cores,
         "Worker processes.",
         high=MAX_PROCESSES,
-        default_words="the number of cores",
         auto=n_cores,
         auto_words="the number of cores",
+        variable=PROCESSES_VARIABLE,
+        aliases=PROCESSES_ALIASES,
     )
     router_processes: int = count(
         n_router_processes,
         "Router processes, which share the addresses.",
         high=MAX_ROUTER_PROCESSES,
-        default_words="by the cores: 1 below 4, else a quarter, and at least 2",
         auto=n_router_processes,
-        auto_words="the default",
+        auto_words="by the cores: 1 below 4, else a quarter, and at least 2",
     )
 
 
@@ -42,9 +46,9 @@ class RunSettings(RouterSettings, WorkerSettings, StaticSettings):
 class DemoSettings(Settings):
     """`zerogate demo`."""
 
-    http: str = text(DEFAULT_HTTP, "Address to take HTTP on.", metavar="HOST:PORT")
-    bind: str = text(DEFAULT_BIND, "Endpoint that workers dial.", metavar="ENDPOINT")
-    admin: str = text(DEFAULT_ADMIN, "Address of the router's status.", metavar="HOST:PORT")
+    http: str = text(DEFAULT_HTTP, "Address to take HTTP on.", metavar="HOST:PORT", check=parse_address)
+    bind: str = text(DEFAULT_BIND, "Endpoint that workers dial.", metavar="ENDPOINT", check=parse_endpoint)
+    admin: str = text(DEFAULT_ADMIN, "Address of the router's status.", metavar="HOST:PORT", check=parse_address)
     once: bool = flag("End after the last step.")
 
 
@@ -67,7 +71,9 @@ class WorkerKeySettings(KeySettings):
     route: tuple[str, ...] = texts(
         ("*",), "What the key is for: *, host, host/prefix, /prefix or *.host/prefix, and all below.", metavar="ROUTE"
     )
-    connect: str = text("tcp://ROUTER:8000", "Where the worker will find the router.", metavar="ENDPOINT")
+    connect: str = text(
+        "tcp://ROUTER:8000", "Where the worker will find the router.", metavar="ENDPOINT", check=parse_endpoint
+    )
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,6 @@ class RotationSettings(KeySettings):
 class StatusSettings(Settings):
     """`zerogate status`."""
 
-    admin: str = text(DEFAULT_ADMIN, "Address of the router's status.", metavar="HOST:PORT")
-    admin_token: str = text("", "The router's --admin-token, if it has one.", metavar="TOKEN")
+    admin: str = text(DEFAULT_ADMIN, "Address of the router's status.", metavar="HOST:PORT", check=parse_address)
+    admin_token: str = text("", "The router's --admin-token, if it has one.", metavar="TOKEN", is_secret=True)
     json: bool = flag("The whole of it, for scripts.")

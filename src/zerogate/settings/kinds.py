@@ -53,6 +53,10 @@ class Kind:
         """The value as it is to be used: 0 as what stands for off, a list as a tuple."""
         return value
 
+    def take(self, value: Any) -> Any:
+        """The checked value of one in a file of options (TOML), which has types of its own."""
+        return self.parse(value) if isinstance(value, str) else self.check(value)
+
     def show(self, value: Any) -> str:
         """The value as one would write it."""
         return str(value)
@@ -174,6 +178,11 @@ class Count(Number):
             raise UsageError(self.WRONG)
         return int(text)
 
+    def take(self, value: Any) -> Any:
+        if isinstance(value, str) and _COUNT.fullmatch(value.strip()):
+            raise UsageError(f"{self.WRONG}: write it without quotes")
+        return super().take(value)
+
 
 @dataclass(frozen=True)
 class AutoCount(Count):
@@ -205,11 +214,16 @@ class Choice(Kind):
         return ", ".join(self.words)
 
 
+def any_text(text: str) -> None:
+    """What makes sense is known to whoever needs it."""
+
+
 @dataclass(frozen=True)
 class Text(Kind):
-    """Any text: whoever needs it says whether it makes sense."""
+    """A text, which `check_text` may refuse."""
 
     placeholder: str
+    check_text: Callable[[str], object] = any_text
 
     def metavar(self) -> str:
         return self.placeholder
@@ -217,7 +231,13 @@ class Text(Kind):
     def check(self, value: Any) -> Any:
         if not isinstance(value, str):
             raise UsageError("not a text")
+        self.check_text(value)
         return value
+
+    def take(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            raise UsageError("not a text: put it in quotes")
+        return super().take(value)
 
 
 class Flag(Kind):
@@ -239,15 +259,24 @@ class Flag(Kind):
             raise UsageError("True or False")
         return value
 
+    def take(self, value: Any) -> Any:
+        if not isinstance(value, bool):
+            raise UsageError("write true or false")
+        return value
+
     def show(self, value: Any) -> str:
         return "1" if value else "0"
 
 
 @dataclass(frozen=True)
 class Texts(Kind):
-    """Several texts: a repeatable option, a tuple. In one variable of the environment they are words as in a shell."""
+    """Several texts: a repeatable option, a tuple. In one variable of the environment they are words as in a shell.
+
+    `check_text` may refuse each of them.
+    """
 
     placeholder: str
+    check_text: Callable[[str], object] = any_text
 
     def metavar(self) -> str:
         return self.placeholder
@@ -264,7 +293,21 @@ class Texts(Kind):
     def check(self, value: Any) -> Any:
         if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(x, str) for x in value):
             raise UsageError("not a tuple of texts")
+        for text in value:
+            try:
+                self.check_text(text)
+            except UsageError as error:
+                raise UsageError(f"{text!r}: {error.reason}" if len(value) > 1 else error.reason) from None
         return tuple(value)
+
+    def take(self, value: Any) -> Any:
+        """One text is a list of one."""
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise UsageError("not a text, or a list of texts")
+        if not texts:
+            raise UsageError("an empty list says nothing: leave it out")
+        return self.check(texts)
 
     def show(self, value: Any) -> str:
         return shlex.join(value)

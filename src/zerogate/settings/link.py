@@ -38,9 +38,16 @@ class LinkSettings(Settings):
 class ProcessSettings(Settings):
     """Process."""
 
-    grace: float = duration(30.0, "Time to finish what is in flight when stopping.", zero="none")
+    grace: float = duration(
+        30.0,
+        "Time to finish what is in flight when stopping.",
+        zero="none",
+        aliases=("--timeout-graceful-shutdown", "--graceful-timeout"),
+    )
     loop: str = choice("auto", "Event loop: auto is uvloop if it is installed.", words=("auto", "uvloop", "asyncio"))
-    log_level: str = choice("info", "What is logged, to standard error.", words=("debug", "info", "warning", "error"))
+    log_level: str = choice(
+        "info", "What is logged, to standard error.", words=("debug", "info", "warning", "error", "critical")
+    )
     log_config: str = text(
         "", "File for Python's logging.config, .json, .yaml or .ini, instead of our own format.", metavar="FILE"
     )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from zerogate.errors import UsageError
 from zerogate.settings.kinds import (
+    AUTO_WORD,
     GIB,
     HOUR_S,
     AnnouncedDuration,
@@ -21,6 +22,7 @@ from zerogate.settings.kinds import (
     Size,
     Text,
     Texts,
+    any_text,
 )
 
 S = TypeVar("S", bound="Settings")
@@ -40,7 +42,8 @@ class Option:
     """What is known of an option beside its name: what kind of value it has, and its words for people.
 
     `default_words` stand for a default that is made when it is needed; `range_words` for a range that is its own.
-    `variable` is one of the environment that others have made known for the same; ours goes before it.
+    `variable` is one of the environment that others have made known for the same; ours goes before it. `aliases` are
+    what other servers call it on their command lines, where they mean the same.
     """
 
     kind: Kind
@@ -48,7 +51,9 @@ class Option:
     default_words: str = ""
     range_words: str = ""
     is_hidden: bool = False
+    is_secret: bool = False
     variable: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 def option(default: Any, option: Option) -> Any:
@@ -64,11 +69,18 @@ def option(default: Any, option: Option) -> Any:
 
 
 def duration(
-    default: float, help: str, *, low: float | None = None, high: float | None = None, off: str = "", zero: str = ""
+    default: float,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    off: str = "",
+    zero: str = "",
+    aliases: tuple[str, ...] = (),
 ) -> Any:
     """An option in seconds."""
     kind = Duration(_low(low, zero, MIN_DURATION_S), high or MAX_DURATION_S, off, zero)
-    return option(default, Option(kind, help, range_words=_range_words(kind, low, high)))
+    return option(default, Option(kind, help, range_words=_range_words(kind, low, high), aliases=aliases))
 
 
 def announced_duration(help: str, *, off: str, default_words: str) -> Any:
@@ -97,14 +109,30 @@ def count(
     is_hidden: bool = False,
     auto: Callable[[], int] | None = None,
     auto_words: str = "",
+    variable: str = "",
+    aliases: tuple[str, ...] = (),
 ) -> Any:
     """An option that is a whole number. With `auto` it may be that word, for what is found out then."""
     if auto is None:
         kind = Count(_low(low, zero, 1), high or MAX_COUNT, off, zero)
     else:
         kind = AutoCount(_low(low, zero, 1), high or MAX_COUNT, off, zero, auto)
-        help = f"{help} auto is {auto_words}."
-    return option(default, Option(kind, help, default_words, _range_words(kind, low, high), is_hidden))
+        if default is auto:
+            default_words = f"{AUTO_WORD}, {auto_words}"
+        else:
+            help = f"{help} auto is {auto_words}."
+    return option(
+        default,
+        Option(
+            kind,
+            help + _also(variable),
+            default_words,
+            _range_words(kind, low, high),
+            is_hidden,
+            variable=variable,
+            aliases=aliases,
+        ),
+    )
 
 
 def _low(low: float | None, zero: str, lowest: float) -> float:
@@ -119,15 +147,36 @@ def _range_words(kind: Number, low: float | None, high: float | None) -> str:
     return f"at most {kind.show(high)}" if high is not None else ""
 
 
-def text(default: Any, help: str, *, metavar: str, default_words: str = "") -> Any:
-    """An option that is any text."""
-    return option(default, Option(Text(metavar), help, default_words))
+def text(
+    default: Any,
+    help: str,
+    *,
+    metavar: str,
+    default_words: str = "",
+    check: Callable[[str], object] = any_text,
+    is_secret: bool = False,
+    aliases: tuple[str, ...] = (),
+) -> Any:
+    """An option that is a text; `check` raises UsageError for one that makes no sense."""
+    return option(default, Option(Text(metavar, check), help, default_words, is_secret=is_secret, aliases=aliases))
 
 
-def texts(default: tuple[str, ...], help: str, *, metavar: str, variable: str = "") -> Any:
-    """An option that is repeatable."""
-    also = f" {variable} in the environment is heeded, too." if variable else ""
-    return option(default, Option(Texts(metavar), f"{help} Repeatable.{also}", variable=variable))
+def texts(
+    default: tuple[str, ...],
+    help: str,
+    *,
+    metavar: str,
+    check: Callable[[str], object] = any_text,
+    variable: str = "",
+    aliases: tuple[str, ...] = (),
+) -> Any:
+    """An option that is repeatable; `check` raises UsageError for a text that makes no sense."""
+    words = f"{help} Repeatable.{_also(variable)}"
+    return option(default, Option(Texts(metavar, check), words, variable=variable, aliases=aliases))
+
+
+def _also(variable: str) -> str:
+    return f" {variable} in the environment is heeded, too." if variable else ""
 
 
 def choice(default: str, help: str, *, words: tuple[str, ...]) -> Any:
@@ -160,7 +209,8 @@ class Settings:
         value = getattr(self, name)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         kind = _declared(type(self))[name].option.kind
-        return f"{flag_name(name)} {kind.show(value) if is_number else value}"
+        shown = kind.show(value) if is_number else " ".join(map(str, value)) if isinstance(value, tuple) else value
+        return f"{flag_name(name)} {shown}"
 
     def part(self, kind: type[S], **changes: Any) -> S:
         """Those of these settings that `kind` has as well, as a `kind`, with changes."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from zerogate.errors import UsageError
 from zerogate.settings.cores import n_cores
+from zerogate.settings.endpoint import parse_address, parse_endpoint, parse_listening
 from zerogate.settings.kinds import KIB, MIB, OFF_WORD
 from zerogate.settings.link import LinkSettings, ProcessSettings
 from zerogate.settings.option import Settings, count, duration, flag, size, text, texts
@@ -33,6 +34,18 @@ MAX_ROUTER_PROCESSES = 64
 MAX_RETRIES = 100
 
 
+def check_listening(text: str) -> None:
+    """Where clients connect to. Raises UsageError."""
+    if text != OFF_WORD:
+        parse_listening(text)
+
+
+def check_admin(text: str) -> None:
+    """Where people look. Raises UsageError."""
+    if text != OFF_WORD:
+        parse_address(text)
+
+
 def process_name() -> str:
     """A name that no other process of this network has."""
     return f"{socket.gethostname()}-{os.getpid()}"
@@ -43,20 +56,39 @@ class ListenSettings(Settings):
     """Listening."""
 
     http: tuple[str, ...] = texts(
-        (DEFAULT_HTTP,), "Address to take HTTP on, or unix:PATH, or off.", metavar="HOST:PORT"
+        (DEFAULT_HTTP,),
+        "Address to take HTTP on, or unix:PATH, or off.",
+        metavar="HOST:PORT",
+        check=check_listening,
     )
     https: tuple[str, ...] = texts(
-        (), "Address to take HTTP over TLS on, or unix:PATH. Default: none.", metavar="HOST:PORT"
+        (),
+        "Address to take HTTP over TLS on, or unix:PATH. Default: none.",
+        metavar="HOST:PORT",
+        check=check_listening,
     )
     bind: tuple[str, ...] = texts(
-        (DEFAULT_BIND,), "Endpoint that workers dial: tcp://HOST:PORT or ipc://PATH.", metavar="ENDPOINT"
+        (DEFAULT_BIND,),
+        "Endpoint that workers dial: tcp://HOST:PORT or ipc://PATH.",
+        metavar="ENDPOINT",
+        check=parse_endpoint,
     )
     insecure: bool = flag("Take workers without keys on any address.")
-    admin: str = text(DEFAULT_ADMIN, "Address of /status, /healthz and /readyz, or off.", metavar="HOST:PORT")
-    admin_token: str = text(
-        "", "What /status must be asked with, as a bearer token. Needed beyond loopback.", metavar="TOKEN"
+    admin: str = text(
+        DEFAULT_ADMIN, "Address of /status, /healthz and /readyz, or off.", metavar="HOST:PORT", check=check_admin
     )
-    access_log: str = text("-", "Where requests are logged: - (standard output), a PATH, or off.", metavar="PATH")
+    admin_token: str = text(
+        "",
+        "What /status must be asked with, as a bearer token. Needed beyond loopback.",
+        metavar="TOKEN",
+        is_secret=True,
+    )
+    access_log: str = text(
+        "-",
+        "Where requests are logged: - (standard output), a PATH, or off.",
+        metavar="PATH",
+        aliases=("--access-logfile",),
+    )
     http_mode: str = text("666", "Who may connect to a unix: socket: its file's mode, in octal.", metavar="MODE")
     ipc_mode: str = text("600", "Who may dial an ipc:// socket: its file's mode, in octal.", metavar="MODE")
     replace: bool = flag("Take over from the router that has these addresses, if there is one.")
@@ -112,12 +144,18 @@ class ClientSettings(Settings):
     min_body_rate: int = count(
         500, "Bytes a second that a client must send of a body, or take of a reply, on average.", zero="no limit"
     )
-    keepalive_timeout: float = duration(75.0, "Time between requests before the connection is closed.", off="no limit")
+    keepalive_timeout: float = duration(
+        75.0,
+        "Time between requests before the connection is closed.",
+        off="no limit",
+        aliases=("--timeout-keep-alive", "--keep-alive"),
+    )
     trust: tuple[str, ...] = texts(
         ("loopback", "unix"),
         "Whose forwarded, x-forwarded-* and x-request-id are believed: addresses, networks, loopback, unix, * or none.",
         metavar="NETWORK",
         variable="FORWARDED_ALLOW_IPS",
+        aliases=("--forwarded-allow-ips",),
     )
     proxy_protocol: bool = flag("Whom --trust names begins each connection with a PROXY header, version 1 or 2.")
     underscores: bool = flag("Hand on fields with an underscore in their name.")
@@ -128,7 +166,9 @@ class RequestSettings(Settings):
     """Requests."""
 
     max_head: int = size(64 * KIB, "Bytes of a request's head: 431 past it.", low=MIN_HEAD_BYTES, high=MAX_HEAD_BYTES)
-    max_fields: int = count(100, "Fields of a request: 431 past it.", high=MAX_FIELDS)
+    max_fields: int = count(
+        100, "Fields of a request: 431 past it.", high=MAX_FIELDS, aliases=("--limit-request-fields",)
+    )
     max_target: int = size(
         16 * KIB, "Bytes of a request's target: 414 past it.", low=MIN_TARGET_BYTES, high=MAX_HEAD_BYTES
     )
@@ -178,7 +218,7 @@ class JoinSettings(Settings):
 
     name: str = text(process_name, "What workers and logs call this router.", metavar="NAME", default_words="HOST-PID")
     advertise: tuple[str, ...] = texts(
-        (), "Endpoint of another router that workers should dial as well.", metavar="ENDPOINT"
+        (), "Endpoint of another router that workers should dial as well.", metavar="ENDPOINT", check=parse_endpoint
     )
     keys: str = text(
         "",

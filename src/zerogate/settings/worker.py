@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from zerogate.errors import UsageError
 from zerogate.settings.cores import n_cores
+from zerogate.settings.endpoint import parse_endpoint
 from zerogate.settings.kinds import MIB
 from zerogate.settings.link import LinkSettings, ProcessSettings
 from zerogate.settings.option import Settings, announced_duration, choice, count, duration, flag, size, text, texts
@@ -17,6 +18,9 @@ MAX_WEIGHT = 1000
 MAX_TUNNELS = 60_000
 # More processes than any machine has cores are a slip of the finger, and a machine that does not answer any more.
 MAX_PROCESSES = 1024
+# What uvicorn and gunicorn call them.
+PROCESSES_VARIABLE = "WEB_CONCURRENCY"
+PROCESSES_ALIASES = ("--workers", "-w")
 # Threads mostly wait, for a database or a client, so there are more than cores; but each costs memory, and each that
 # computes takes turns with all others at one interpreter.
 THREADS_PER_CORE = 4
@@ -33,12 +37,16 @@ class DialSettings(Settings):
     """Dialling."""
 
     connect: tuple[str, ...] = texts(
-        (DEFAULT_BIND,), "Endpoint of a router: tcp://HOST:PORT or ipc://PATH.", metavar="ENDPOINT"
+        (DEFAULT_BIND,),
+        "Endpoint of a router: tcp://HOST:PORT or ipc://PATH.",
+        metavar="ENDPOINT",
+        check=parse_endpoint,
     )
     key: str = text(
         "",
         "File with this worker's secret key; in the environment also the key itself.",
         metavar="FILE",
+        is_secret=True,
     )
     router_key: str = text("", "The router's public key, which goes with --key.", metavar="KEY")
     redial_min: float = duration(0.05, "Shortest wait before dialling again.")
@@ -83,7 +91,15 @@ class ServeSettings(Settings):
         zero="all are requests",
         high=MAX_TUNNELS,
     )
-    processes: int = count(1, "Worker processes.", high=MAX_PROCESSES, auto=n_cores, auto_words="the number of cores")
+    processes: int = count(
+        1,
+        "Worker processes.",
+        high=MAX_PROCESSES,
+        auto=n_cores,
+        auto_words="the number of cores",
+        variable=PROCESSES_VARIABLE,
+        aliases=PROCESSES_ALIASES,
+    )
 
 
 @dataclass(frozen=True)

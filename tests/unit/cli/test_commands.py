@@ -65,7 +65,7 @@ def call(*words: str) -> None:
 
 
 def test_commands_come_in_the_order_in_which_one_meets_them() -> None:
-    words = "router worker hello attach files run demo status keys"
+    words = "router worker hello attach files run demo status config keys"
     assert commands.list_commands(None) == words.split()  # type: ignore[arg-type]
 
 
@@ -222,6 +222,9 @@ def test_a_router_and_workers_in_one_go(
     router, worker = calls.children
     assert worker.environment["ZEROGATE_CONNECT"] == "ipc:///the/folder/link"
     assert router.environment["ZEROGATE_BIND"].split()[1:] == bind[1:]
+    # At once, and when it is up.
+    (starting,) = capfd.readouterr().err.splitlines()
+    assert starting.endswith(" starts a router and 1 worker for shop:app")
     worker.found = "shop:app, ASGI"
     calls.greet()
     said = capfd.readouterr().err.splitlines()

@@ -3,8 +3,8 @@
 import pytest
 
 import zerogate
-from zerogate.cli.greetings import addresses, greet, served, worker_names
-from zerogate.settings import RouterSettings, WorkerSettings
+from zerogate.cli.greetings import addresses, greet, patience, served, worker_names
+from zerogate.settings import RouterSettings, RunSettings, WorkerSettings
 
 
 def test_a_greeting_is_said_in_one_piece(capfd: pytest.CaptureFixture[str]) -> None:
@@ -49,3 +49,10 @@ def test_who_serves_everything_need_not_say_so() -> None:
 def test_names_of_several_workers() -> None:
     assert worker_names(WorkerSettings(name="w")) == "w"
     assert worker_names(WorkerSettings(name="w", processes=3)) == "w-1 to -3"
+
+
+def test_a_time_out_is_no_end_of_a_worker() -> None:
+    assert patience(RunSettings()) == []
+    assert patience(RunSettings(timeout=2.5)) == [
+        "  timeout 504 for a request whose reply has not begun within 2.5 s; its worker lives on"
+    ]

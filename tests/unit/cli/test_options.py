@@ -54,7 +54,8 @@ COMMAND = Command("paint", params=settings_options(Painting, without=("coats",))
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for option in settings_options(Painting):
-        monkeypatch.delenv(str(option.envvar), raising=False)
+        for name in option.envvar or ():
+            monkeypatch.delenv(name, raising=False)
 
 
 def read(*words: str) -> Painting:

@@ -21,7 +21,7 @@ def test_every_option_is_on_it() -> None:
 def test_an_option_that_differs_says_for_whom() -> None:
     page = reference()
     assert "| `--processes COUNT\\|auto` (worker, hello, attach, files) | 1 | 1 to 1024 |" in page
-    assert "| `--processes COUNT\\|auto` (run) | the number of cores | 1 to 1024 |" in page
+    assert "| `--processes COUNT\\|auto` (run) | auto, the number of cores | 1 to 1024 |" in page
     assert "| `--head-timeout DURATION` | 10s | 1ms to 8760h; 0: no limit |" in page
     assert "| `--timeout DURATION` (router) | 60s | 1ms to 8760h; 0: no limit |" in page
     assert "| `--timeout DURATION` (run) | off | 1ms to 8760h; 0: no limit |" in page

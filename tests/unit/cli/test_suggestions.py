@@ -4,29 +4,36 @@ import click
 import pytest
 
 from zerogate.cli.commands import commands
-from zerogate.cli.suggestions import FOREIGN_NAMES, unknown_variables
-from zerogate.settings import RunSettings
-from zerogate.settings.option import options_of
+from zerogate.cli.options import setting_options
+from zerogate.cli.suggestions import FOREIGN_NAMES, FOREIGN_WORDS, meant_setting, unknown_variables, who_has
 
 MEANT = {
-    "run app:app --workers 4": "no option --workers: it is --processes COUNT",
-    "run app:app -w 4": "no option -w: it is --processes COUNT",
     "router --workers 4": "no option --workers: it is --processes COUNT",
-    "router --port 80": "no option --port: it is --http HOST:PORT",
-    "router --host 0.0.0.0": "no option --host: it is --http HOST:PORT",
-    "run app:app --host=0.0.0.0": "no option --host: it is --http HOST:PORT",
+    "run app:app -b 0.0.0.0:80": "no option -b: it is --http HOST:PORT",
     "run app:app --bind-http :80": "no option --bind-http: it is --http HOST:PORT",
-    "router --timeout-keep-alive 5": "no option --timeout-keep-alive: it is --keepalive-timeout DURATION",
-    "worker app:app --graceful-timeout 5": "no option --graceful-timeout: it is --grace DURATION",
+    "run app:app --limit-concurrency 5": "no option --limit-concurrency: it is --concurrency COUNT",
+    "run app:app -t 30": "no option -t: it is --timeout DURATION (gunicorn's ends a worker",
     # Of another command.
-    "worker app:app --port 80": "here: `zerogate router`, `zerogate run` and `zerogate demo` have --http",
+    "worker app:app --port 80": "here: `zerogate router` and `zerogate run` have --port",
+    "worker app:app --http :80": "here: `zerogate router`, `zerogate run` and `zerogate demo` have --http",
     "worker app:app --queue-timeout 1": "here: `zerogate router` and `zerogate run` have --queue-timeout",
     "run app:app --connect tcp://x:1": "`zerogate hello`, `zerogate attach` and `zerogate files` have --connect",
     "status --once": "no option --once here: `zerogate demo` has --once",
     # Of nobody's.
     "router --reload": "no option --reload here: `zerogate worker` and `zerogate run` have --reload",
+    "run app:app -k gthread": "no option -k: an application's interface is found out",
+    "run app:app --no-access-log": "no option --no-access-log: write --access-log off",
     "router --htttp x": "--http",
     "router --colour red": "No such option",
+    # By their name, and not in their way.
+    "run app:app --access-log": "--access-log has no value (uvicorn's --access-log has no value; here it says where",
+    "run --access-log app:app": "no APP: --access-log has taken app:app as its value (uvicorn's",
+    "run --access-log off": "Missing argument 'APP'",
+    "run app:app --grace": "requires an argument",
+    "run app:app --bind 0.0.0.0:80": (
+        "--bind 0.0.0.0:80: not an endpoint: write tcp://HOST:PORT or ipc://PATH (gunicorn's --bind is --http here: "
+    ),
+    "run app:app --http h11": "--http h11: not an address: write HOST:PORT (uvicorn's --http chooses a parser; ",
 }
 
 
@@ -40,7 +47,25 @@ def test_an_option_by_another_name(words: str) -> None:
 
 
 def test_what_is_suggested_is_there() -> None:
-    assert set(FOREIGN_NAMES.values()) <= {field.name for field, _ in options_of(RunSettings)}
+    assert set(FOREIGN_NAMES.values()) <= set(setting_options(commands.commands["run"])) | {"connect"}
+    assert not set(FOREIGN_NAMES) & set(FOREIGN_WORDS)
+    taken = {name for param in commands.commands["run"].params for name in (*param.opts, *param.secondary_opts)}
+    assert not taken & ({*FOREIGN_NAMES, *FOREIGN_WORDS} - {"--workers", "-w"})
+
+
+def test_what_is_meant_is_found_among_what_there_is() -> None:
+    options = setting_options(commands.commands["run"])
+    assert meant_setting("workers", options) == "processes"
+    assert meant_setting("certfile", options) == "tls_cert"
+    assert meant_setting("queue_timout", options) == "queue_timeout"
+    assert meant_setting("colour", options) is None
+    assert meant_setting("workers", setting_options(commands.commands["status"])) is None
+
+
+def test_who_has_what() -> None:
+    assert who_has("redirect_https", commands) == "`zerogate router` and `zerogate run` have --redirect-https"
+    assert who_has("once", commands) == "`zerogate demo` has --once"
+    assert who_has("colour", commands) == ""
 
 
 VARIABLES = {
@@ -57,7 +82,7 @@ def test_a_variable_with_a_slip_of_the_pen(name: str) -> None:
 
 def test_variables_that_are_ours_or_nobodys() -> None:
     params = [param for command in commands.commands.values() for param in command.params if param.envvar]
-    ours = {str(param.envvar): "" for param in params if isinstance(param.envvar, str)}
+    ours = {name: "" for param in params for name in param.envvar or () if name.startswith("ZEROGATE_")}
     assert len(ours) > 50
     assert unknown_variables(commands, ours | {"HOME": "/", "MY_ZEROGATE_X": "1"}) == []
 
@@ -74,6 +99,4 @@ def test_what_kubernetes_tells_each_container_of_a_service_called_zerogate() -> 
         "ZEROGATE_ADMIN_PORT": "tcp://10.0.0.2:81",
     }
     assert unknown_variables(commands, told) == []
-    assert unknown_variables(commands, {"ZEROGATE_PORT": "80"}) == [
-        "ZEROGATE_PORT is no option: did you mean ZEROGATE_HTTP?"
-    ]
+    assert unknown_variables(commands, {"ZEROGATE_PORT": "80"}) == []

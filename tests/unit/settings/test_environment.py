@@ -9,7 +9,9 @@ import pytest
 
 from zerogate.cli.commands import commands
 from zerogate.cli.options import make_settings
-from zerogate.settings import RouterSettings, Settings, WorkerSettings, environment_name, to_environment
+from zerogate.settings import RouterSettings, RunSettings, Settings, WorkerSettings, environment_name, to_environment
+from zerogate.settings.environment import is_of_kubernetes, variables
+from zerogate.settings.option import options_of
 
 UNUSUAL: list[tuple[str, Settings]] = [
     ("router", RouterSettings()),
@@ -54,3 +56,23 @@ def test_several_values_are_words_as_in_a_shell(monkeypatch: pytest.MonkeyPatch,
     settings: Any = read("worker", WorkerSettings)
     assert settings.route == ("/one", "/two three")
     assert settings.cancel_after != math.inf
+
+
+def test_which_variables_an_option_is_read_from() -> None:
+    options = {field.name: option for field, option in options_of(RunSettings)}
+    assert variables("grace", options["grace"]) == ["ZEROGATE_GRACE"]
+    assert variables("processes", options["processes"]) == ["ZEROGATE_PROCESSES", "WEB_CONCURRENCY"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("ZEROGATE_PORT", "80", False),
+        ("ZEROGATE_PORT", "tcp://10.0.0.1:80", True),
+        ("ZEROGATE_PORT_80_TCP_ADDR", "10.0.0.1", True),
+        ("ZEROGATE_SERVICE_HOST", "10.0.0.1", True),
+        ("ZEROGATE_HOST", "10.0.0.1", False),
+    ],
+)
+def test_what_kubernetes_says_is_not_for_us(name: str, value: str, expected: bool) -> None:
+    assert is_of_kubernetes(name, value) is expected

@@ -171,3 +171,62 @@ def test_an_announced_duration_may_be_left_to_others() -> None:
         assert kind.parse(kind.show(value)) == value
     with pytest.raises(UsageError, match="at most 20s"):
         kind.parse("21s")
+
+
+# In a file that has types of its own
+
+TAKEN: list[tuple[Kind, Any, Any]] = [
+    (DURATION, 30, 30.0),
+    (DURATION, 1.5, 1.5),
+    (DURATION, "2m", 120.0),
+    (SIZE, 7, 7),
+    (SIZE, "7k", 7 * KIB),
+    (COUNT, 7, 7),
+    (AutoCount(1, 64, auto=lambda: 3), "auto", 3),
+    (Count(1, 9, off="never"), "off", Count.OFF),
+    (Count(1, 9, off="never"), 0, Count.OFF),
+    (Choice(("one",)), "one", "one"),
+    (Text("X"), "as it is", "as it is"),
+    (Flag(), True, True),
+    (Texts("X"), "one 'alone'", ("one 'alone'",)),
+    (Texts("X"), ["one", "two"], ("one", "two")),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "taken"), TAKEN)
+def test_what_is_taken_from_a_file(kind: Kind, value: Any, taken: Any) -> None:
+    assert kind.take(value) == taken
+
+
+NOT_TAKEN: list[tuple[Kind, Any]] = [
+    *((DURATION, value) for value in ("soon", True, [1])),
+    *((SIZE, value) for value in ("much", True, 1.5)),
+    *((COUNT, value) for value in ("7", True, 1.5, "many")),
+    *((Choice(("one",)), value) for value in ("two", 1)),
+    *((Text("X"), value) for value in (1, True, ["x"])),
+    *((Flag(), value) for value in (1, "yes", "true")),
+    *((Texts("X"), value) for value in (1, [], [1], {"x": 1})),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), NOT_TAKEN)
+def test_what_is_not_taken_from_a_file(kind: Kind, value: Any) -> None:
+    with pytest.raises(UsageError):
+        kind.take(value)
+
+
+def refuse_no(text: str) -> None:
+    if text == "no":
+        raise UsageError("not that")
+
+
+def test_a_text_may_be_refused() -> None:
+    assert Text("X", refuse_no).parse("yes") == "yes"
+    assert Texts("X", refuse_no).check(["yes", "yes"]) == ("yes", "yes")
+    for kind, value, said in (
+        (Text("X", refuse_no), "no", "^not that$"),
+        (Texts("X", refuse_no), ["no"], "^not that$"),
+        (Texts("X", refuse_no), ["yes", "no"], "^'no': not that$"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            kind.check(value)

@@ -2,6 +2,7 @@
 
 import math
 import os
+from typing import Any
 
 import pytest
 
@@ -45,3 +46,28 @@ def test_off_and_somewhere() -> None:
     assert ListenSettings(http=("off",)).http == ("off",)
     with pytest.raises(UsageError, match="--http off goes with no other"):
         ListenSettings(http=("off", ":80"))
+
+
+@pytest.mark.parametrize("name", ["http", "https"])
+def test_where_clients_connect_to_is_an_address(name: str) -> None:
+    for address in ("127.0.0.1:9000", ":80", "[::1]:80", "unix:/run/s", "off"):
+        made: Any = RouterSettings().changed(**{name: (address,)})
+        assert getattr(made, name) == (address,)
+    with pytest.raises(UsageError, match=rf"^--{name} 9000x: not an address: write HOST:PORT$"):
+        RouterSettings().changed(**{name: ("9000x",)})
+    with pytest.raises(UsageError, match=rf"^--{name} :80 9000x: '9000x': not an address: write HOST:PORT$"):
+        RouterSettings().changed(**{name: (":80", "9000x")})
+
+
+def test_what_others_dial_is_an_endpoint() -> None:
+    for name in ("bind", "advertise"):
+        with pytest.raises(
+            UsageError, match=rf"^--{name} :8000: not an endpoint: write tcp://HOST:PORT or ipc://PATH$"
+        ):
+            RouterSettings().changed(**{name: (":8000",)})
+
+
+def test_where_people_look() -> None:
+    assert RouterSettings(admin="off").admin == "off"
+    with pytest.raises(UsageError, match=r"^--admin unix:/s: not an address"):
+        RouterSettings(admin="unix:/s")

@@ -1,0 +1,172 @@
+"""Options from a file: zerogate.toml, or [tool.zerogate] in pyproject.toml.
+
+A key is an option's name, as on the command line without its dashes. On top it is for every command that has the
+option; in a command's table (`[router]`, `[keys.worker]`) for that command, whose own goes before.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from zerogate.cli.elsewhere import elsewhere
+from zerogate.cli.options import SettingOption, every_command, setting_options
+from zerogate.cli.suggestions import meant_setting, who_has
+from zerogate.errors import UsageError
+from zerogate.settings import ConfigSettings
+from zerogate.settings.kinds import OFF_WORD
+
+OWN_FILE = "zerogate.toml"
+PYPROJECT = "pyproject.toml"
+TABLE = ("tool", "zerogate")
+
+MAX_SHOWN_CHARS = 60
+
+
+class Entry(NamedTuple):
+    """A value that is given there. `where` names file and key, for people."""
+
+    value: Any
+    where: str
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """`prefix` is what stands before each key, as people would write it."""
+
+    path: str
+    prefix: str
+    content: Mapping[str, Any]
+
+    def entries(self, group: click.Group, path: list[str]) -> dict[str, Entry]:
+        """What is given for the command at `path`, by settings. Raises UsageError for anything that cannot be."""
+        self._check(group, group, self.content, ())
+        node: click.Command = group
+        tables: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [((), self.content)]
+        for n, name in enumerate(path, 1):
+            assert isinstance(node, click.Group)
+            node = node.commands[name]
+            table = tables[-1][1].get(name, {})
+            tables.append((tuple(path[:n]), table if isinstance(table, dict) else {}))
+        options = _options(node)
+        found: dict[str, Entry] = {}
+        for keys, table in tables:
+            for key, value in _plain(table):
+                if (option := options.get(_setting(key))) is not None:
+                    found[option.setting] = self._take(option, (*keys, key), value)
+        return found
+
+    def _take(self, option: SettingOption, keys: tuple[str, ...], value: Any) -> Entry:
+        where = f"{self.path}: {self.prefix}{'.'.join(keys)}"
+        try:
+            return Entry(option.option.kind.take(value), where)
+        except UsageError as error:
+            shown = "" if option.option.is_secret else f" = {_shown(value)}"
+            raise UsageError(f"{where}{shown}: {error.reason}") from None
+
+    def _check(self, root: click.Group, node: click.Command, table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+        """See that there is nothing that no command knows, wherever it is."""
+        commands = node.commands if isinstance(node, click.Group) else {}
+        seen: set[str] = set()
+        for key, value in table.items():
+            if isinstance(value, dict):
+                if key not in commands:
+                    raise UsageError(f"{self._written(keys, key)}: {_no_table(key, commands, _options(node))}")
+                self._check(root, commands[key], value, (*keys, key))
+            elif (setting := _setting(key)) not in _options(node):
+                raise UsageError(f"{self._written(keys, key)}: {_no_option(root, node, key, keys)}")
+            elif setting in seen:
+                raise UsageError(f"{self._written(keys, key)}: is there twice, with - and with _")
+            else:
+                seen.add(setting)
+
+    def _written(self, keys: tuple[str, ...], key: str) -> str:
+        return f"{self.path}: {self.prefix}{'.'.join((*keys, key))}"
+
+
+def find_config(name: str) -> ConfigFile | None:
+    """The file that --config names; if it names none, what the current folder has. Raises UsageError.
+
+    Of a folder that has both, zerogate.toml.
+    """
+    if name == OFF_WORD:
+        return None
+    if name:
+        found = _read(name)
+        if found is None:
+            raise UsageError(f"--config {name}: it has no [{'.'.join(TABLE)}]")
+        return found
+    for path in (OWN_FILE, PYPROJECT):
+        if Path(path).is_file() and (found := _read(path)) is not None:
+            return found
+    return None
+
+
+def _read(path: str) -> ConfigFile | None:
+    """None for a pyproject.toml that says nothing of us."""
+    try:
+        content = tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"--config {path}: {error.strerror or error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not TOML: {error}{elsewhere('config', path)}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not TOML: it is not UTF-8") from error
+    if Path(path).name != PYPROJECT:
+        return ConfigFile(path, "", content)
+    for name in TABLE:
+        content = content.get(name, {})
+        if not isinstance(content, dict):
+            raise UsageError(f"{path}: {'.'.join(TABLE)}: not a table")
+    return ConfigFile(path, f"{'.'.join(TABLE)}.", content) if content else None
+
+
+def _plain(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((key, value) for key, value in table.items() if not isinstance(value, dict))
+
+
+def _setting(key: str) -> str:
+    return key.replace("-", "_")
+
+
+def _options(node: click.Command) -> dict[str, SettingOption]:
+    """What can be given for a command, or for any of a group's. Which file that is stands in no file."""
+    commands = every_command(node).values() if isinstance(node, click.Group) else [node]
+    return {
+        setting: option
+        for command in commands
+        for setting, option in setting_options(command).items()
+        if not option.option.is_hidden and option.kind is not ConfigSettings
+    }
+
+
+def _no_option(root: click.Group, node: click.Command, key: str, keys: tuple[str, ...]) -> str:
+    """What to say of a key that is none."""
+    options = _options(node)
+    if meant := meant_setting(_setting(key), options):
+        return f"is no option: did you mean {option_key(meant)}?"
+    if keys and _setting(key) in _options(root):
+        return f"is no option of `zerogate {' '.join(keys)}`: {who_has(_setting(key), root)}"
+    return "is no option"
+
+
+def _no_table(key: str, commands: Mapping[str, click.Command], options: Mapping[str, SettingOption]) -> str:
+    if _setting(key) in options:
+        return f"is an option, and no table: write {key} = ..."
+    close = difflib.get_close_matches(key, commands, 1)
+    return "is no command" + (f": did you mean [{close[0]}]?" if close else "")
+
+
+def option_key(setting: str) -> str:
+    """A setting as it is in a file."""
+    return setting.replace("_", "-")
+
+
+def _shown(value: Any) -> str:
+    """As it stands there, if it is short."""
+    text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}..."
