@@ -26,6 +26,30 @@ if sys.argv[1] == "nohup":
 os.execv(sys.executable, [sys.executable, "-m", "zerogate", *sys.argv[2:]])
 """
 
+# A shell that has a job, in the foreground or not, which it tells to go when it is told so itself. Then it ends, and
+# its terminal goes with it, though the window is still there.
+A_SHELL = """
+import fcntl, os, signal, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = os.fork()
+if not job:
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.executable, [sys.executable, "-m", "zerogate", *sys.argv[2:]])
+os.setpgid(job, job)
+if sys.argv[1] == "foreground":
+    os.tcsetpgrp(0, job)
+os.write(1, b"%d\\n" % job)
+def go(*_):
+    os.killpg(job, signal.SIGHUP)
+    os._exit(0)
+signal.signal(signal.SIGHUP, go)
+while True:
+    signal.pause()
+"""
+
 COMMANDS = ["router", "worker", "several workers", "run"]
 
 
@@ -128,3 +152,28 @@ def test_a_log_is_opened_anew_under_nohup_as_well(site: Site, folder: Path) -> N
         log.rename(folder / "access.log.1")
         process.send_signal(signal.SIGHUP)
         wait_for(log.exists, "a new log")
+
+
+@pytest.mark.parametrize("where", ["foreground", "background"])
+def test_a_shell_that_goes_takes_its_jobs_along(site: Site, folder: Path, where: str) -> None:
+    ours, theirs = pty.openpty()
+    shell = subprocess.Popen(
+        [sys.executable, "-c", A_SHELL, where, *arguments(site, "run")],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=clean_environment(),
+        cwd=folder,
+    )
+    os.close(theirs)
+    try:
+        assert shell.stdout is not None
+        job = int(shell.stdout.readline())
+        wait_for(lambda: answers(site), "an answer")
+        started = [job, *children(job)]
+        shell.send_signal(signal.SIGHUP)
+        wait_gone(started, 30)
+    finally:
+        shell.kill()
+        shell.communicate()
+        os.close(ours)
