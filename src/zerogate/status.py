@@ -20,6 +20,8 @@ UNAUTHORIZED = 401
 
 GAP = "  "
 CUT_MARK = ">"
+WORKER_HEADER = ("WORKER", "STATE", "IN FLIGHT", "SERVED", "WEIGHT", "UP FOR", "LABELS", "FROM", "SERVES")
+LABELS_AT = WORKER_HEADER.index("LABELS")
 PROCESS_HEADER = ("PROCESS", "PID", "UP FOR", "CLIENTS", "WORKERS", "WAITING", "REQUESTS")
 
 
@@ -71,9 +73,11 @@ def render(status: dict[str, Any]) -> list[str]:
         "",
     ]
     if status["workers"]:
-        header = ("WORKER", "STATE", "IN FLIGHT", "SERVED", "WEIGHT", "UP FOR", "FROM", "SERVES")
         workers = sorted(status["workers"], key=lambda worker: _natural(worker["name"]))
-        lines += table([header, *map(_worker_row, workers)], right=("IN FLIGHT", "SERVED", "WEIGHT", "UP FOR"))
+        rows = [WORKER_HEADER, *map(_worker_row, workers)]
+        if not any(map(_labels, workers)):
+            rows = [row[:LABELS_AT] + row[LABELS_AT + 1 :] for row in rows]
+        lines += table(rows, right=("IN FLIGHT", "SERVED", "WEIGHT", "UP FOR"))
     else:
         lines.append("No worker has joined. `zerogate hello worker-1` is one.")
     if status["routes"]:
@@ -124,14 +128,19 @@ def _load(worker: dict[str, Any]) -> str:
     return f"{worker['in_flight']}/{worker['capacity']}" + (f" +{shown}" if shown else "")
 
 
+def _labels(worker: dict[str, Any]) -> str:
+    return ",".join(f"{name}={value}" for name, value in worker.get("labels", {}).items())
+
+
 def _worker_row(worker: dict[str, Any]) -> tuple[str, ...]:
     return (
         worker["name"],
         worker["state"],
         _load(worker),
         str(worker["served"]),
-        str(worker["weight"]),
+        str(worker["weight"]) if worker.get("share") is None else f"{worker['share']:.4g}%",
         duration(worker["joined_s"]),
+        _labels(worker) or "-",
         worker["peer"],
         ", ".join(worker["routes"]),
     )

@@ -12,7 +12,7 @@ from tests.support.sites import make_served_site
 LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}) (?P<client>\S+) "
     r'"(?P<method>\S+) (?P<target>\S+)" (?P<status>\d{3}|-) (?P<bytes>\d+) (?P<ms>[\d.]+)ms (?P<host>\S+) '
-    r"(?P<worker>\S+) (?P<id>\S+) (?P<error>\S+) (?P<retries>\d+)"
+    r"(?P<worker>\S+) (?P<id>\S+) (?P<error>\S+) (?P<retries>\d+) (?P<labels>\S+)"
 )
 
 

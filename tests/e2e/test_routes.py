@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.processes import Site, make_site
 from tests.support.raw_http import HttpConnection
+from zerogate.wire.http.routes import parse_route
 
 WORKERS = {
     "any": ["*"],
@@ -17,6 +18,8 @@ WORKERS = {
     "below-static": ["*.example/static"],
     "deep": ["*.deep.example"],
     "v6": ["[::1]"],
+    "books": ["b\u00fccher.example"],
+    "books-cafe": ["b\u00fccher.example/caf\u00e9"],
     "several": ["one.test", "two.test/x", "/shared"],
 }
 
@@ -52,13 +55,31 @@ def ask(site: Site, target: str, host: str) -> str:
         ("other.test", "/API/v2", "any"),
         ("other.test", "//api", "any"),
         ("other.test", "/api//v2", "api"),
-        ("other.test", "/x/../api/v2", "any"),
-        ("other.test", "/%61pi", "any"),
+        ("other.test", "/x/../api/v2", "400"),
+        ("other.test", "/x/%2e%2E/api/v2", "400"),
+        ("other.test", "/api/..%2fx", "400"),
+        ("other.test", "/api/..;/x", "400"),
+        ("other.test", "/api/./x", "400"),
+        ("other.test", "/api%00", "400"),
+        ("other.test", "/api/%", "400"),
+        ("other.test", "/%61pi", "api"),
+        ("other.test", "/api%2Fv2", "api-v2"),
+        ("other.test", "/%2561pi", "any"),
+        ("other.test", "/api;v=2", "any"),
+        ("other.test", "/api/v2;x", "api"),
+        ("other.test", "///", "any"),
+        ("other.test", "/.well-known/api", "any"),
         ("shop.example", "/", "shop"),
         ("shop.example", "/api/v2", "shop"),
         ("shop.example", "/cart/1", "shop-cart"),
         ("SHOP.example", "/cart", "shop-cart"),
         ("shop.example:8080", "/cart", "shop-cart"),
+        ("shop.example.", "/cart", "shop-cart"),
+        ("Shop.Example.:80", "/c%61rt", "shop-cart"),
+        ("shop..example", "/", "400"),
+        ("xn--bcher-kva.example", "/", "books"),
+        ("XN--BCHER-KVA.Example.", "/caf%c3%a9/1", "books-cafe"),
+        ("[0:0::1]", "/", "v6"),
         ("www.example", "/cart", "below"),
         ("www.example", "/static/a.css", "below-static"),
         ("a.b.example", "/", "below"),
@@ -87,7 +108,7 @@ def test_an_absolute_target_names_the_host(routed: Site) -> None:
 
 def test_status_shows_every_route(routed: Site) -> None:
     routes = {route["route"]: route["workers"] for route in routed.status()["routes"]}
-    assert routes == {route: 1 for routes in WORKERS.values() for route in routes}
+    assert routes == {str(parse_route(route)): 1 for routes in WORKERS.values() for route in routes}
 
 
 def test_a_trailing_slash_is_the_same_route(site: Site) -> None:

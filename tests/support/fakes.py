@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any, cast
 
+from zerogate.router.affinity import StickyCookie
 from zerogate.router.counters import Counters
 from zerogate.router.pool import Pool
 from zerogate.router.workers import Worker
@@ -15,6 +16,7 @@ from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestHead
+from zerogate.wire.http.terms import Terms
 from zerogate.wire.spdy.headers import decode_block
 
 Notes = list[str]
@@ -274,6 +276,9 @@ class FakeWaiting(FakeExchange):
         self.prefix = ""
         self.tried: frozenset[str] = frozenset()
         self.shunned: frozenset[str] = frozenset()
+        self.is_noted = self.has_awaited = False
+        self.cookie: StickyCookie | None = None
+        self.client_address = ""
         self.is_broken_off = False
         self.worker: Worker | None = None
         self.error = ""
@@ -308,11 +313,17 @@ class FakeWaiting(FakeExchange):
 
 
 def make_worker(
-    name: str, *pools: Pool, capacity: int = 10, weight: int = 100, link: Any = None, process_id: str = ""
+    name: str,
+    *pools: Pool,
+    capacity: int = 10,
+    weight: int = 100,
+    link: Any = None,
+    process_id: str = "",
+    terms: Terms | None = None,
 ) -> Worker:
     """A worker that has joined these pools."""
     worker = Worker(cast(Any, link or FakeLink(name)), capacity, 0.0, process_id)
-    worker.set_name(name)
+    worker.set_name(name, terms)
     worker.set_weight(weight)
     worker.timeout_s = worker.idle_timeout_s = 60.0
     for pool in pools:

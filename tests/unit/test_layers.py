@@ -53,6 +53,7 @@ DEPENDENCIES = {
     "cryptography": {"self_signed"},
     "dotenv": {"worker"},
     "httptools": {"wire"},
+    "idna": {"wire"},
     "nacl": {"wire"},
     "starlette": {"worker"},
     "uvloop": {"runner"},

@@ -69,7 +69,7 @@ def worker(name: str, **options: Any) -> None:
     say(f"{name} may serve {' '.join(map(str, entry.grants))}. On its machine, with your application for APP:")
     words = [
         *("zerogate", "worker", "APP", "--name", name, "--connect", settings.connect, "--router-key", router_key),
-        *(word for route in settings.route if route != "*" for word in ("--route", route)),
+        *(word for route in map(str, entry.grants) if route != "*" for word in ("--route", route)),
     ]
     show(f"{environment_name('key')}={shlex.quote(encode_key(pair.secret))} {shlex.join(words)}")
 

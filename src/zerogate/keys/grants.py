@@ -10,7 +10,8 @@ A grant is written as a route, and covers every route whose requests it would ma
     /api               /api, /api/v1, example.org/api                        *, /apis, example.org
 
 Prefixes are compared by whole segments. Whatever a route of a worker matches, its grant matches: so no request reaches
-a worker that its key does not allow, however its host or path is spelt, as both are compared by the router's own rules.
+a worker that its key does not allow, however its host or path is spelt. For both are compared in the one form that
+`parse_route` makes of routes and grants, and the router of what it is asked for (`wire/http/hosts.py`, `paths.py`).
 """
 
 from collections.abc import Iterable

@@ -44,7 +44,7 @@ from zerogate.native.octets cimport (
 cdef enum:
     # Of a head with more of them the Python makes no secret.
     MAX_LINES = 64
-    MAX_HOST_BYTES = 260  # wire/http/fields.py
+    MAX_HOST_BYTES = 260  # wire/http/hosts.py
     MAX_PORT = 65535
     # "GET / HTTP/1.1", CR LF, "Host:x", CR LF and the empty line, about.
     MIN_HEAD_BYTES = 20
@@ -172,7 +172,7 @@ cdef class HeadReader:
         cdef unsigned int hash
         cdef long long length = -1
         cdef bint keeps_alive = True
-        cdef bytes host = None
+        cdef bytes host = None, path = None
         cdef RequestHead head
 
         if size < MIN_HEAD_BYTES or size > self._max_head_bytes:
@@ -196,6 +196,13 @@ cdef class HeadReader:
                 query = at
             at += 1
         target_size = at - target
+        stop = at if query == NULL else query
+        if _has_dots(target, stop):
+            return None
+        if memchr(target, c"%", stop - target) != NULL:
+            path = _decode_path(target, stop)
+            if path is None:
+                return None
         if target_size > self._max_target_bytes or end - at < 11 or memcmp(at, b" HTTP/1.1\r\n", 11) != 0:
             return None
         at += 11
@@ -277,7 +284,9 @@ cdef class HeadReader:
         head.octets = block
         head.method = METHOD_NAMES[method]
         head.target = PyBytes_FromStringAndSize(<const char*>target, target_size)
-        if query == NULL:
+        if path is not None:
+            head.path = path
+        elif query == NULL:
             head.path = head.target
         else:
             head.path = PyBytes_FromStringAndSize(<const char*>target, query - target)
@@ -292,12 +301,59 @@ cdef class HeadReader:
         return head
 
 
+cdef bint _has_dots(octets at, octets end) noexcept:
+    """Whether a segment begins with a dot: mostly `.well-known`, and else what is refused."""
+    cdef octets dot
+    at += 1  # a slash
+    while at < end:
+        dot = <octets>memchr(at, c".", end - at)
+        if dot == NULL:
+            return False
+        if (dot - 1)[0] == c"/" or (dot - 1)[0] == 0x5C:
+            return True
+        at = dot + 1
+    return False
+
+
+cdef int _hex(unsigned char octet) noexcept:
+    """The digit's value, or -1."""
+    if c"0" <= octet <= c"9":
+        return octet - c"0"
+    octet |= 0x20
+    return octet - c"a" + 10 if c"a" <= octet <= c"f" else -1
+
+
+cdef bytes _decode_path(octets at, octets end):
+    """wire/http/paths.py, normal_path: of what encodes no slash, no dot and no NUL."""
+    cdef bytes path = PyBytes_FromStringAndSize(NULL, end - at)
+    cdef char* begin = PyBytes_AS_STRING(path)
+    cdef char* to = begin
+    cdef int high, low, octet
+    while at < end:
+        octet = at[0]
+        at += 1
+        if octet == c"%":
+            if end - at < 2:
+                return None
+            high = _hex(at[0])
+            low = _hex(at[1])
+            if high < 0 or low < 0:
+                return None
+            octet = high << 4 | low
+            if octet == 0 or octet == c"." or octet == c"/" or octet == 0x5C:
+                return None
+            at += 2
+        to[0] = <char>octet
+        to += 1
+    return path[: to - begin]
+
+
 cdef inline bint _is_connection(Name* name) noexcept:
     return name.size == 10 and memcmp(name.at, b"connection", 10) == 0
 
 
 cdef bint _is_plain_host(octets at, Py_ssize_t size) noexcept:
-    """wire/http/fields.py, is_valid_host: of a name or an IPv4 address, with a port or none."""
+    """wire/http/hosts.py, is_valid_host: of a name or an IPv4 address, with a port or none."""
     cdef Py_ssize_t n = 0
     cdef long port = 0
     if size > MAX_HOST_BYTES:
@@ -305,6 +361,8 @@ cdef bint _is_plain_host(octets at, Py_ssize_t size) noexcept:
     while n < size and (
         c"a" <= at[n] <= c"z" or c"0" <= at[n] <= c"9" or c"A" <= at[n] <= c"Z" or at[n] in b".-_~"
     ):
+        if at[n] == c"." and (not n or at[n - 1] == c"."):
+            return False
         n += 1
     if not n or n == size:
         return n > 0

@@ -24,7 +24,7 @@ _find_others = re.compile(rb"[^\x21\x23-\x5b\x5d-\x7e]")
 class Entry(Protocol):
     """What the log says of an exchange, or of a request that came to none.
 
-    worker_name: the last worker that had it, or empty
+    worker_name, worker_labels: of the last worker that had it, or empty
     error_code: of the router's own reply (`zerogate-error`), or empty
     retries: how often it was sent again after its worker was lost
     """
@@ -38,6 +38,9 @@ class Entry(Protocol):
 
     @property
     def worker_name(self) -> str: ...
+
+    @property
+    def worker_labels(self) -> str: ...
 
 
 class AccessLog:
@@ -63,7 +66,8 @@ class AccessLog:
         self._lines.append(
             f'{stamp} {client} "{_text(head.method)} {_text(head.target)}" {entry.status or "-"} {n_bytes} '
             f"{(now - entry.arrived) * 1000:.1f}ms {_text(head.host)} {entry.worker_name or '-'} "
-            f"{_text(entry.request_id)} {entry.error_code or '-'} {entry.retries}\n"
+            f"{_text(entry.request_id)} {entry.error_code or '-'} {entry.retries} "
+            f"{entry.worker_labels or '-'}\n"
         )
         if len(self._lines) >= FLUSH_AT_LINES:
             self.flush()

@@ -27,7 +27,7 @@ from zerogate.wire.http.errors import (
     UNAUTHORIZED,
     HttpError,
 )
-from zerogate.wire.http.fields import normalise_host
+from zerogate.wire.http.hosts import normalise_host
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestHead
 

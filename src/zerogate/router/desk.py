@@ -53,6 +53,7 @@ class _EarlyError:
     """A request that came to no exchange, as the access log sees it."""
 
     worker_name = ""
+    worker_labels = ""
     retries = 0
 
     def __init__(self, error: HttpError, request_id: bytes) -> None:

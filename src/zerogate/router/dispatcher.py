@@ -7,7 +7,6 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Collection
-from typing import Protocol
 
 from zerogate.router.counters import Counters
 from zerogate.router.holds import Holds
@@ -17,10 +16,10 @@ from zerogate.router.queue import Queue
 from zerogate.router.rests import Rests
 from zerogate.router.routes import RouteTable
 from zerogate.router.timers import Timers
-from zerogate.router.workers import Away, ServedPool, Worker
+from zerogate.router.waiting import Waiting
+from zerogate.router.workers import Away, ServedPool, Waiters, Worker
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import HEAD_TOO_LARGE, NO_ROUTE, QUEUE_FULL, SHUTTING_DOWN, HttpError
-from zerogate.wire.http.request import RequestHead
 from zerogate.wire.http.routes import Route
 from zerogate.wire.spdy.headers import BlockTooLargeError
 from zerogate.wire.spdy.session import StreamIdsExhausted
@@ -32,42 +31,6 @@ REFUSAL_PAUSE_S = 0.1
 
 # A link is replaced when so many stream ids are left: enough for what is sent while the new one comes up.
 MIN_STREAM_IDS = 16
-
-
-class Waiting(Protocol):
-    """A request that wants a worker, as far as the dispatcher knows it: an exchange is one.
-
-    arrived: when it came, in the timers' time
-    wait_until: when it has waited long enough; 0 before it first waits
-    tried: the processes that lost or refused it (`Worker.process_id`)
-    shunned: those of them that must not have it again
-    size_bytes: what it holds in memory
-    queue: where it waits, or None
-    prefix: the path prefix of the route by which it was last sent
-    """
-
-    head: RequestHead
-    arrived: float
-    wait_until: float
-    tried: frozenset[str]
-    shunned: frozenset[str]
-    queue: "Queue[Waiting] | None"
-    prefix: str
-
-    @property
-    def size_bytes(self) -> int: ...
-
-    def send(self, worker: Worker) -> None:
-        """Go to this worker, whose slot is taken for it. Raises BlockTooLargeError, StreamIdsExhausted."""
-
-    def decline(self, error: HttpError) -> None:
-        """No worker will have it."""
-
-    def wait(self, seconds: float) -> None:
-        """No worker has room: wait, but not longer than this."""
-
-    def break_off(self) -> None:
-        """One of the above has raised: give back what it has, and end it. Never raises."""
 
 
 class Dispatcher:
@@ -84,7 +47,7 @@ class Dispatcher:
         self.lobby = self._make_queue()
         self.anteroom: Queue[Waiting] = Queue(settings.max_clients, settings.queue_bytes)
         # The pools with a queue, and some that had one lately.
-        self._waiting: dict[ServedPool, None] = {}
+        self._waiting: dict[Waiters, None] = {}
         self._outage = Outage()
         self._settles_at = timers.time() + settings.settle
         self._has_been_joined = False
@@ -113,14 +76,52 @@ class Dispatcher:
         if pool is None:
             self._await_route(request)
             return
-        worker = pool.pick(request.tried, request.shunned)
+        if pool.has_rules:
+            worker = self._choose(request, pool)
+            if worker is None and request.queue is not None:
+                return
+        else:
+            worker = pool.pick(request.tried, request.shunned)
         if worker is None:
             self._waiting[pool] = None
             self._enqueue(request, pool.queue, pool.workers)
             if len(pool.queue) == 1:
                 self._tell_of_outage(pool)
+            if pool.has_rules:
+                self._call_in(pool)
         else:
             self._assign(request, worker, pool.route.prefix)
+
+    def _choose(self, request: Waiting, pool: Pool) -> Worker | None:
+        """By the pool's rules. None if nobody has room, or it waits for the one it wants: then it has a queue."""
+        pool.note(request)
+        worker = pool.wanted(request)
+        if worker is None or (not worker.has_room and not self._await(request, pool, worker)):
+            return pool.choose(request)
+        if not worker.has_room:
+            return None
+        pool.count(worker, request)
+        return worker
+
+    def _await(self, request: Waiting, pool: Pool, worker: Worker) -> bool:
+        """Have it wait for this worker, a little. False if it has, or may not."""
+        wait_s = self._settings.sticky_wait
+        if request.has_awaited or not wait_s:
+            return False
+        line = pool.line_of(worker) or pool.add_line(worker, self._make_queue())
+        if not line.queue.push(request):
+            return False
+        self._waiting[line] = None
+        request.has_awaited = True
+        self._wait(request)
+        self._timers.call_later(wait_s, self._await_no_more, request, line)
+        return True
+
+    def _await_no_more(self, request: Waiting, line: Waiters) -> None:
+        """It has waited long enough for one worker, if it still does."""
+        if request.queue is line.queue:
+            line.queue.remove(request)
+            self._submit_again([request])
 
     def collect(self, request: Waiting) -> bool:
         """Let the request have its body begin before it is submitted. False if there is no room for more bodies."""
@@ -129,7 +130,10 @@ class Dispatcher:
     def has_spare_room(self, request: Waiting) -> bool:
         """Whether a request that is not ready should be submitted: it takes nobody's place, or nobody will serve it."""
         pool = self.routes.match(request.head.host, request.head.path)
-        return pool is None or pool.has_spare_room()
+        if pool is None:
+            return True
+        wanted = pool.wanted(request)
+        return pool.has_spare_room() if wanted is None else wanted.has_spare_room
 
     def withdraw(self, request: Waiting) -> None:
         """The request waits no more."""
@@ -163,17 +167,19 @@ class Dispatcher:
             self._serve_waiting(worker)
         worker.offer()
 
-    def _waiting_for(self, worker: Worker) -> list[ServedPool]:
-        """The worker's pools in which somebody waits: looked for where there are fewer to look at."""
+    def _waiting_for(self, worker: Worker) -> list[Waiters]:
+        """Those who may go to the worker: looked for where there are fewer to look at."""
         if len(worker.pools) < len(self._waiting):
-            return [pool for pool in worker.pools if pool.queue.waiting]
-        for pool in [pool for pool in self._waiting if not pool.queue.waiting]:
-            del self._waiting[pool]
-        return [pool for pool in self._waiting if worker.serial in pool.workers]
+            lines = (pool.line_of(worker) for pool in worker.pools)
+            all_waiters = [*worker.pools, *(line for line in lines if line is not None)]
+            return [waiters for waiters in all_waiters if waiters.queue.waiting and waiters.feeds(worker)]
+        for waiters in [waiters for waiters in self._waiting if not waiters.queue.waiting]:
+            del self._waiting[waiters]
+        return [waiters for waiters in self._waiting if waiters.feeds(worker)]
 
     def _serve_waiting(self, worker: Worker, before: float = math.inf) -> None:
         """Those who came before then, the oldest first."""
-        passed_over: list[tuple[ServedPool, Waiting]] = []
+        passed_over: list[tuple[Waiters, Waiting]] = []
         while worker.has_room:
             waiting = [pool for pool in self._waiting_for(worker) if pool.queue.first_arrival() < before]
             if not waiting:
@@ -183,7 +189,7 @@ class Dispatcher:
             if worker.process_id in request.shunned:
                 passed_over.append((pool, request))
             else:
-                pool.count(worker)
+                pool.count(worker, request)
                 self._assign(request, worker, pool.route.prefix)
         # They had tried before, so the first places are theirs.
         for pool, request in reversed(passed_over):
@@ -199,6 +205,7 @@ class Dispatcher:
         """
         self._has_been_joined = True
         wanted = dict.fromkeys(routes)
+        is_placed, worker.placed = worker.placed == worker.terms, worker.terms
         for pool in [pool for pool in worker.pools if pool.route not in wanted]:
             self._remove_from(pool.route, worker)
             if not pool.workers:
@@ -210,8 +217,12 @@ class Dispatcher:
                 self._holds.end(route)
                 worker.pools.append(pool)
                 pool.add(worker)
+            elif not is_placed:
+                line = pool.line_of(worker)
+                pool.settle(worker)
+                self._break_up(line)
         self.workers[worker.serial] = worker
-        self._outage.end(f"worker {worker.name} has joined: requests are served")
+        self._outage.end(f"worker {worker.title} has joined: requests are served")
         for request in self.lobby.pop_all():
             self._serve_waiting(worker, request.arrived)
             self.submit(request)
@@ -228,11 +239,13 @@ class Dispatcher:
         """The worker's capacity or standing has changed."""
         if worker.has_room:
             for pool in worker.pools:
-                pool.outage.end(f"route {pool.route} is served again, by worker {worker.name}")
+                pool.outage.end(f"route {pool.route} is served again, by worker {worker.title}")
             self._offer(worker)
         elif worker.away:
-            for pool in worker.pools:
+            for pool in list(worker.pools):
                 self._rests.wake_enough(pool.workers)
+                self._break_up(pool.line_of(worker))
+                self._call_in(pool)
 
     def pause(self, worker: Worker) -> None:
         """The worker refused a request: it has less room than we thought."""
@@ -265,7 +278,7 @@ class Dispatcher:
             return
         worker.served += 1
         if worker.ids_left < MIN_STREAM_IDS and not worker.away:
-            logger.info("link to worker %s has run out of stream ids: asking for a new one", worker.name)
+            logger.info("link to worker %s has run out of stream ids: asking for a new one", worker.title)
             worker.set_away(Away.DRAINING, True)
             worker.link.goaway()
             self.reconsider(worker)
@@ -292,6 +305,9 @@ class Dispatcher:
         if not queue.push(request, first=bool(request.tried)):
             request.decline(HttpError(QUEUE_FULL))
             return
+        self._wait(request)
+
+    def _wait(self, request: Waiting) -> None:
         now = self._timers.time()
         if not request.wait_until:
             request.wait_until = now + self._settings.queue_timeout
@@ -318,7 +334,10 @@ class Dispatcher:
             self._submit_all(self.lobby)
 
     def _submit_all(self, queue: "Queue[Waiting]") -> None:
-        for request in queue.pop_all():
+        self._submit_again(queue.pop_all())
+
+    def _submit_again(self, requests: list[Waiting]) -> None:
+        for request in requests:
             try:
                 self.submit(request)
             except Exception:
@@ -337,14 +356,29 @@ class Dispatcher:
     def _remove_from(self, route: Route, worker: Worker) -> None:
         pool = self.routes.get(route)
         assert pool is not None, route
+        line = pool.line_of(worker)
         pool.remove(worker)
         worker.pools.remove(pool)
+        self._break_up(line)
         if pool.workers:
             self._rests.wake_enough(pool.workers)
+            self._call_in(pool)
         else:
             if self._is_stopping:
                 self._submit_all(pool.queue)
             self._holds.begin(route)
+
+    def _call_in(self, pool: ServedPool) -> None:
+        """Those with a share of the pool may have some of those who wait."""
+        for worker in pool.takers():
+            if worker.has_room:
+                self._offer(worker)
+
+    def _break_up(self, line: Waiters | None) -> None:
+        """Whom they wait for is not there any more."""
+        if line is not None:
+            self._waiting.pop(line, None)
+            self._submit_all(line.queue)
 
     def _drop(self, route: Route) -> None:
         """Nobody has come back to the route in time."""

@@ -37,12 +37,13 @@ from zerogate.wire.http.join import (
     parse_join,
     parse_pulse,
 )
+from zerogate.wire.http.terms import LABEL, SHARE, STICKY
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 
 logger = logging.getLogger("zerogate.router")
 
-ACCEPTS = (ID, PULSE, EARLY_HINTS, TIMEOUT, IDLE_TIMEOUT, MAX_BODY)
+ACCEPTS = (ID, PULSE, EARLY_HINTS, TIMEOUT, IDLE_TIMEOUT, MAX_BODY, LABEL, SHARE, STICKY)
 
 # Refused joins and failed links that `status` shows.
 MAX_REFUSALS = 16
@@ -228,7 +229,7 @@ class Links:
             self._counters.joined += 1
             if process_id:
                 self._pulses.add_worker(process_id, link)
-        worker.set_name(join.name)
+        worker.set_name(join.name, join.terms)
         worker.software = join.software
         worker.key_name = key_name
         worker.strips_prefix = join.strips_prefix
@@ -241,7 +242,9 @@ class Links:
         more = len(join.routes) - MAX_LOGGED_ROUTES
         if more > 0:
             routes += f" and {more} more"
-        logger.info("worker %s joined from %s: serves %s, capacity %d", join.name, link.peer, routes, worker.capacity)
+        logger.info(
+            "worker %s joined from %s: serves %s, capacity %d", worker.title, link.peer, routes, worker.capacity
+        )
         reply = JoinReply(
             200, settings.name, settings.advertise, id=self.id, accepts=ACCEPTS, processes=self._processes
         )
@@ -280,7 +283,7 @@ class Links:
         worker = self.workers.get(link)
         if worker is not None and Away.DRAINING not in worker.away:
             self._counters.drained += 1
-            logger.info("worker %s is leaving, %d in flight", worker.name, worker.in_flight)
+            logger.info("worker %s is leaving, %d in flight", worker.title, worker.in_flight)
             self._dispatcher.leave(worker)
         if worker is None or worker.is_idle:
             # The one who hears last closes: the other end's close could take away what is still on its way to us.
@@ -291,7 +294,7 @@ class Links:
         if worker is not None:
             is_alive = self._loop.time() - link.liveness.alive < self._settings.suspect_after
             what = "is silent, but its process lives" if is_alive else "is silent"
-            logger.warning("worker %s %s", worker.name, what if is_suspect else "has spoken again")
+            logger.warning("worker %s %s", worker.title, what if is_suspect else "has spoken again")
             worker.set_away(Away.SUSPECT, is_suspect)
             self._dispatcher.reconsider(worker)
 
@@ -320,10 +323,10 @@ class Links:
         if worker.link.has_failed and not worker.link.was_silent:
             self._note_failure(worker.link, reason)
         if Away.DRAINING in worker.away or self._is_stopping:
-            logger.info("worker %s has left", worker.name)
+            logger.info("worker %s has left", worker.title)
         else:
             self._counters.lost += 1
-            logger.warning("worker %s lost: %s (%d in flight)", worker.name, reason, worker.in_flight)
+            logger.warning("worker %s lost: %s (%d in flight)", worker.title, reason, worker.in_flight)
         self._dispatcher.leave(worker)
 
     def _note_failure(self, link: Link, reason: str) -> None:

@@ -16,7 +16,7 @@ class OwnExchange:
     answer: makes the whole reply. May raise HttpError
     """
 
-    worker_name = ""
+    worker_name = worker_labels = ""
     retries = 0
 
     def __init__(

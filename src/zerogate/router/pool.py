@@ -1,212 +1,184 @@
-"""Pools: the workers of one route, and whose turn it is.
+"""Pools: the workers of one route, its queue, and the rules by which a request gets one of them.
 
-**Picking.** Of the workers with room, the one with the least in flight over its weight; among equals, the one whose
-turn comes first, and at the very start the one whose name does. A turn is a virtual time, as in start-time fair
-queueing: each pick moves the worker's turn on by 1/weight from the pool's clock, so equals alternate, a weight of 200
-comes twice as often as 100, and who was away or has just joined starts at the clock and gets no burst.
-
-Workers with nothing in flight are in a heap by turn, others in one by (load, turn). An entry is never updated: a worker
-whose key changed is pushed again, and an entry whose key is no longer its worker's is dropped when it comes up. So a
-pick costs O(log n), and so does a release. While somebody has nothing to do nobody looks at the busy ones: they only
-are noted, and pushed when there is nobody else. In a large pool, where a request finds most idle, that saves half.
-A pool of one has nothing to order: its heaps stay empty, and however often its worker is picked, that is one turn.
+Without rules a request goes to whose turn it is (turns.py). Workers may ask for rules: a share of the requests
+(shares.py), or that a client comes back to who has had it (affinity.py). Then `choose` decides instead of `pick`.
 """
 
-from collections.abc import Collection
-from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any
 
+from zerogate.router.affinity import Affinity, Group, Line, Sought
 from zerogate.router.outage import Outage
 from zerogate.router.queue import Queue
+from zerogate.router.shares import Part, Shares
+from zerogate.router.turns import Turns
 from zerogate.router.workers import Worker
 from zerogate.wire.http.routes import Route
 
-# Outdated heap entries are swept out when they are more than this many times the workers.
-SLACK = 4
-MIN_SLACK = 64
 
-IdleEntry = tuple[float, tuple[str, int], Worker]
-BusyEntry = tuple[float, float, tuple[str, int], Worker]
+class Pool(Turns):
+    """`members` are those of its workers that have no share of their own.
 
+    has_rules: whether requests are to be submitted by `choose`
+    """
 
-class Pool:
-    """The workers of one route and its queue. Offer a worker only while it has room."""
-
-    __slots__ = (
-        "_busy",
-        "_clock",
-        "_had_turn",
-        "_idle",
-        "_max_entries",
-        "_noted",
-        "_only",
-        "_turns",
-        "outage",
-        "queue",
-        "route",
-        "workers",
-    )
+    __slots__ = ("_affinity", "_shares", "has_rules", "outage", "queue", "route", "workers")
 
     def __init__(self, route: Route, queue: Queue[Any]) -> None:
+        super().__init__()
         self.route = route
         self.workers: dict[int, Worker] = {}
         self.queue = queue
         self.outage = Outage()
-        self._only: Worker | None = None  # the worker of a pool of one,
-        self._had_turn = False  # and whether it has been picked
-        self._clock = 0.0
-        self._turns: dict[int, float] = {}
-        self._idle: list[IdleEntry] = []
-        self._busy: list[BusyEntry] = []
-        self._noted: dict[Worker, None] = {}  # busy ones that may have no entry yet
-        self._max_entries = MIN_SLACK
+        self.has_rules = False
+        self._shares: Shares | None = None
+        self._affinity: Affinity | None = None
 
     def __repr__(self) -> str:
-        return f"<Pool {self.route} workers={len(self.workers)} waiting={len(self.queue)}>"
+        return f"<Pool {self.route} workers={len(self.workers)} waiting={self.n_waiting}>"
+
+    @property
+    def n_waiting(self) -> int:
+        """How many wait, for whoever has room or for one worker."""
+        return len(self.queue) + (0 if self._affinity is None else self._affinity.n_waiting)
+
+    # Who is in it
 
     def add(self, worker: Worker) -> None:
-        if self._only is not None and self._had_turn:
-            self._turns[self._only.serial] = self._clock + self._only.share
         self.workers[worker.serial] = worker
-        self._turns[worker.serial] = self._clock
-        if len(self.workers) <= 2:
-            self._sweep()
-            if self._only is None:
-                for each in self.workers.values():
-                    each.contested[self] = None
+        if worker.terms.share is None:
+            super().add(worker)
         else:
-            worker.contested[self] = None
-            if worker.has_room:
-                self.offer(worker)
+            if self._shares is None:
+                self._shares = Shares()
+            self._shares.add(worker)
+        self._revise()
 
     def remove(self, worker: Worker) -> None:
+        """Who waits for this worker alone is in its line (`line_of`): see to them first."""
         del self.workers[worker.serial]
-        del self._turns[worker.serial]
-        worker.contested.pop(self, None)
-        self._sweep()  # An outdated entry would keep the worker, and all of its link, until it came up.
-        if self._only is not None:
-            self._only.contested.pop(self, None)
-
-    def offer(self, worker: Worker) -> None:
-        """The worker's load or standing has changed and it has room: it may be picked again. Not in a pool of one."""
-        idle = self._idle
-        if not worker.load:
-            heappush(idle, (self._turns[worker.serial], worker.rank, worker))
-            if len(idle) > self._max_entries:
-                self._sweep()
-        elif idle:
-            self._noted[worker] = None
+        part = self.part_of(worker)
+        if part is None:
+            super().remove(worker)
         else:
-            self._push(worker)
+            assert self._shares is not None
+            self._shares.remove(worker)
+            if not self._shares.parts:
+                self._shares = None
+        self._revise()
 
-    def _push(self, worker: Worker) -> None:
-        busy = self._busy
-        heappush(busy, (worker.load, self._turns[worker.serial], worker.rank, worker))
-        if len(busy) > self._max_entries:
-            self._sweep()
+    def settle(self, worker: Worker) -> None:
+        """The worker has joined again, perhaps on other terms: it is where it belongs."""
+        self.remove(worker)
+        self.add(worker)
 
-    def pick(self, avoid: Collection[str] = (), never: Collection[str] = ()) -> Worker | None:
-        """Whose turn it is, or None if nobody has room. The exchange is counted as the worker's.
+    def _revise(self) -> None:
+        """Workers have come or gone: what the first of them says of stickiness holds for all."""
+        sticky = next((worker.terms.sticky for worker in self.workers.values() if worker.terms.sticky), None)
+        if sticky is None:
+            self._affinity = None
+        else:
+            if self._affinity is None or self._affinity.sticky != sticky:
+                self._affinity = Affinity(sticky, self.route)
+            self._affinity.set_workers(self._groups())
+        self.has_rules = self._shares is not None or self._affinity is not None
 
-        avoid: processes whose workers are picked only if nobody else has room
-        never: those of them whose workers are not picked at all
-        """
-        only = self._only
-        if only is not None:
-            if not only.has_room or only.process_id in never:
-                return None
-            only.take_slot()
-            self._had_turn = True
-            if only.contested:
-                only.offer()
-            return only
-        worker = self._next()
-        if worker is None:
-            return None
-        if avoid and worker.process_id in avoid:
-            return self._pick_other(avoid, never)
-        is_busy = worker.load
-        self._move_turn_on(worker)
-        if len(worker.contested) > 1:
-            worker.offer()
-        elif not is_busy:
-            heappop(self._idle)
-            if worker.has_room:
-                self._noted[worker] = None
-        elif worker.has_room:
-            heapreplace(self._busy, (worker.load, self._turns[worker.serial], worker.rank, worker))
+    def _groups(self) -> list[Group]:
+        """Who has which share of the requests."""
+        shares = self._shares
+        if shares is None:
+            return [Group("", 1.0, list(self.workers.values()))]
+        groups = [
+            Group(each[0].terms.label_text, shares.share_of(part), each)
+            for part in shares.parts.values()
+            if (each := list(part.members.values()))
+        ]
+        rest = max(0.0, 1.0 - sum(group.share for group in groups))
+        # A name that no labels have.
+        return [Group("*", rest, list(self.members.values())), *groups]
+
+    def part_of(self, worker: Worker) -> Part | None:
+        """The share that the worker is in, if it has one."""
+        return None if self._shares is None else self._shares.part_of(worker)
+
+    def peers_of(self, worker: Worker) -> dict[int, Worker]:
+        """Those who would take what the worker does not: nobody's share grows because others fail."""
+        return self.workers if worker.serial not in self.members else self.members
+
+    @property
+    def _are_members_there(self) -> bool:
+        return any(worker.is_there for worker in self.members.values())
+
+    def takers(self) -> list[Worker]:
+        """Those with a share who may have some of those who wait."""
+        if self._shares is None or not self.queue.waiting:
+            return []
+        parts = self._shares.in_turn(is_all=not self._are_members_there)
+        return [worker for part in parts for worker in part.members.values()]
+
+    # By the rules
+
+    def note(self, request: Sought) -> None:
+        """A request has come: it counts for everybody's share, once."""
+        if self._shares is not None and not request.is_noted:
+            request.is_noted = True
+            self._shares.note(is_all=not self._are_members_there)
+
+    def wanted(self, request: Sought) -> Worker | None:
+        """Whom the request's client is to come back to, if that one is there. It may be full."""
+        return None if self._affinity is None else self._affinity.find(request)
+
+    def choose(self, request: Sought) -> Worker | None:
+        """Who gets a request by the rules, or None if nobody has room. The exchange is counted as the worker's."""
+        worker = self._by_share(request)
+        if worker is not None and self._affinity is not None:
+            self._affinity.mark(request, worker)
         return worker
 
-    def _next(self) -> Worker | None:
-        """Whose turn it is, of those who have room."""
-        turns = self._turns
-        idle = self._idle
-        while idle:
-            turn, _, worker = idle[0]
-            if not worker.load and turn == turns.get(worker.serial) and worker.has_room:
-                return worker
-            heappop(idle)
-        if self._noted:
-            noted, self._noted = self._noted, {}
-            for worker in noted:
-                if worker.load and worker.has_room:
-                    self._push(worker)
-        busy = self._busy
-        while busy:
-            load, turn, _, worker = busy[0]
-            if load == worker.load and turn == turns.get(worker.serial) and worker.has_room:
-                return worker
-            heappop(busy)
-        return None
+    def _by_share(self, request: Sought) -> Worker | None:
+        if self._shares is not None:
+            if self.queue.waiting:
+                return None  # Who waits goes first.
+            is_all = not self._are_members_there
+            for part in self._shares.in_turn(is_all=is_all):
+                # While others are there nobody gets for its share's sake what it has lost before.
+                worker = part.pick(request.tried, request.shunned if is_all else request.tried)
+                if worker is not None:
+                    part.take()
+                    return worker
+        return self.pick(request.tried, request.shunned)
+
+    def count(self, worker: Worker, request: Sought) -> None:
+        """Count the request as the worker's, whether or not it was its turn."""
+        part = self.part_of(worker)
+        if part is None:
+            self.give(worker)
+        else:
+            part.take()
+            part.give(worker)
+        if self._affinity is not None:
+            self._affinity.mark(request, worker)
 
     def has_spare_room(self) -> bool:
         """Whether the worker whose turn it is has room to spare."""
-        worker = self._only or self._next()
-        return worker is not None and worker.has_spare_room
+        if self._shares is None or self._are_members_there:
+            return super().has_spare_room()
+        return any(part.has_spare_room() for part in self._shares.parts.values())
 
-    def count(self, worker: Worker) -> None:
-        """Count an exchange as the worker's, whether or not it was its turn, and move its turn on."""
-        self._move_turn_on(worker)
-        worker.offer()
+    # Who waits
 
-    def _move_turn_on(self, worker: Worker) -> None:
-        turns = self._turns
-        turn = turns[worker.serial]
-        if turn > self._clock:
-            self._clock = turn
-        turns[worker.serial] = self._clock + worker.share
-        worker.take_slot()
+    def feeds(self, worker: Worker) -> bool:
+        """Whether those who wait in the queue may go to this worker."""
+        if worker.serial not in self.workers:
+            return False
+        part = self.part_of(worker)
+        return part is None or part.is_due or not self._are_members_there
 
-    def _pick_other(self, avoid: Collection[str], never: Collection[str]) -> Worker | None:
-        avoided: list[Worker] = []
-        while (worker := self._next()) is not None and worker.process_id in avoid:
-            avoided.append(worker)
-            if worker.load:
-                heappop(self._busy)
-            else:
-                heappop(self._idle)
-        picked = self.pick()
-        for worker in avoided:
-            if worker.process_id not in never:
-                self.offer(worker)
-        picked = picked or self.pick()
-        for worker in avoided:
-            if worker.process_id in never:
-                self.offer(worker)
-        return picked
+    def line_of(self, worker: Worker) -> Line | None:
+        """Who waits for this worker alone."""
+        return None if self._affinity is None else self._affinity.lines.get(worker.serial)
 
-    def _sweep(self) -> None:
-        turns = self._turns
-        workers = self.workers.values()
-        self._only = next(iter(workers)) if len(workers) == 1 else None
-        self._had_turn = False
-        self._noted = {}
-        self._idle = []
-        self._busy = []
-        self._max_entries = MIN_SLACK + SLACK * len(self.workers)
-        if self._only is None:
-            free = [worker for worker in workers if worker.has_room]
-            self._idle = [(turns[w.serial], w.rank, w) for w in free if not w.load]
-            self._busy = [(w.load, turns[w.serial], w.rank, w) for w in free if w.load]
-            heapify(self._idle)
-            heapify(self._busy)
+    def add_line(self, worker: Worker, queue: Queue[Any]) -> Line:
+        """A new one, of a worker that clients come back to."""
+        assert self._affinity is not None
+        line = self._affinity.lines[worker.serial] = Line(self, worker, queue)
+        return line

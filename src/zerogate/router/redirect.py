@@ -6,7 +6,7 @@ from zerogate.router.desk import Answer, Desk
 from zerogate.router.faces import Client, ClientExchange
 from zerogate.router.forwarding import Forwarding
 from zerogate.router.own import OwnExchange
-from zerogate.wire.http.fields import is_valid_host
+from zerogate.wire.http.hosts import is_valid_host
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestHead
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 from zerogate.native import compiled
 from zerogate.router.crossing import Crossing, is_claim, name_prefix
 from zerogate.router.forwarding import Forwarding
+from zerogate.wire.http.paths import below, normal_path
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import LENGTHS, encode_pair
 
@@ -20,7 +21,7 @@ _PATH = name_prefix(b":path")
 _HOST = name_prefix(b":host")
 _FORWARDED_HOST = name_prefix(b"x-forwarded-host")
 _REQUEST_ID = name_prefix(b"x-request-id")
-_PREFIX_NAME = b"x-forwarded-prefix"
+PREFIX_NAME = b"x-forwarded-prefix"
 
 # :method :path :version :host :scheme x-forwarded-for -proto -host x-real-ip -port x-request-id; x-client-cert-subject
 # is one more.
@@ -87,11 +88,10 @@ def stripped_block(head: RequestHead, forwarding: Forwarding, request_id: bytes,
     What a trusted proxy before us has taken off comes before what we do.
     """
     stripped = prefix.encode()
-    rest = head.target[len(stripped) :]
-    target = rest if rest.startswith(b"/") else b"/" + rest
+    target = below(head.target, normal_path(stripped))
     fields = []
     for name, value in head.fields:
-        if name != _PREFIX_NAME:
+        if name != PREFIX_NAME:
             fields.append((name, value))
         elif forwarding.is_trusted:
             stripped = value.rstrip(b"/") + stripped
@@ -99,7 +99,7 @@ def stripped_block(head: RequestHead, forwarding: Forwarding, request_id: bytes,
         head.method, target, target.partition(b"?")[0], head.host, head.minor_version, fields, upgrade=head.upgrade
     )
     block = request_block(shorter, forwarding, request_id)
-    return _count_more(block) + encode_pair(_PREFIX_NAME, stripped)
+    return _count_more(block) + encode_pair(PREFIX_NAME, stripped)
 
 
 def _count_more(block: bytes) -> bytes:

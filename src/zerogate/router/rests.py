@@ -30,7 +30,7 @@ class Rests:
         worker.failures += 1
         if worker.failures < self._settings.max_failures or Away.RESTING in worker.away:
             return
-        if not all(_may_rest(worker, pool.workers) for pool in worker.pools):
+        if not all(_may_rest(worker, pool.peers_of(worker)) for pool in worker.pools):
             return
         now = self._timers.time()
         worker.rests = (worker.rests >> int((now - worker.rested_at) / REST_HALF_LIFE_S)) + 1
@@ -38,7 +38,9 @@ class Rests:
         seconds = self._settings.rest * worker.rests
         worker.set_away(Away.RESTING, True)
         self._timers.call_later(seconds, self._wake, worker)
-        logger.warning("worker %s failed %d times running: passed over for %g s", worker.name, worker.failures, seconds)
+        logger.warning(
+            "worker %s failed %d times running: passed over for %g s", worker.title, worker.failures, seconds
+        )
 
     def wake_enough(self, workers: dict[int, Worker]) -> None:
         """A pool whose other workers are away, or have left, has no use for so many that rest."""

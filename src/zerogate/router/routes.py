@@ -8,7 +8,8 @@ there are.
 from collections import Counter
 from typing import Generic, TypeVar
 
-from zerogate.wire.http.fields import normalise_host
+from zerogate.wire.http.hosts import normalise_host
+from zerogate.wire.http.paths import normal_path
 from zerogate.wire.http.routes import Route
 
 T = TypeVar("T")
@@ -60,20 +61,20 @@ class RouteTable(Generic[T]):
 
     def get(self, route: Route) -> T | None:
         prefixes = self._prefixes_of(route)
-        return None if prefixes is None else prefixes.get(route.prefix.encode())
+        return None if prefixes is None else prefixes.get(_octets(route))
 
     def add(self, route: Route, target: T) -> None:
         prefixes = self._prefixes_of(route)
         if prefixes is None:
             prefixes = self._hosts[route.host.encode()] = _Prefixes()
             self._n_wildcards += route.host.startswith("*.")
-        prefixes.add(route.prefix.encode(), target)
+        prefixes.add(_octets(route), target)
 
     def remove(self, route: Route) -> None:
         prefixes = self._prefixes_of(route)
         if prefixes is None:
             raise KeyError(route)
-        prefixes.remove(route.prefix.encode())
+        prefixes.remove(_octets(route))
         if route.host and not prefixes:
             del self._hosts[route.host.encode()]
             self._n_wildcards -= route.host.startswith("*.")
@@ -82,7 +83,11 @@ class RouteTable(Generic[T]):
         return [target for prefixes in (self._any_host, *self._hosts.values()) for target in prefixes.values()]
 
     def match(self, host: bytes, path: bytes) -> T | None:
-        """The target of the most specific route, or None. `host` is as the client sent it, a valid one."""
+        """The target of the most specific route, or None.
+
+        host: as the client sent it, a valid one
+        path: in normal form (`RequestHead.path`)
+        """
         hosts = self._hosts
         if hosts:
             name = normalise_host(host)
@@ -100,3 +105,8 @@ class RouteTable(Generic[T]):
 
     def _prefixes_of(self, route: Route) -> "_Prefixes[T] | None":
         return self._hosts.get(route.host.encode()) if route.host else self._any_host
+
+
+def _octets(route: Route) -> bytes:
+    """Its prefix as paths are compared."""
+    return normal_path(route.prefix.encode())

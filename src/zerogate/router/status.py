@@ -20,13 +20,13 @@ def status_of(
         "is_stopping": desk.is_stopping,
         "clients": len(desk.clients),
         "links": len(links.workers),
-        "waiting": len(dispatcher.lobby) + sum(len(pool.queue) for pool in pools),
+        "waiting": len(dispatcher.lobby) + sum(pool.n_waiting for pool in pools),
         "collecting": len(dispatcher.anteroom),
         "tunnels": sum(worker.tunnels for worker in links.workers.values() if worker is not None),
         "event_streams": sum(worker.event_streams for worker in links.workers.values() if worker is not None),
         "workers": [_worker(worker, now) for worker in links.workers.values() if worker is not None],
         "routes": [
-            {"route": str(pool.route), "workers": len(pool.workers), "waiting": len(pool.queue)} for pool in pools
+            {"route": str(pool.route), "workers": len(pool.workers), "waiting": pool.n_waiting} for pool in pools
         ],
         "refusals": list(links.refusals),
         "counters": dataclasses.asdict(desk.counters) | {"log_dropped": desk.n_log_dropped},
@@ -43,7 +43,10 @@ def _worker(worker: Worker, now: float) -> dict[str, Any]:
         "state": worker.state,
         "routes": [str(pool.route) for pool in worker.pools],
         "has_pulse": worker.link.liveness.pulse is not None,
+        "labels": dict(worker.terms.labels),
         "weight": worker.weight,
+        "share": None if worker.terms.share is None else round(worker.terms.share * 100, 7),
+        "sticky": str(worker.terms.sticky or ""),
         "capacity": worker.capacity,
         "in_flight": worker.in_flight,
         "tunnels": worker.tunnels,

@@ -11,6 +11,7 @@ from zerogate.router.queue import Queue
 from zerogate.router.timers import Timer
 from zerogate.wire.http.join import DEFAULT_WEIGHT
 from zerogate.wire.http.routes import Route
+from zerogate.wire.http.terms import Terms
 
 # For a worker that never sends SETTINGS_MAX_CONCURRENT_STREAMS: the draft sets no limit, but a queue here is fairer.
 DEFAULT_CAPACITY = 100
@@ -30,19 +31,40 @@ class Away(enum.Flag):
     REFUSING = enum.auto()
 
 
-class ServedPool(Protocol):
-    """A pool (`pool.py`) as its workers know it."""
-
-    route: Route
-    queue: Queue[Any]
-    outage: Outage
-    workers: "dict[int, Worker]"
+class Standing(Protocol):
+    """Where a worker stands among others, to be picked (`turns.py`)."""
 
     def offer(self, worker: "Worker") -> None: ...
 
-    def count(self, worker: "Worker") -> None: ...
+
+class Waiters(Protocol):
+    """Who waits for some workers: for all of a pool, or for one (`affinity.py`)."""
+
+    route: Route
+    queue: Queue[Any]
+
+    def feeds(self, worker: "Worker") -> bool:
+        """Whether this worker may have them."""
+
+    def count(self, worker: "Worker", request: Any) -> None:
+        """The worker has one of them."""
+
+
+class ServedPool(Waiters, Protocol):
+    """A pool (`pool.py`) as its workers know it."""
+
+    outage: Outage
+    workers: "dict[int, Worker]"
 
     def remove(self, worker: "Worker") -> None: ...
+
+    def settle(self, worker: "Worker") -> None: ...
+
+    def peers_of(self, worker: "Worker") -> "dict[int, Worker]": ...
+
+    def takers(self) -> "list[Worker]": ...
+
+    def line_of(self, worker: "Worker") -> Waiters | None: ...
 
 
 class Worker:
@@ -54,7 +76,9 @@ class Worker:
     max_body_bytes: what it takes of a request; None for whatever there is
     in_flight: requests that it has; `tunnels` and `event_streams` are counted for themselves
     capacity: what it has said that it takes, less those
-    contested: those of its pools that have other workers, too; the pools' to write
+    contested: where it stands among other workers; theirs to write who have it (`turns.py`)
+    terms: what it has joined on; `placed` are those by which its pools have it, the dispatcher's to write
+    title: its name, and its labels if it has any, for people
     left_behind: routes that it served before its last JOIN, and what holds them; the dispatcher's to write
     Pools order workers by `load`, in-flight exchanges over weight, among equals by whose turn it is, then by `rank`.
     """
@@ -76,6 +100,7 @@ class Worker:
         "load",
         "max_body_bytes",
         "name",
+        "placed",
         "pools",
         "process_id",
         "rank",
@@ -83,10 +108,12 @@ class Worker:
         "rests",
         "serial",
         "served",
-        "share",
         "software",
+        "stride",
         "strips_prefix",
+        "terms",
         "timeout_s",
+        "title",
         "tunnels",
         "weight",
     )
@@ -96,6 +123,7 @@ class Worker:
         self.serial = next(_serials)
         # A worker that does not say is taken for another process each time it dials.
         self.process_id = process_id or f"#{self.serial}"
+        self.terms = self.placed = Terms()
         self.set_name("?")
         self.software = ""
         self.key_name = ""
@@ -104,9 +132,9 @@ class Worker:
         self.idle_timeout_s = math.inf
         self.max_body_bytes: int | None = None
         self.weight = DEFAULT_WEIGHT
-        self.share = 1.0
+        self.stride = 1.0
         self.pools: list[ServedPool] = []
-        self.contested: dict[ServedPool, None] = {}
+        self.contested: dict[Standing, None] = {}
         self.left_behind: dict[Route, Timer] = {}
         self.capacity = capacity
         self.in_flight = 0
@@ -136,14 +164,23 @@ class Worker:
         n_kept = min(self.capacity - 1, -(-self.capacity // SPARE_DIVISOR))
         return self.has_room and self.in_flight < self.capacity - n_kept
 
-    def set_name(self, name: str) -> None:
+    def set_name(self, name: str, terms: Terms | None = None) -> None:
+        """`terms`, if they are others than before, hold from the next `Dispatcher.join`."""
         self.name = name
         self.rank = (name, self.serial)
+        self.terms = terms or self.terms
+        labels = self.terms.label_text
+        self.title = f"{name} ({labels})" if labels else name
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it takes requests, though it may be full, or have refused one just now."""
+        return not self.away or self.away is Away.REFUSING
 
     def set_weight(self, weight: int) -> None:
         self.weight = weight
-        self.share = DEFAULT_WEIGHT / weight
-        self.load = self.in_flight * self.share
+        self.stride = DEFAULT_WEIGHT / weight
+        self.load = self.in_flight * self.stride
 
     @property
     def is_idle(self) -> bool:
@@ -170,7 +207,7 @@ class Worker:
             self.event_streams += n
         self.capacity -= n
         self.in_flight -= n
-        self.load = self.in_flight * self.share
+        self.load = self.in_flight * self.stride
 
     def set_away(self, reason: Away, is_away: bool) -> None:
         self.away = self.away | reason if is_away else self.away & ~reason
@@ -182,20 +219,20 @@ class Worker:
         Where it is alone there is nothing to stand in: a worker may serve thousands of routes that nobody else does.
         """
         if self.has_room:
-            for pool in self.contested:
-                pool.offer(self)
+            for standing in self.contested:
+                standing.offer(self)
 
     def take_slot(self) -> None:
         """One more exchange in flight."""
         self.in_flight += 1
         self.ids_left -= 1
-        self.load = self.in_flight * self.share
+        self.load = self.in_flight * self.stride
         if self.in_flight >= self.capacity:
             self.has_room = False
 
     def free_slot(self) -> None:
         """One exchange less in flight."""
         self.in_flight -= 1
-        self.load = self.in_flight * self.share
+        self.load = self.in_flight * self.stride
         if not self.has_room:
             self.has_room = not self.away and self.in_flight < self.capacity

@@ -24,6 +24,7 @@ _DURATION_UNITS = {"s": 1.0, "m": 60.0, "h": HOUR_S, None: 1.0}
 _SIZE = re.compile(r"(\d{1,18})\s*(?:([kmg])(?:i?b)?|b)?", re.ASCII | re.IGNORECASE)
 _SIZE_UNITS = {"k": KIB, "m": MIB, "g": GIB, None: 1}
 _COUNT = re.compile(r"\d{1,18}", re.ASCII)
+_PERCENTAGE = re.compile(r"(\d{1,18}(?:\.\d{1,30})?)\s*%?", re.ASCII)
 
 # Also accepted where 0 means off; and how off is shown.
 OFF_WORD = "off"
@@ -164,6 +165,24 @@ class Size(Number):
             if value >= unit and value % unit == 0:
                 return f"{value // unit}{letter}"
         return str(value)
+
+
+class Percentage(Number):
+    """A number with a percent sign. Off is None."""
+
+    METAVAR = "PERCENT"
+    OFF = None
+    TYPES = (int, float)
+    WRONG = "not a percentage: write 5% or 0.5%"
+
+    def read(self, text: str) -> float:
+        match = _PERCENTAGE.fullmatch(text.strip())
+        if match is None:
+            raise UsageError(self.WRONG)
+        return float(match[1])
+
+    def show_number(self, value: Any) -> str:
+        return f"{value!r}%".replace(".0%", "%")
 
 
 class Count(Number):

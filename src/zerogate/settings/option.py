@@ -19,6 +19,7 @@ from zerogate.settings.kinds import (
     Flag,
     Kind,
     Number,
+    Percentage,
     Size,
     Text,
     Texts,
@@ -33,6 +34,8 @@ MIN_DURATION_S = 0.001
 MAX_DURATION_S = 365 * 24 * HOUR_S
 MAX_SIZE_BYTES = 1024 * GIB
 MAX_COUNT = 2**31 - 1
+# One request in a million.
+MIN_PERCENTAGE = 0.0001
 
 _METADATA = "option"
 
@@ -95,6 +98,12 @@ def size(
     """An option in bytes."""
     kind = Size(_low(low, zero, 1), high or MAX_SIZE_BYTES, off, zero)
     return option(default, Option(kind, help, range_words=_range_words(kind, low, high)))
+
+
+def percentage(help: str, *, off: str) -> Any:
+    """An option in percent, off by default."""
+    kind = Percentage(MIN_PERCENTAGE, 100, off)
+    return option(None, Option(kind, help, range_words=kind.range()))
 
 
 def count(

@@ -184,6 +184,9 @@ class QueueSettings(Settings):
     queue_bytes: int = size(64 * MIB, "Bytes of requests that may wait for a worker of one route.", low=MAX_HEAD_BYTES)
     hold: float = duration(60.0, "Time that a route waits for a worker after its last one left.", zero="none")
     settle: float = duration(5.0, "Time after the start in which requests wait for unknown routes.", zero="none")
+    sticky_wait: float = duration(
+        1.0, "Time that a client waits for the worker that it comes back to: another has it then.", zero="none"
+    )
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a worker can set, noun by noun."""
 
+import re
 import sys
 from dataclasses import dataclass
 
@@ -8,12 +9,26 @@ from zerogate.settings.cores import n_cores
 from zerogate.settings.endpoint import parse_endpoint
 from zerogate.settings.kinds import MIB
 from zerogate.settings.link import LinkSettings, ProcessSettings
-from zerogate.settings.option import Settings, announced_duration, choice, count, duration, flag, size, text, texts
+from zerogate.settings.option import (
+    Settings,
+    announced_duration,
+    choice,
+    count,
+    duration,
+    flag,
+    percentage,
+    size,
+    text,
+    texts,
+)
 from zerogate.settings.renewal import ReloadSettings, RenewalSettings
 from zerogate.settings.router import DEFAULT_BIND, process_name
 
 # protocol.md, Joining.
 MAX_WEIGHT = 1000
+MAX_LABELS = 16
+_LABEL = re.compile(r"[A-Za-z0-9._-]{1,64}=[A-Za-z0-9._-]{1,64}", re.ASCII)
+_STICKY = re.compile(r"cookie|client|header:[A-Za-z0-9-]{1,64}", re.ASCII)
 # A session takes 65,536 streams of its peer's, and requests are among them (wire/spdy/session.py).
 MAX_TUNNELS = 60_000
 # More processes than any machine has cores are a slip of the finger, and a machine that does not answer any more.
@@ -78,6 +93,19 @@ class ServeSettings(Settings):
         ("*",), "What it serves: *, host, host/prefix, /prefix or *.host/prefix.", metavar="ROUTE"
     )
     weight: int = count(100, "Share of the requests, relative to other workers.", high=MAX_WEIGHT)
+    share: float | None = percentage(
+        "Of the route's requests, whatever the load: all workers with the same labels have it together.",
+        off="as everybody, by weight",
+    )
+    label: tuple[str, ...] = texts(
+        (), "What it is, for people and for --share: version=2. Shown wherever the worker is.", metavar="NAME=VALUE"
+    )
+    sticky: str = text(
+        "",
+        "Clients come back to the worker that has had them, known by a cookie, by a header, or by their address. "
+        "Default: they do not.",
+        metavar="cookie|header:NAME|client",
+    )
     concurrency: int = count(100, "Requests taken at once by each process, unless its application is WSGI.")
     threads: int = count(
         default_threads,
@@ -100,6 +128,16 @@ class ServeSettings(Settings):
         variable=PROCESSES_VARIABLE,
         aliases=PROCESSES_ALIASES,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = [label.partition("=")[0] for label in self.label]
+        if wrong := [label for label in self.label if not _LABEL.fullmatch(label)]:
+            raise UsageError(f"--label {wrong[0]}: NAME=VALUE, each up to 64 of A-Z a-z 0-9 . _ -")
+        if len(names) > MAX_LABELS or len(set(names)) < len(names):
+            raise UsageError(f"--label: at most {MAX_LABELS}, and each name once")
+        if self.sticky and not _STICKY.fullmatch(self.sticky):
+            raise UsageError(f"--sticky {self.sticky}: cookie, client or header:NAME")
 
 
 @dataclass(frozen=True)

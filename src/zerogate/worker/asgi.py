@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from types import MethodType
+from urllib.parse import unquote_to_bytes
 
 from zerogate.native.compiled import find
 from zerogate.settings import WebSocketSettings
@@ -75,7 +76,8 @@ class AsgiHost(Host):
     def _root_path_of(self, call: Call) -> str:
         root_path = self._root_path
         if self._strips_prefix:
-            root_path += call.fields.get(b"x-forwarded-prefix", b"").decode("latin-1")
+            prefix = call.fields.get(b"x-forwarded-prefix", b"")
+            root_path += (unquote_to_bytes(prefix) if b"%" in prefix else prefix).decode("utf-8", "replace")
         return root_path
 
     async def _run(self, call: Call, scope: Scope) -> None:

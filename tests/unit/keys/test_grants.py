@@ -46,13 +46,13 @@ def test_who_goes_before_whom() -> None:
 
 
 hosts = st.sampled_from(["", "a.example", "b.example", "*.example", "x.a.example", "*.a.example", "axexample"])
-prefixes = st.lists(st.sampled_from(["a", "b", "ab", "."]), max_size=3).map(
+prefixes = st.lists(st.sampled_from(["a", "b", "ab", ".a"]), max_size=3).map(
     lambda parts: "".join(f"/{p}" for p in parts)
 )
 routes = st.builds(Route, hosts, prefixes)
 requests = st.tuples(
     st.sampled_from(["a.example", "A.Example:80", "b.example", "x.a.example", "y.x.a.example", "example", "other"]),
-    st.lists(st.sampled_from(["a", "b", "ab", ".", "", "%61"]), max_size=4).map(lambda parts: "/" + "/".join(parts)),
+    st.lists(st.sampled_from(["a", "b", "ab", ".a", ""]), max_size=4).map(lambda parts: "/" + "/".join(parts)),
 )
 
 

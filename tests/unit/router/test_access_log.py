@@ -17,18 +17,30 @@ from zerogate.wire.http.request import RequestHead
 
 
 def entry(
-    target: bytes = b"/a?b", status: int = 200, worker: str = "w", host: bytes = b"a.example", error: str = ""
+    target: bytes = b"/a?b",
+    status: int = 200,
+    worker: str = "w",
+    host: bytes = b"a.example",
+    error: str = "",
+    labels: str = "",
 ) -> Any:
     head = RequestHead(b"GET", target, target, host)
     return SimpleNamespace(
-        head=head, request_id=b"id-1", arrived=10.0, status=status, worker_name=worker, error_code=error, retries=0
+        head=head,
+        request_id=b"id-1",
+        arrived=10.0,
+        status=status,
+        worker_name=worker,
+        worker_labels=labels,
+        error_code=error,
+        retries=0,
     )
 
 
 def test_a_line(tmp_path: Path) -> None:
     async def main() -> None:
         log = AccessLog(str(tmp_path / "log"))
-        log.write("203.0.113.9", entry(), 1234, 10.0125)
+        log.write("203.0.113.9", entry(labels="version=2"), 1234, 10.0125)
         log.write("unix", entry(b'/\xe9"\\\x9b', 0, "", b"", "timeout"), 0, 10.0)
         log.close()
 
@@ -36,8 +48,8 @@ def test_a_line(tmp_path: Path) -> None:
     first, second = (tmp_path / "log").read_text().splitlines()
     stamp, line = first.split(" ", 1)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}", stamp)
-    assert line == '203.0.113.9 "GET /a?b" 200 1234 12.5ms a.example w id-1 - 0'
-    assert second.split(" ", 1)[1] == 'unix "GET /\\xE9\\x22\\x5C\\x9B" - 0 0.0ms - - id-1 timeout 0'
+    assert line == '203.0.113.9 "GET /a?b" 200 1234 12.5ms a.example w id-1 - 0 version=2'
+    assert second.split(" ", 1)[1] == 'unix "GET /\\xE9\\x22\\x5C\\x9B" - 0 0.0ms - - id-1 timeout 0 -'
 
 
 def test_lines_are_written_together_and_soon(tmp_path: Path) -> None:

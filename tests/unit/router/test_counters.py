@@ -10,7 +10,7 @@ def test_all_begin_at_nothing() -> None:
     assert counters.pop("replies") == {1: 0, 2: 0, 3: 0, 4: 0, 5: 0}
     assert counters.pop("errors") == {}
     assert set(counters.values()) == {0}
-    assert len(counters) == 15
+    assert len(counters) == 16
 
 
 def test_errors_are_counted_by_their_code() -> None:

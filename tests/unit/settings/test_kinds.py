@@ -19,6 +19,7 @@ from zerogate.settings.kinds import (
     Duration,
     Flag,
     Kind,
+    Percentage,
     Size,
     Text,
     Texts,
@@ -27,6 +28,7 @@ from zerogate.settings.kinds import (
 DURATION = Duration(0.0, 1e9)
 SIZE = Size(0, 10**18)
 COUNT = Count(0, 2**31)
+PERCENTAGE = Percentage(0.0001, 100, "none")
 
 WRITTEN = [
     (DURATION, "30", 30.0),
@@ -42,6 +44,12 @@ WRITTEN = [
     (SIZE, "1GB", GIB),
     (SIZE, "7b", 7),
     (COUNT, "7", 7),
+    (PERCENTAGE, "5%", 5.0),
+    (PERCENTAGE, " 0.25 % ", 0.25),
+    (PERCENTAGE, "100", 100.0),
+    (PERCENTAGE, "off", None),
+    (PERCENTAGE, PERCENTAGE.show(12.3456789), 12.3456789),
+    (PERCENTAGE, PERCENTAGE.show(5.0), 5.0),
     (Flag(), "1", True),
     (Flag(), "no", False),
     (Texts("X"), "one 'two words' ipc:///tmp/x", ("one", "two words", "ipc:///tmp/x")),

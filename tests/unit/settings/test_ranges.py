@@ -12,7 +12,7 @@ from zerogate.cli.commands import commands
 from zerogate.cli.options import make_settings
 from zerogate.errors import UsageError
 from zerogate.settings import RunSettings, environment_name
-from zerogate.settings.kinds import Count, Duration, Number, Size
+from zerogate.settings.kinds import Count, Duration, Number, Percentage, Size
 from zerogate.settings.option import flag_name, options_of
 
 # It has every numeric option that there is.
@@ -22,8 +22,10 @@ APP = "app:app"
 # What 0 means: a limit that is no more, a time that is none, or nothing at all.
 OFF = "timeout idle_timeout head_timeout body_timeout keepalive_timeout queue_timeout max_body max_failures".split()
 OFF += "max_requests max_memory max_links_per_key max_timeout max_idle_timeout ws_ping_interval ws_ping_timeout".split()
+OFF += ["share"]
 ZERO = "queue_size hold settle retries retry_bytes grace cancel_after takeover_wait min_body_rate".split()
 ZERO += "max_requests_jitter reload_grace drain_delay max_tunnels own_workers own_router command_pid".split()
+ZERO += ["sticky_wait"]
 
 # What can only be together with another option.
 COMPANIONS = {
@@ -109,7 +111,7 @@ def test_0_is_off_or_none_or_refused(name: str, kind: Number) -> None:
     for way in WAYS:
         if name in OFF:
             assert kind.off
-            assert way(name, 0) == {Duration: math.inf, Size: None, Count: 2**63 - 1}[type(kind)]
+            assert way(name, 0) == {Duration: math.inf, Size: None, Count: 2**63 - 1, Percentage: None}[type(kind)]
         elif name in ZERO:
             assert kind.zero
             assert way(name, 0) == 0

@@ -1,11 +1,14 @@
 """What a worker can set."""
 
+import re
+from typing import Any
+
 import pytest
 
 from zerogate.errors import UsageError
 from zerogate.settings import DialSettings, ServeSettings
-from zerogate.settings.worker import MAX_WEIGHT
-from zerogate.wire.http import join
+from zerogate.settings.worker import MAX_LABELS, MAX_WEIGHT
+from zerogate.wire.http import join, terms
 
 
 def test_the_longest_wait_is_no_shorter_than_the_shortest() -> None:
@@ -17,3 +20,24 @@ def test_the_longest_wait_is_no_shorter_than_the_shortest() -> None:
 def test_weights_are_those_that_a_router_takes() -> None:
     assert join.MAX_WEIGHT == MAX_WEIGHT
     assert ServeSettings(weight=MAX_WEIGHT).weight == MAX_WEIGHT
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"label": ("version",)}, "--label version: NAME=VALUE"),
+        ({"label": ("a=1", "a=2")}, "each name once"),
+        ({"label": tuple(f"l{n}=x" for n in range(17))}, "at most 16"),
+        ({"sticky": "ip"}, "--sticky ip: cookie, client or header:NAME"),
+        ({"sticky": "header:"}, "--sticky header:"),
+    ],
+)
+def test_terms_that_no_router_would_take(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(reason)):
+        ServeSettings(**options)
+
+
+def test_terms_are_those_that_a_router_takes() -> None:
+    settings = ServeSettings(label=("version=2",), share=5.0, sticky="header:X-User")
+    assert terms.make_terms(settings.label, settings.share, settings.sticky).names == ["label", "share", "sticky"]
+    assert terms.MAX_LABELS == MAX_LABELS

@@ -1,12 +1,33 @@
 """What a worker says of itself."""
 
+import sys
+
 import pytest
 
 from zerogate.errors import ZerogateError
 from zerogate.settings import WorkerSettings
 from zerogate.wire.http.join import parse_join
+from zerogate.wire.http.routes import parse_route
+from zerogate.wire.http.terms import make_terms
 from zerogate.wire.spdy.headers import decode_block
 from zerogate.worker.joining import join_block, join_of
+
+
+def test_what_was_set_is_what_a_router_hears() -> None:
+    settings = WorkerSettings(
+        name="w",
+        route=("b\u00fccher.example/a%62",),
+        label=("version=2",),
+        share=2.5,
+        sticky="header:X-User",
+        timeout=0.5,
+    )
+    heard = parse_join(decode_block(join_block(settings, "id-1")), sys.maxsize)
+    assert heard == join_of(settings, "id-1")
+    assert heard.routes == [parse_route("xn--bcher-kva.example/ab")]
+    assert heard.terms == make_terms(["version=2"], 2.5, "header:x-user")
+    assert heard.wants == ["timeout", "label", "share", "sticky"]
+    assert join_of(WorkerSettings()).wants == []
 
 
 def test_what_it_says_is_what_a_router_reads() -> None:

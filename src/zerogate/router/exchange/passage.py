@@ -13,12 +13,14 @@ from typing import Any
 from zerogate.errors import ReplyError
 from zerogate.link.handlers import StreamHandler
 from zerogate.link.link import Link
+from zerogate.router.affinity import StickyCookie
 from zerogate.router.desk import Desk
-from zerogate.router.dispatcher import Dispatcher, Waiting
+from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.exchange.body import RequestBody
 from zerogate.router.faces import Client
 from zerogate.router.forwarding import Forwarding
 from zerogate.router.queue import Queue
+from zerogate.router.waiting import Waiting
 from zerogate.router.workers import Worker
 from zerogate.wire.http.errors import BAD_REPLY, WORKER_FAILED, ErrorKind, HttpError
 from zerogate.wire.http.request import RequestHead
@@ -64,6 +66,9 @@ class Passage(StreamHandler, Waiting):
     queue: Queue[Any] | None = None
     tried: frozenset[str] = frozenset()
     shunned: frozenset[str] = frozenset()
+    is_noted = False
+    has_awaited = False
+    cookie: StickyCookie | None = None
     _stream: Stream | None = None
     _body: RequestBody | None = None
     _has_ended = False
@@ -106,6 +111,20 @@ class Passage(StreamHandler, Waiting):
     @property
     def worker_name(self) -> str:
         return "" if self.worker is None else self.worker.name
+
+    @property
+    def worker_labels(self) -> str:
+        return "" if self.worker is None else self.worker.terms.label_text
+
+    @property
+    def worker_title(self) -> str:
+        return "" if self.worker is None else self.worker.title
+
+    @property
+    def client_address(self) -> str:
+        """The client's, by the word of a trusted proxy if there is one before us."""
+        forwarding = self._forwarding
+        return forwarding.told(self.head).client.address if forwarding.is_trusted else forwarding.address
 
     @property
     def _has_request_ended(self) -> bool:
@@ -191,7 +210,7 @@ class Passage(StreamHandler, Waiting):
         """What the worker says is not valid HTTP."""
         self._desk.counters.bad_replies += 1
         target = self.head.target.decode("latin-1")
-        logger.error("worker %s: bad reply to %s: %s", self.worker_name, target, error.reason)
+        logger.error("worker %s: bad reply to %s: %s", self.worker_title, target, error.reason)
         if self.state is State.DUE:
             self._leave_worker(RstStatus.PROTOCOL_ERROR, is_workers_fault=True)
             self._send_error(HttpError(BAD_REPLY))
@@ -218,6 +237,7 @@ class Passage(StreamHandler, Waiting):
         if is_silence:
             self.shunned |= {self.worker.process_id}
         self._desk.counters.retries += 1
+        self.cookie = None
         self._dispatcher.submit(self)
 
     def _leave_worker(self, status: int = RstStatus.CANCEL, *, is_workers_fault: bool = False) -> None:

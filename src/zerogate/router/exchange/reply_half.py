@@ -1,11 +1,21 @@
 """The reply's half of an exchange: from the worker to the client, at the client's pace."""
 
 from zerogate.errors import ReplyError
+from zerogate.router.affinity import StickyCookie
 from zerogate.router.exchange.passage import State
 from zerogate.router.exchange.request_half import CONTINUE, RequestHalf
 from zerogate.router.faces import TAKING_WINDOW_S
+from zerogate.router.request_block import PREFIX_NAME
 from zerogate.wire.fields import Fields
-from zerogate.wire.http.reply import ReplyBody, check_trailers, hint_fields, interim_status, is_event_stream, reply_head
+from zerogate.wire.http.reply import (
+    ReplyBody,
+    ReplyHead,
+    check_trailers,
+    hint_fields,
+    interim_status,
+    is_event_stream,
+    reply_head,
+)
 
 SWITCHING_PROTOCOLS = 101
 EARLY_HINTS = 103
@@ -33,9 +43,9 @@ class ReplyHalf(RequestHalf):
             self._client.send_interim(EARLY_HINTS, hint_fields(fields))
 
     def _reply(self, fields: Fields, fin: bool) -> None:
-        head = reply_head(fields)
+        head = self._reply_head(fields)
         if head.status == SWITCHING_PROTOCOLS:
-            self._open_tunnel(fields, fin)
+            self._open_tunnel(head, fin)
             return
         body = ReplyBody(head, self.head.method)
         if fin:
@@ -56,10 +66,10 @@ class ReplyHalf(RequestHalf):
         self._client.expect(self._idle_timeout_s)
 
     def _whole(self, fields: Fields, data: bytes) -> None:
-        head = reply_head(fields)
+        head = self._reply_head(fields)
         if head.length != len(data):
             if head.status == SWITCHING_PROTOCOLS:
-                self._open_tunnel(fields, False)
+                self._open_tunnel(head, False)
                 self._octets(data, True)
                 return
             body = ReplyBody(head, self.head.method)
@@ -69,7 +79,21 @@ class ReplyHalf(RequestHalf):
         self._client.send_whole(head, data)
         self._finish()
 
-    def _open_tunnel(self, fields: Fields, fin: bool) -> None:
+    def _reply_head(self, fields: Fields) -> ReplyHead:
+        head = reply_head(fields)
+        return head if self.cookie is None else self._with_cookie(head, self.cookie)
+
+    def _with_cookie(self, head: ReplyHead, cookie: StickyCookie) -> ReplyHead:
+        """With what the client is to know: which worker has had it."""
+        forwarding = self._forwarding
+        scheme, outer_path = forwarding.scheme, b""
+        if forwarding.is_trusted:
+            scheme = forwarding.told(self.head).scheme
+            outer_path = dict(self.head.fields).get(PREFIX_NAME, b"").rstrip(b"/")
+        text = cookie.text(outer_path, is_secure=scheme == b"https")
+        return ReplyHead(head.status, head.reason, [*head.fields, (b"set-cookie", text)], head.length, head.has_date)
+
+    def _open_tunnel(self, head: ReplyHead, fin: bool) -> None:
         if not self.head.upgrade:
             raise ReplyError("status 101 for a request without an upgrade")
         self.status = SWITCHING_PROTOCOLS
@@ -77,7 +101,7 @@ class ReplyHalf(RequestHalf):
         self.state = State.TUNNEL
         self._set_apart(is_tunnel=True)
         self._body.forget()
-        self._client.open_tunnel(reply_head(fields))
+        self._client.open_tunnel(head)
         if fin:
             self._end_tunnel()
 

@@ -1,8 +1,4 @@
-"""What HTTP says about fields, whatever carries them: lists, lengths, hosts, and which never cross a proxy."""
-
-import re
-from functools import lru_cache
-from ipaddress import AddressValueError, IPv6Address
+"""What HTTP says about fields, whatever carries them: lists, lengths, and which never cross a proxy."""
 
 # RFC 9110, 7.6.1: a proxy removes these whether or not Connection names them. The two of RFC 9110, 11.7 are
 # between a client and its proxy, and HTTP2-Settings (RFC 7540, 3.2.1) belongs to an upgrade that nobody offers.
@@ -56,14 +52,9 @@ FORBIDDEN_TRAILERS = HOP_BY_HOP | {
 }
 _FORBIDDEN_TRAILER_PREFIXES = (b":", b"sec-", b"x-forwarded-", b"zerogate-")
 
-# A DNS name is at most 253 characters (RFC 1035, 2.3.4), and a port adds six.
-MAX_HOST_BYTES = 260
-
 # RFC 9112, 6.3 bounds nothing; no body is longer than a file offset can say, and sums of these fit in 64 bits.
 MAX_CONTENT_LENGTH = 2**63 - 1
 _MAX_LENGTH_DIGITS = len(str(MAX_CONTENT_LENGTH))
-
-_split_host = re.compile(rb"([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?").fullmatch
 
 
 def list_elements(value: bytes) -> list[bytes]:
@@ -82,36 +73,3 @@ def parse_length(text: bytes) -> int | None:
 def is_forbidden_trailer(name: bytes) -> bool:
     """Whether a field of this lower-case name must not come after a body (RFC 9110, 6.5.1)."""
     return name in FORBIDDEN_TRAILERS or name.startswith(_FORBIDDEN_TRAILER_PREFIXES)
-
-
-def is_valid_host(host: bytes) -> bool:
-    """Whether `host` is a name or address that somebody could mean, with a port up to 65535 or none.
-
-    Stricter than RFC 3986, 3.2.2: of a reg-name only the unreserved characters. Sub-delimiters and percent-encoding
-    appear in no host that DNS could answer for, and `a,b` is two hosts to a careless reader.
-    """
-    return len(host) <= MAX_HOST_BYTES and _is_valid_host(host)
-
-
-# A server hears the same few names over and over.
-@lru_cache(maxsize=1024)
-def _is_valid_host(host: bytes) -> bool:
-    match = _split_host(host)
-    if match is None:
-        return False
-    name, port = match.groups()
-    if port and int(port) > 65535:
-        return False
-    if name.startswith(b"["):
-        try:
-            IPv6Address(name[1:-1].decode("ascii"))
-        except AddressValueError:
-            return False
-    return True
-
-
-def normalise_host(host: bytes) -> bytes:
-    """A valid host as routes compare it: lower-case, without the port (RFC 9110, 4.2.3)."""
-    name, colon, port = host.rpartition(b":")
-    # Without a port the last colon, if any, is inside an IPv6 address: `[::1]`.
-    return (name if colon and not port.endswith(b"]") else host).lower()

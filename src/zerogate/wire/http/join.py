@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zerogate.errors import ZerogateError
 from zerogate.wire.fields import Fields
 from zerogate.wire.http.routes import Route, RouteError, parse_route
+from zerogate.wire.http.terms import Terms, TermsError, parse_terms
 
 DEFAULT_WEIGHT = 100
 MAX_WEIGHT = 1000
@@ -63,12 +64,13 @@ class Join(NamedTuple):
     timeout_s: float | None = None
     idle_timeout_s: float | None = None
     max_body_bytes: int | None = None
+    terms: Terms = Terms()
 
     @property
     def wants(self) -> list[str]:
         """What it asks for that not every router knows: see `accepts`."""
         asked = {TIMEOUT: self.timeout_s, IDLE_TIMEOUT: self.idle_timeout_s, MAX_BODY: self.max_body_bytes}
-        return [name for name, value in asked.items() if value is not None]
+        return [*(name for name, value in asked.items() if value is not None), *self.terms.names]
 
     def fields(self) -> Fields:
         return {
@@ -86,6 +88,7 @@ class Join(NamedTuple):
             **({} if self.timeout_s is None else {b"timeout": _seconds(self.timeout_s)}),
             **({} if self.idle_timeout_s is None else {b"idle-timeout": _seconds(self.idle_timeout_s)}),
             **({} if self.max_body_bytes is None else {b"max-body": b"%d" % self.max_body_bytes}),
+            **self.terms.fields(),
         }
 
 
@@ -97,13 +100,15 @@ def parse_join(fields: Fields, max_routes: int) -> Join:
     name = fields.get(b"worker", b"").decode("latin-1")
     if not _NAME.fullmatch(name):
         raise JoinError(400, f"worker {name[:140]!r}: 1 to 128 of A-Z a-z 0-9 . _ -")
-    texts = fields.get(b"route", b"*").decode("latin-1").split("\0")
+    texts = fields.get(b"route", b"*").split(b"\0")
     if len(texts) > max_routes:
         raise JoinError(400, f"route: {len(texts)} of them, at most {max_routes}")
     try:
-        routes = [parse_route(text) for text in texts]
+        routes = [parse_route(text.decode()) for text in texts]
     except RouteError as error:
         raise JoinError(400, f"route: {error.reason}") from error
+    except UnicodeDecodeError:
+        raise JoinError(400, "route: it is no UTF-8") from None
     weight = fields.get(b"weight", b"%d" % DEFAULT_WEIGHT)
     if not weight.isdigit() or len(weight) > 4 or not 1 <= int(weight) <= MAX_WEIGHT:
         raise JoinError(400, f"weight {weight.decode('latin-1')[:20]!r}: 1 to {MAX_WEIGHT}")
@@ -119,6 +124,7 @@ def parse_join(fields: Fields, max_routes: int) -> Join:
         _parse_seconds(fields, TIMEOUT),
         _parse_seconds(fields, IDLE_TIMEOUT),
         _parse_max_body(fields),
+        _parse_terms(fields),
     )
 
 
@@ -147,6 +153,13 @@ def _parse_max_body(fields: Fields) -> int | None:
     if not _SIZE.fullmatch(text):
         raise JoinError(400, f"{MAX_BODY} {text[:40]!r}: bytes")
     return int(text)
+
+
+def _parse_terms(fields: Fields) -> Terms:
+    try:
+        return parse_terms(fields)
+    except TermsError as error:
+        raise JoinError(400, error.reason) from error
 
 
 def pulse_fields(process_id: str) -> Fields:

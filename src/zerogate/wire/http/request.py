@@ -10,7 +10,7 @@ class PlainRequestHead:
 
     method: as sent, a token
     target: origin-form, raw path and query as sent, or `*`
-    path: the target without its query
+    path: the target without its query, in normal form (paths.py): what routes are compared with
     host: the Host field, or the authority of an absolute-form target, as sent; empty only in HTTP/1.0
     minor_version: 0 or 1
     fields: lower-case names, values without the whitespace around them, in order; no `host`, no hop-by-hop field and

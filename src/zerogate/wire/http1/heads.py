@@ -23,8 +23,10 @@ from zerogate.wire.http.errors import (
     VERSION_NOT_SUPPORTED,
     HttpError,
 )
-from zerogate.wire.http.fields import HOP_BY_HOP, is_forbidden_trailer, is_valid_host, list_elements, parse_length
+from zerogate.wire.http.fields import HOP_BY_HOP, is_forbidden_trailer, list_elements, parse_length
+from zerogate.wire.http.hosts import is_valid_host
 from zerogate.wire.http.methods import check_method
+from zerogate.wire.http.paths import PathError, normal_path
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.http1.limits import HttpLimits
 
@@ -184,7 +186,10 @@ class HeadParser:
         if _HASH in target:
             raise _bad_request("a fragment in the request target")
         query = target.find(b"?")
-        path = target if query < 0 else target[:query]
+        try:
+            path = normal_path(target if query < 0 else target[:query])
+        except PathError as error:
+            raise _bad_request(error.reason) from None
         request = RequestHead(method, target, path, host, minor_version, fields, size_bytes, minor_version == 1)
         if special:
             self._apply_special(request, special)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from zerogate.errors import UsageError
-from zerogate.wire.http.fields import is_valid_host
+from zerogate.wire.http.hosts import is_valid_host
 
 _split_url = re.compile(r"(?:http:)?//([^/?#]*)/?", re.IGNORECASE).fullmatch
 _split_host = re.compile(r"(.+?)(?::(\d{1,5}))?").fullmatch

@@ -12,10 +12,10 @@ import pytest
 from tests.support.fakes import FakeLink, make_worker
 from tests.support.scene import BAD, CUT, END, FREED, LOST, OK, Scene
 from zerogate.link.handlers import StreamHandler
-from zerogate.router.dispatcher import Waiting
 from zerogate.router.exchange import State
 from zerogate.router.exchange.exchange import RULES
 from zerogate.router.faces import ClientExchange
+from zerogate.router.waiting import Waiting
 from zerogate.wire.http.errors import BAD_REQUEST, QUEUE_FULL, HttpError
 from zerogate.wire.spdy.frames import RstStatus
 

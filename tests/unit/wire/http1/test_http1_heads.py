@@ -46,10 +46,8 @@ def test_a_small_request() -> None:
     "target",
     [
         b"//a//b",
-        b"/a/../b/./c",
-        b"/%2e%2e/%2F",
-        b"/.;/",
-        b"/%00",
+        b"/.well-known/x",
+        b"/?/../%",
         b"/\\",
         b"/?a?b#"[:-1],
         b'/|"<>^`{}',
@@ -60,6 +58,25 @@ def test_a_small_request() -> None:
 def test_the_target_is_left_as_it_is(target: bytes) -> None:
     head = head_of(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (head.target, head.path) == (target, target.partition(b"?")[0])
+
+
+@pytest.mark.parametrize("form", [b"%b", b"%b?/x", b"http://b%b"])
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [(b"/%61%C3%BC", b"/a\xc3\xbc"), (b"/a%2Fb", b"/a/b"), (b"/%2561", b"/%61"), (b"/%5ca%2eb", b"/\\a.b")],
+)
+def test_the_path_is_what_applications_make_of_it(form: bytes, target: bytes, path: bytes) -> None:
+    head = head_of(b"GET " + form % target + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (head.target.partition(b"?")[0], head.path) == (target, path)
+
+
+@pytest.mark.parametrize("form", [b"%b", b"%b?x", b"http://b%b"])
+@pytest.mark.parametrize(
+    "target",
+    [b"/a/../b", b"/./c", b"/%2e%2e/", b"/a%2F..", b"/.;/", b"/%5c..", b"/\\..", b"/%00", b"/%", b"/%2", b"/%xy"],
+)
+def test_a_path_that_is_not_the_same_to_everybody(form: bytes, target: bytes) -> None:
+    assert refusal(b"GET " + form % target + b" HTTP/1.1\r\nHost: a\r\n\r\n") == (400, "bad_request")
 
 
 @pytest.mark.parametrize(
