@@ -1,5 +1,6 @@
 """Fixtures for all tests, and what the short loop (`-m fast`) is made of."""
 
+import gc
 import os
 import signal
 import sys
@@ -45,17 +46,35 @@ def pytest_configure(config: pytest.Config) -> None:
         hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", by_loop))
 
 
+def pytest_collection(session: pytest.Session) -> None:
+    # Tests are many objects, that all stay: a collector that counts them through again and again takes a fifth of the
+    # short loop.
+    gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The short loop need not read the tests that it leaves out."""
     is_slow = collection_path.parent == HERE and collection_path.is_dir() and collection_path.name not in FAST_FOLDERS
     return True if is_slow and is_short_loop(config) else None
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    if item.path.relative_to(HERE).parts[0] in FAST_FOLDERS:
-        item.add_marker(pytest.mark.fast)
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    # What holds for a module holds for its tests: to mark each of them takes a while.
+    if isinstance(collector, pytest.Module) and collector.path.relative_to(HERE).parts[0] in FAST_FOLDERS:
+        collector.add_marker(pytest.mark.fast)
         # A thread for each test, as for the others, would be a fifth of the short loop.
-        item.add_marker(pytest.mark.timeout(FAST_TIMEOUT_S, method="signal"))
+        collector.add_marker(pytest.mark.timeout(FAST_TIMEOUT_S, method="signal"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes `-n auto` is: what is read and imported, each of them reads and imports."""
+    return 2 if is_short_loop(config) else 3
 
 
 @pytest.fixture

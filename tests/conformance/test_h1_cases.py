@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.http1_events import Read, octets, read
+from tests.support.each import each
 
 GOOD = b"GET /good HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -54,7 +54,7 @@ def judge(case: dict[str, Any], reading: Read, before: int) -> None:
         assert reading.error is not None or case["id"] in UNFINISHED
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+@each("case", CASES)
 def test_alone_behind_a_good_request_and_octet_by_octet(case: dict[str, Any]) -> None:
     raw, eof = expand(case["raw"]), case.get("fin", False)
     alone = read([raw], eof=eof)
@@ -64,6 +64,6 @@ def test_alone_behind_a_good_request_and_octet_by_octet(case: dict[str, Any]) ->
     assert read(octets(raw), eof=eof).outcome == alone.outcome
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case["expect"] == "ok"], ids=lambda case: case["id"])
+@each("case", [case for case in CASES if case["expect"] == "ok"])
 def test_what_is_valid_is_accepted(case: dict[str, Any]) -> None:
     assert read([expand(case["raw"])], eof=case.get("fin", False)).error is None

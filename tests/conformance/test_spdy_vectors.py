@@ -14,6 +14,7 @@ import pytest
 from tests import spdy_peer
 from tests.spdy_end import apart
 from tests.spdy_peer import REQUEST, Frame
+from tests.support.each import each
 
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.events import Data, Event, GoAway, Headers, Reply, Reset, Settings, StreamOpened
@@ -39,8 +40,8 @@ def pairs_of(meaning: dict[str, Any]) -> dict[bytes, bytes]:
 class TestFramesAndBlocks:
     """Each frame alone, down to its meaning; the blocks of a context through one zlib stream."""
 
-    @pytest.mark.parametrize("context", [name for name in CONTEXTS if name != "each_on_fresh_context"])
-    @pytest.mark.parametrize("size", [1, 7, 10**6])
+    @each("context", [name for name in CONTEXTS if name != "each_on_fresh_context"])
+    @each("size", [1, 7, 10**6])
     def test_a_context(self, context: str, size: int) -> None:
         reader, blocks = FrameReader(), BlockReader()
         for vector in CONTEXTS[context]:
@@ -278,8 +279,8 @@ def test_every_vector_has_an_outcome() -> None:
     assert list(OUTCOMES) == list(NEGATIVE)
 
 
-@pytest.mark.parametrize("size", [1, 3, 10**6])
-@pytest.mark.parametrize("vector_id", OUTCOMES)
+@each("size", [1, 3, 10**6])
+@each("vector_id", OUTCOMES)
 def test_bad_frames(vector_id: str, size: int) -> None:
     outcome = OUTCOMES[vector_id]
     session, events = heard(octets_of(vector_id), size)
@@ -298,9 +299,7 @@ def test_bad_frames(vector_id: str, size: int) -> None:
     assert set(session.streams) == set(outcome.opened) - {stream_id for stream_id, _ in outcome.rst}
 
 
-@pytest.mark.parametrize(
-    "vector_id", [i for i, o in OUTCOMES.items() if o.error is None and i not in ("zlib-finish", "truncated")]
-)
+@each("vector_id", [i for i, o in OUTCOMES.items() if o.error is None and i not in ("zlib-finish", "truncated")])
 def test_after_a_stream_error_the_session_goes_on(vector_id: str) -> None:
     octets = octets_of(vector_id)
     if b"\xe3\xc6\xa7\xc2" not in octets:  # nothing has begun the zlib stream yet

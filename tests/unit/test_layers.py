@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import each
+
 SRC = Path(__file__).resolve().parents[2] / "src"
 
 # Who imports only from lower ranks, or from its own part. `router` and `worker` have one rank, so they never meet.
@@ -164,7 +166,7 @@ def graph(folder: str) -> dict[str, set[str]]:
     return {name: names - {name} for name, names in found.items()}
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@each("folder", FOLDERS)
 def test_no_circles(folder: str) -> None:
     """Of each folder, files and folders in a row, each importing only from those before: so no two files do either."""
     order = graph(folder)
@@ -194,7 +196,7 @@ def test_errors_need_nothing() -> None:
             assert {part_of(name) for name in own(module)} <= {"", "errors", "settings"}, module
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if part_of(module) == "wire"])
+@each("module", [module for module in MODULES if part_of(module) == "wire"])
 def test_the_wire_knows_no_sockets_and_no_clock(module: str) -> None:
     assert not foreign(module) & NOT_IN_WIRE
     assert part_of(module) == "wire"

@@ -3,6 +3,7 @@
 import click
 import pytest
 
+from tests.support.each import each
 from zerogate.cli.commands import commands
 from zerogate.cli.options import setting_options
 from zerogate.cli.suggestions import FOREIGN_NAMES, FOREIGN_WORDS, meant_setting, unknown_variables, who_has
@@ -37,7 +38,7 @@ MEANT = {
 }
 
 
-@pytest.mark.parametrize("words", MEANT)
+@each("words", MEANT)
 def test_an_option_by_another_name(words: str) -> None:
     command, *arguments = words.split()
     context = commands.make_context("zerogate", [command, *arguments])

@@ -2,10 +2,11 @@
 
 import pytest
 
+from tests.support.each import each
 from zerogate.link.strangers import FIRST_WORDS, stranger
 
 
-@pytest.mark.parametrize(("words", "name"), FIRST_WORDS.items())
+@each(("words", "name"), FIRST_WORDS.items())
 def test_those_we_know_are_called_by_name(words: bytes, name: str) -> None:
     assert stranger(words + b"and so on") == f"the peer speaks {name}, not ZMTP: one of us has the wrong port"
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.support.each import each
 
 from zerogate.native import compiled
 from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, decode_in_python, encode_block
@@ -26,15 +27,15 @@ def test_a_block_is_taken_whole_or_not_at_all(take: Any) -> None:
     assert take(BLOCK + b"x") is None
 
 
-@pytest.mark.parametrize("take", [decode_block, read_request])
-@pytest.mark.parametrize("at", range(4, len(BLOCK)))
+@each("take", [decode_block, read_request])
+@each("at", range(4, len(BLOCK)))
 def test_lengths_that_lie_are_declined(take: Any, at: int) -> None:
     for octet in (0x7F, 0xFF):
         take(BLOCK[:at] + bytes([octet]) + BLOCK[at + 1 :])
     assert take(b"\xff\xff\xff\xff" + BLOCK[4:]) is None
 
 
-@pytest.mark.parametrize(
+@each(
     "headers",
     [
         [],
@@ -51,7 +52,7 @@ def test_usual_headers_are_taken(headers: Any) -> None:
     assert reply_block(200, headers) is not None
 
 
-@pytest.mark.parametrize(
+@each(
     "headers",
     [
         iter([(b"x", b"1")]),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.support.each import each
 
 from zerogate.native import compiled
 from zerogate.wire.http.reply import PlainReplyHead, ReplyHead
@@ -34,7 +35,7 @@ def test_usual_methods(method: bytes) -> None:
     assert (head.method, head.target, head.path, head.host) == (method, b"/a?b", b"/a", b"a.b:80")
 
 
-@pytest.mark.parametrize(
+@each(
     "lines",
     [
         b"Connection: close\r\n",
@@ -53,7 +54,7 @@ def test_what_is_taken(lines: bytes) -> None:
     assert is_taken(with_lines(lines))
 
 
-@pytest.mark.parametrize(
+@each(
     "lines",
     [
         b"Host: b\r\n",
@@ -90,7 +91,7 @@ def test_what_is_declined(lines: bytes) -> None:
     assert not is_taken(with_lines(lines))
 
 
-@pytest.mark.parametrize(
+@each(
     "octets",
     [
         b"",

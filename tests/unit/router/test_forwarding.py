@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import UsageError
 from zerogate.router.forwarding import Forwarding, parse_trust
 from zerogate.wire.http.request import RequestHead
@@ -78,7 +79,7 @@ def test_the_port_is_the_peer_s_own() -> None:
 LOCAL = parse_trust(["loopback", "10.0.0.0/8"])
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "client", "scheme", "host"),
     [
         (b"for=203.0.113.9", ("203.0.113.9", 0), b"http", b"own.example"),
@@ -126,7 +127,7 @@ def test_an_address_with_a_port() -> None:
     assert told.client == ("203.0.113.9", 4711)
 
 
-@pytest.mark.parametrize(
+@each(
     ("address", "networks", "expected"),
     [
         ("10.1.2.3", ["10.0.0.0/8"], True),

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from tests.support.memory_client import MemoryConnection
 from tests.support.virtual_time import run_virtually
 from zerogate.router.counters import Counters
@@ -26,7 +25,7 @@ def location(host: bytes, *, target: bytes = b"/a?b", port: int = 443, local: by
     return Redirect(answer, lambda: port)._location(host or local, head, local)
 
 
-@pytest.mark.parametrize(
+@each(
     ("host", "options", "expected"),
     [
         (b"a.example", {}, b"https://a.example/a?b"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import SpdyError
 from zerogate.native import compiled
 from zerogate.router.reply_block import read_reply_block
@@ -23,7 +24,7 @@ def test_a_usual_reply() -> None:
     assert head_text(head) == b"HTTP/1.1 200 Fine\r\n" + b"\r\n".join(b": ".join(pair) for pair in FIELDS)
 
 
-@pytest.mark.parametrize(
+@each(
     "more",
     [
         {b"connection": b"x-a", b"x-a": b"1"},

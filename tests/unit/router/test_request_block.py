@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.each import each
 from zerogate.errors import UsageError
 from zerogate.router.forwarding import Forwarding, parse_trust
 from zerogate.router.request_block import request_block, stripped_block
@@ -145,7 +146,7 @@ def test_a_trusted_proxy_that_says_nothing_is_the_client() -> None:
     assert block == {**OWN, b"x-forwarded-for": b"10.1.2.3", b"x-real-ip": b"10.1.2.3"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("chain", "client"),
     [
         ([b"6.6.6.6, 203.0.113.9"], CLIENT),  # who the client says it came through, anybody can say

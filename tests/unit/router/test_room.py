@@ -4,12 +4,13 @@ import resource
 
 import pytest
 
+from tests.support.each import each
 from zerogate.router.room import RESERVED_FDS, client_room, share_out
 from zerogate.settings import RouterSettings
 
 
-@pytest.mark.parametrize("n_fds", [256, 1024, 4096, 20_000, 1_000_000])
-@pytest.mark.parametrize("max_links", [1, 1024])
+@each("n_fds", [256, 1024, 4096, 20_000, 1_000_000])
+@each("max_links", [1, 1024])
 def test_links_and_the_admin_port_keep_theirs(n_fds: int, max_links: int) -> None:
     room = share_out(n_fds, 1_000_000, max_links)
     assert 0 < room.max_clients < room.max_connections

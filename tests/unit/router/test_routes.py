@@ -1,9 +1,9 @@
 """Which route a request belongs to."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.each import each
 from zerogate.router.routes import RouteTable
 from zerogate.wire.http.routes import Route, parse_route
 
@@ -15,7 +15,7 @@ def table(*routes: str) -> RouteTable[str]:
     return made
 
 
-@pytest.mark.parametrize(
+@each(
     ("host", "path", "expected"),
     [
         (b"a.example.org", b"/api/x", "a.example.org/api"),

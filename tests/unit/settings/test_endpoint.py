@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import UsageError
 from zerogate.settings.endpoint import MAX_PATH_BYTES, is_loopback, parse_address, parse_endpoint, parse_listening
 
@@ -24,7 +25,7 @@ def test_addresses(text: str, host: str, port: int) -> None:
     assert endpoint.text == f"tcp://{text}"
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     ["", "localhost", "localhost:", "a:b", "a:-1", "a:65536", "a:99999999999", "a: 1", "a:1 ", "a:\u0661", "::1:80"],
 )
@@ -62,15 +63,13 @@ def test_ipc(path: str) -> None:
     assert endpoint.is_local
 
 
-@pytest.mark.parametrize(
-    "text", ["", "tcp", "tcp:", "tcp:/a:1", "localhost:80", "ipc://", "inproc://a", "TCP://a:1", "http://a:1"]
-)
+@each("text", ["", "tcp", "tcp:", "tcp:/a:1", "localhost:80", "ipc://", "inproc://a", "TCP://a:1", "http://a:1"])
 def test_what_is_no_endpoint(text: str) -> None:
     with pytest.raises(UsageError):
         parse_endpoint(text)
 
 
-@pytest.mark.parametrize(
+@each(
     ("host", "expected"),
     [(host, True) for host in ("localhost", "127.0.0.1", "127.9.9.9", "::1")]
     + [(host, False) for host in ("", "0.0.0.0", "::", "::2", "10.0.0.1", "localhost.example")],

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.each import each
 from zerogate.errors import UsageError
 from zerogate.settings.kinds import (
     GIB,
@@ -57,7 +58,7 @@ WRITTEN = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "text", "value"), WRITTEN)
+@each(("kind", "text", "value"), WRITTEN)
 def test_reading(kind: Kind, text: str, value: Any) -> None:
     assert kind.parse(text) == value
 
@@ -82,9 +83,7 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "text", "said"), [(kind, text, said) for kind, texts, said in UNREADABLE for text in texts]
-)
+@each(("kind", "text", "said"), [(kind, text, said) for kind, texts, said in UNREADABLE for text in texts])
 def test_what_cannot_be_read(kind: Kind, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         kind.parse(text)
@@ -101,13 +100,13 @@ OF_ANOTHER_TYPE: list[tuple[Kind, list[Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind, values in OF_ANOTHER_TYPE for value in values])
+@each(("kind", "value"), [(kind, value) for kind, values in OF_ANOTHER_TYPE for value in values])
 def test_what_is_of_another_type(kind: Kind, value: Any) -> None:
     with pytest.raises(UsageError):
         kind.check(value)
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "value", "text"),
     [
         (DURATION, 60.0, "60s"),

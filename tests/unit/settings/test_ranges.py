@@ -8,6 +8,7 @@ from typing import Any
 import click
 import pytest
 
+from tests.support.each import each
 from zerogate.cli.commands import commands
 from zerogate.cli.options import make_settings
 from zerogate.errors import UsageError
@@ -36,10 +37,10 @@ COMPANIONS = {
 }
 
 
-def numeric() -> Iterator[Any]:
+def numeric() -> Iterator[tuple[str, Number]]:
     for field, option in options_of(RunSettings):
         if isinstance(option.kind, Number):
-            yield pytest.param(field.name, option.kind, id=flag_name(field.name))
+            yield field.name, option.kind
 
 
 def with_companions(name: str, value: Any) -> dict[str, Any]:
@@ -86,14 +87,14 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.mark.parametrize(("name", "kind"), list(numeric()))
+@each(("name", "kind"), numeric())
 def test_both_ends_are_allowed(name: str, kind: Number) -> None:
     for way in WAYS:
         assert way(name, kind.low) == kind.low
         assert way(name, kind.high) == kind.high
 
 
-@pytest.mark.parametrize(("name", "kind"), list(numeric()))
+@each(("name", "kind"), numeric())
 def test_past_either_end_is_refused(name: str, kind: Number) -> None:
     below = kind.low - (0.0001 if isinstance(kind, Duration) else 1)
     for way in WAYS:
@@ -106,7 +107,7 @@ def test_past_either_end_is_refused(name: str, kind: Number) -> None:
             way(name, -1)
 
 
-@pytest.mark.parametrize(("name", "kind"), list(numeric()))
+@each(("name", "kind"), numeric())
 def test_0_is_off_or_none_or_refused(name: str, kind: Number) -> None:
     for way in WAYS:
         if name in OFF:
@@ -120,7 +121,7 @@ def test_0_is_off_or_none_or_refused(name: str, kind: Number) -> None:
                 way(name, 0)
 
 
-@pytest.mark.parametrize("name", OFF)
+@each("name", OFF)
 def test_off_can_be_written_as_well(name: str) -> None:
     off = in_python(name, 0)
     assert on_the_command_line(name, 0, "off") == in_the_environment(name, 0, "off") == off

@@ -6,6 +6,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.each import each
 
 from zerogate.wire.proxy_header import (
     MAX_BINARY_BYTES,
@@ -51,7 +52,7 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize("name", GOOD)
+@each("name", GOOD)
 def test_each_cut_anywhere(name: str) -> None:
     data, told = GOOD[name]
     expected = ProxyHeader(len(data)) if told is None else ProxyHeader(len(data), True, *told)
@@ -86,7 +87,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
+@each("name", BAD)
 def test_what_is_none(name: str) -> None:
     with pytest.raises(ProxyHeaderError):
         parse_proxy_header(BAD[name])

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.support.each import each
 from tests.support.virtual_time import run_virtually
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.streams import OPEN, REPLY_DUE, Stream
@@ -243,8 +244,8 @@ TABLE["some trailers"] = TABLE["trailers"]
 TABLE["failed"] = TABLE["complete, then gone"] = TABLE["complete"]
 
 
-@pytest.mark.parametrize("event", EVENTS)
-@pytest.mark.parametrize("stage", STAGES)
+@each("event", EVENTS)
+@each("stage", STAGES)
 def test_what_is_said(stage: str, event: str) -> None:
     setting = Setting()
     for step in STAGES[stage]:

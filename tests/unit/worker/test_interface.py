@@ -3,8 +3,7 @@
 import functools
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from zerogate.worker.interface import ASGI2, ASGI3, WSGI, interface_of, is_async, is_factory, signature_of, takes
 
 
@@ -119,7 +118,7 @@ def four(a: Any, b: Any, c: Any, d: Any) -> Any: ...
 def untellable(a: Any, b: Any, c: Any = None) -> Any: ...
 
 
-@pytest.mark.parametrize(
+@each(
     ("found", "interface"),
     [
         (function, ASGI3),

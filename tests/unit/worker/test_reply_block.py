@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.each import each
 from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, decode_block, merge_fields
 from zerogate.worker.errors import ApplicationError
 from zerogate.worker.reply_block import (
@@ -34,7 +35,7 @@ def test_statuses(status: int) -> None:
     assert decode_block(reply_block(status, []))[b":status"] == b"%d" % status
 
 
-@pytest.mark.parametrize("status", [0, 99, 100, 101, 199, 600, 1000, -200, "200", None, b"200"])
+@each("status", [0, 99, 100, 101, 199, 600, 1000, -200, "200", None, b"200"])
 def test_what_is_no_status(status: Any) -> None:
     with pytest.raises(ApplicationError, match="status"):
         reply_block(status, [])
@@ -49,8 +50,8 @@ def test_space_around_values_is_no_part_of_them() -> None:
     assert decode_block(reply_block(200, [(b"x", b" \ta\tb \t")]))[b"x"] == b"a\tb"
 
 
-@pytest.mark.parametrize("make", [lambda headers: reply_block(200, headers), trailers_block], ids=["head", "trailers"])
-@pytest.mark.parametrize(
+@each("make", [lambda headers: reply_block(200, headers), trailers_block])
+@each(
     "header",
     [(b"", b"v"), (b"a b", b"v"), (b":status", b"204"), (b"a:", b"v"), (b"\xe9", b"v"), (b"a\0", b"v"), (b"a\n", b"v")]
     + [(b"a", b"b\r\nc: d"), (b"a", b"\0"), (b"a", b"b\0c"), (b"a", b"\x7f"), (b"a", b"\x1f"), (b"a", b"b\n")]

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-import pytest
+from tests.support.each import each
 
 ROOM = Path(__file__).resolve().parents[3] / "src" / "zerogate" / "worker"
 
@@ -50,12 +50,12 @@ def test_every_room_has_a_place() -> None:
     assert set(modules()) == set(RANKS)
 
 
-@pytest.mark.parametrize("module", RANKS)
+@each("module", RANKS)
 def test_there_are_no_circles(module: str) -> None:
     assert {name for name in neighbours(module) if RANKS[name] >= RANKS[module]} == set()
 
 
-@pytest.mark.parametrize("module", sorted(KNOW_NO_ASGI))
+@each("module", sorted(KNOW_NO_ASGI))
 def test_most_know_nothing_of_asgi(module: str) -> None:
     assert not {name for name in neighbours(module) if name not in KNOW_NO_ASGI}
     code = ast.unparse(ast.parse(modules()[module].read_text()))
@@ -63,7 +63,7 @@ def test_most_know_nothing_of_asgi(module: str) -> None:
     assert "http.response" not in code
 
 
-@pytest.mark.parametrize("module", RANKS)
+@each("module", RANKS)
 def test_nobody_touches_the_root_logger(module: str) -> None:
     """Its level and handlers are the application's own."""
     calls = [node for node in ast.walk(ast.parse(modules()[module].read_text())) if isinstance(node, ast.Call)]

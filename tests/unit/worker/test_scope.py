@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.worker.request_block import read_request_block
 from zerogate.worker.scope import http_scope, make_scope
@@ -65,7 +66,7 @@ def test_a_request() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@each(
     ("target", "path", "raw_path", "query"),
     [
         (b"/", "/", b"/", b""),
@@ -85,7 +86,7 @@ def test_paths(target: bytes, path: str, raw_path: bytes, query: bytes) -> None:
     assert (scope["path"], scope["raw_path"], scope["query_string"]) == (path, raw_path, query)
 
 
-@pytest.mark.parametrize(
+@each(
     ("host", "server"),
     [
         (b"a", ("a", 80)),

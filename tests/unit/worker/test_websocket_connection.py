@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from tests.support.router_end import Asked, RouterEnd, routers, until, working
 from tests.support.virtual_time import run_virtually
 from tests.support.websocket_client import WebSocketClient, ask, connect
@@ -405,7 +406,7 @@ def test_a_subprotocol_and_headers() -> None:
     serving(application, test)
 
 
-@pytest.mark.parametrize(
+@each(
     "message",
     [
         {"type": "websocket.send"},
@@ -417,7 +418,6 @@ def test_a_subprotocol_and_headers() -> None:
         {"type": "websocket.nonsense"},
         ACCEPT,
     ],
-    ids=str,
 )
 def test_what_has_no_place_there_raises_and_harms_nothing(message: Message) -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:

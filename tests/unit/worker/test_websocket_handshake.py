@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.each import each
 from tests.support.websocket_client import KEY
 from zerogate.wire.spdy.headers import decode_block
 from zerogate.worker.errors import ApplicationError
@@ -37,7 +38,7 @@ def test_a_good_one() -> None:
     assert find_fault({**GOOD, b"sec-websocket-key": KEY}, False) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "refusal"),
     [
         ({b":method": b"POST"}, NOT_A_GET),

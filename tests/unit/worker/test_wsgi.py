@@ -461,6 +461,7 @@ def test_what_waits_for_its_chunks_is_not_waited_for_at_the_end() -> None:
             assert call.work is not None
             call.work.cancel()
         assert (await asked.over()).status == "500"
+        asked.cancel()  # as a router does, where the client still sends
 
     serving(application, test)
 

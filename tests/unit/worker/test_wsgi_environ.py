@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.each import each
 from zerogate.worker import wsgi_environ
 from zerogate.worker.wsgi_environ import make_environ, root_of
 
@@ -89,7 +90,7 @@ def test_what_every_request_has() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@each(
     ("host", "scheme", "server"),
     [
         (b"a.example", b"http", ("a.example", "80")),

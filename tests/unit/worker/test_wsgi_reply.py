@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.each import each
 from zerogate.wire.spdy.headers import decode_block
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
 from zerogate.worker.wsgi_reply import WsgiReply
@@ -239,7 +240,7 @@ def test_the_first_head_may_come_with_an_error() -> None:
     assert sink.heads[0][b":status"] == b"503"
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "headers"),
     [
         (200, []),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.bench import KINDS, Ask, Bench
+from tests.support.each import each
 from tests.support.http1_asker import Http1Ask
 from tests.support.link_peer import LinkPeer, PeerRequest
 from tests.support.memory_client import MemoryConnection, MemoryStream
@@ -136,9 +137,9 @@ async def test_headers_that_end_nothing_are_not_trailers(b: Bench, kind: str) ->
     assert not ask.trailers
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("method", "status"), [(b"HEAD", 200), (b"GET", 204), (b"GET", 304)])
-@pytest.mark.parametrize("how", ["whole", "in pieces", "head alone"])
+@each("kind", KINDS)
+@each(("method", "status"), [(b"HEAD", 200), (b"GET", 204), (b"GET", 304)])
+@each("how", ["whole", "in pieces", "head alone"])
 def test_no_body_crosses_where_none_may(kind: str, method: bytes, status: int, how: str) -> None:
     """Nor is its length looked at; and of one that comes in pieces the worker hears that nobody wants it."""
 
@@ -404,8 +405,8 @@ async def test_a_reply_while_the_body_still_comes(b: Bench, kind: str) -> None:
 # Workers that are lost, or have no room
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS"])
+@each("kind", KINDS)
+@each("method", [b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS"])
 def test_what_is_safe_to_repeat_is_sent_elsewhere(kind: str, method: bytes) -> None:
     async def main() -> None:
         async with Bench.open() as b:
@@ -581,8 +582,8 @@ async def test_who_fails_is_passed_over_unless_it_is_the_last(b: Bench, kind: st
 # Bad replies
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
+@each("kind", KINDS)
+@each(
     ("status", "fields"),
     [
         (199, []),

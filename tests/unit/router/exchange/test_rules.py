@@ -7,8 +7,7 @@ What a cell does otherwise, when there is more to it: the files of the two halve
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from tests.support.fakes import FakeLink, make_worker
 from tests.support.scene import BAD, CUT, END, FREED, LOST, OK, Scene
 from zerogate.link.handlers import StreamHandler
@@ -223,8 +222,8 @@ def test_every_face_s_method_is_an_event() -> None:
     assert called - {"break_off", "on_failed"} == set(RULES)
 
 
-@pytest.mark.parametrize("event", RULES)
-@pytest.mark.parametrize("state", State, ids=lambda state: state.name)
+@each("event", RULES)
+@each("state", State)
 def test_each_pair(event: str, state: State) -> None:
     scene = Scene(state)
     states, prepare = BEFORE.get(event, ((), None))

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.each import each
 from zerogate.router.tls.subject import subject_of
 
 
-@pytest.mark.parametrize(
+@each(
     ("names", "text"),
     [
         ([[("commonName", "alice")]], b"CN=alice"),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests.http1_events import head_of, with_fields
+from tests.support.each import each
 
 from zerogate.wire.http import errors
 from zerogate.wire.http.errors import ERRORS, NO_ROUTE, QUEUE_FULL, ErrorKind, Fault, HttpError, error_reply
@@ -22,7 +23,7 @@ def test_the_table_has_every_row() -> None:
     assert {row.code for row in ERRORS} == CODES
 
 
-@pytest.mark.parametrize("row", ERRORS, ids=lambda row: f"{row.code}-{row.status}")
+@each("row", ERRORS)
 def test_what_holds_for_every_row(row: ErrorKind) -> None:
     assert row.words
     assert row.words == row.words.strip()
@@ -71,7 +72,7 @@ def test_json_for_those_who_ask(accept: bytes, is_json: bool) -> None:
         assert body == b'404 no_route: a "b"\n'
 
 
-@pytest.mark.parametrize("row", ERRORS, ids=lambda row: f"{row.code}-{row.status}")
+@each("row", ERRORS)
 def test_what_some_say_besides(row: ErrorKind) -> None:
     named = dict(error_reply(HttpError(row), None, b"")[0].fields)
     assert (b"retry-after" in named) is (row.status == 503)

@@ -1,9 +1,9 @@
-import pytest
+from tests.support.each import each
 
 from zerogate.wire.http import fields
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "elements"),
     [
         (b"", []),
@@ -17,7 +17,7 @@ def test_list_elements(value: bytes, elements: list[bytes]) -> None:
     assert fields.list_elements(value) == elements
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [
         *(b"content-length", b"transfer-encoding", b"trailer", b"te", b"connection"),
@@ -30,18 +30,16 @@ def test_forbidden_trailers(name: bytes) -> None:
     assert fields.is_forbidden_trailer(name)
 
 
-@pytest.mark.parametrize("name", [b"x-checksum", b"digest", b"grpc-status", b"server-timing", b"etag"])
+@each("name", [b"x-checksum", b"digest", b"grpc-status", b"server-timing", b"etag"])
 def test_allowed_trailers(name: bytes) -> None:
     assert not fields.is_forbidden_trailer(name)
 
 
-@pytest.mark.parametrize(("text", "length"), [(b"0", 0), (b"005", 5), (b"%d" % (2**63 - 1), 2**63 - 1)])
+@each(("text", "length"), [(b"0", 0), (b"005", 5), (b"%d" % (2**63 - 1), 2**63 - 1)])
 def test_lengths(text: bytes, length: int) -> None:
     assert fields.parse_length(text) == length
 
 
-@pytest.mark.parametrize(
-    "text", [b"", b"-1", b"+1", b" 1", b"1,1", b"1\x001", b"1_0", b"\xb2", b"%d" % 2**63, b"9" * 5000]
-)
+@each("text", [b"", b"-1", b"+1", b" 1", b"1,1", b"1\x001", b"1_0", b"\xb2", b"%d" % 2**63, b"9" * 5000])
 def test_what_is_no_length(text: bytes) -> None:
     assert fields.parse_length(text) is None

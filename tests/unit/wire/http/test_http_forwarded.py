@@ -2,14 +2,14 @@
 
 import ipaddress
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.each import each
 
 from zerogate.wire.http.forwarded import Hop, Node, forwarded_for, parse_forwarded, parse_node
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "node"),
     [
         ("192.0.2.43", Node("192.0.2.43")),
@@ -26,7 +26,7 @@ def test_nodes(text: str, node: Node) -> None:
     assert parse_node(text) == node
 
 
-@pytest.mark.parametrize(
+@each(
     "text", ["", "unknown", "_hidden", "example.org", "1.2.3", "[::1", "[::1]x", "fe80::1%eth0", "1.2.3.4:5:6", "::1]"]
 )
 def test_what_has_no_address(text: str) -> None:
@@ -41,7 +41,7 @@ def test_the_nearest_comes_first() -> None:
 ONE = Hop(Node("192.0.2.1"), b"", b"")
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "hops"),
     [
         # The examples of RFC 7239, 4.
@@ -64,9 +64,7 @@ def test_forwarded(value: bytes, hops: list[Hop]) -> None:
     assert parse_forwarded(value) == hops
 
 
-@pytest.mark.parametrize(
-    "value", [b"for", b"for=", b"=1", b'for="1', b"for=a b", b"for=1;for=2", b"for=1, x", b"for=[::1]", b'for="a"b']
-)
+@each("value", [b"for", b"for=", b"=1", b'for="1', b"for=a b", b"for=1;for=2", b"for=1, x", b"for=[::1]", b'for="a"b'])
 def test_what_breaks_the_rules_says_nothing(value: bytes) -> None:
     assert parse_forwarded(value) == []
     assert parse_forwarded(b"for=192.0.2.1," + value) == []

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from tests.support.each import each
 
 from zerogate.wire.http.join import (
     PULSE_METHOD,
@@ -38,7 +39,7 @@ def test_workers_open_streams_to_join_only(method: bytes) -> None:
     assert caught.value.status == 405
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value"),
     [("worker", value) for value in (b"", b"a b", b"a/b", b"a\0b", b"\xe9", b"a\n", b"x" * 129)]
     + [("route", value) for value in (b"", b"a b", b"/\0/ ", b"*\0", b"\xe9", b"http://a")]
@@ -150,7 +151,7 @@ def test_what_a_worker_wants_for_its_replies() -> None:
     assert plain._replace(timeout_s=86_400.0).fields()[b"timeout"] == b"86400"
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value"),
     [
         *(

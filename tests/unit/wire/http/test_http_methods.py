@@ -1,4 +1,5 @@
 import pytest
+from tests.support.each import each
 
 from zerogate.wire.http.errors import BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_IMPLEMENTED, ErrorKind, HttpError
 from zerogate.wire.http.methods import MAX_METHOD_BYTES, check_method
@@ -9,7 +10,7 @@ def test_what_is_left_to_the_application(method: bytes) -> None:
     check_method(method)
 
 
-@pytest.mark.parametrize(
+@each(
     ("method", "kind"),
     [
         (b"CONNECT", NOT_IMPLEMENTED),

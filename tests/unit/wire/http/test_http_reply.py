@@ -1,6 +1,7 @@
 """What a worker's reply must be, and what of it crosses."""
 
 import pytest
+from tests.support.each import each
 
 from zerogate.errors import ReplyError
 from zerogate.wire.http.fields import MAX_CONTENT_LENGTH
@@ -48,7 +49,7 @@ def test_status(status: bytes, number: int, reason: bytes) -> None:
         assert (head.status, head.reason) == (number, reason)
 
 
-@pytest.mark.parametrize(
+@each(
     "status",
     [
         *(b"", b"20", b"2000", b"OK", b"0200", b" 200", b"+20", b"2_0", b"\xb2\xb2\xb2", b"200OK", b"200\x00200"),
@@ -105,10 +106,10 @@ def test_hop_by_hop_fields_stay_here() -> None:
         assert reply_head(fields(x_secret=b"1")).fields == [(b"x-secret", b"1")]
 
 
-@pytest.mark.parametrize(
+@each(
     "value", [b"a\r\nb: c", b"a\rb", b"a\nb", b"\r\n", b"a\x01", b"a\x7f", b"a\x00b\n", b"a\r\n\r\nb", b"a\r", b"\x0b"]
 )
-@pytest.mark.parametrize("name", ["x_a", "set_cookie", "date"])
+@each("name", ["x_a", "set_cookie", "date"])
 def test_control_characters_in_a_value(name: str, value: bytes) -> None:
     reply_head(fields(**{name: b"good"}))
     for _ in range(2):
@@ -116,7 +117,7 @@ def test_control_characters_in_a_value(name: str, value: bytes) -> None:
             reply_head(fields(**{name: value}))
 
 
-@pytest.mark.parametrize("name", [b"", b"X-A", b"x a", b"x:", b":x", b":path", b"x\r\ny", b"x\n", b"\xe9", b"x\x00"])
+@each("name", [b"", b"X-A", b"x a", b"x:", b":x", b":path", b"x\r\ny", b"x\n", b"\xe9", b"x\x00"])
 def test_malformed_names(name: bytes) -> None:
     for _ in range(2):
         with pytest.raises(ReplyError):
@@ -131,10 +132,10 @@ def test_names_that_nobody_knows_still_cross() -> None:
     assert reply_head({**fields(), long: b"v"}).fields == [(long, b"v")]
 
 
-@pytest.mark.parametrize(
+@each(
     "length", [b"", b"-1", b"+1", b"1 ", b"0x1", b"1_0", b"1,1", b"1\x001", b"1\x002", b"%d" % (MAX_CONTENT_LENGTH + 1)]
 )
-@pytest.mark.parametrize("status", [b"200", b"204", b"304", b"101"])
+@each("status", [b"200", b"204", b"304", b"101"])
 def test_bad_content_length(status: bytes, length: bytes) -> None:
     with pytest.raises(ReplyError):
         reply_head(fields(status, content_length=length))
@@ -211,10 +212,8 @@ def test_a_body_of_any_length() -> None:
     account.end()
 
 
-@pytest.mark.parametrize(
-    ("method", "status"), [(b"HEAD", b"200"), (b"GET", b"204"), (b"GET", b"304"), (b"GET", b"101")]
-)
-@pytest.mark.parametrize("named", [{}, {"content_length": b"5"}])
+@each(("method", "status"), [(b"HEAD", b"200"), (b"GET", b"204"), (b"GET", b"304"), (b"GET", b"101")])
+@each("named", [{}, {"content_length": b"5"}])
 def test_no_body_whatever_the_worker_sends(method: bytes, status: bytes, named: dict[str, bytes]) -> None:
     account = body(method, status, **named)
     assert not account.is_framed
@@ -251,7 +250,7 @@ def test_interim_replies(text: bytes, status: int) -> None:
     assert interim_status({b":status": text}) == status
 
 
-@pytest.mark.parametrize("text", [b"101", b"102", b"104", b"200", b"1000", b"10", b"", b"100\r\n", b"100 \x00"])
+@each("text", [b"101", b"102", b"104", b"200", b"1000", b"10", b"", b"100\r\n", b"100 \x00"])
 def test_what_is_no_interim_reply(text: bytes) -> None:
     with pytest.raises(ReplyError):
         interim_status({b":status": text})

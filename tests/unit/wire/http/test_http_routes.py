@@ -1,11 +1,12 @@
 """Routes as workers write them."""
 
 import pytest
+from tests.support.each import each
 
 from zerogate.wire.http.routes import MAX_ROUTE_BYTES, Route, RouteError, parse_route
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "route"),
     [
         ("*", Route("", "")),
@@ -40,7 +41,7 @@ def test_as_workers_write_them(text: str, route: Route) -> None:
     assert parse_route(str(route)) == route
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     ["", " ", "a b", "/a b", "a..b", ".a", "*.", "*a", "a.*", "*.*", "//a", "/a//b", "/a?b", "/a#b", "http://a/b"]
     + ["a:80", "[::1]:80", "[g]", "[::1", "*.[::1]", "/a\n", "a\n", "\0", "**", "/" + "a" * MAX_ROUTE_BYTES]

@@ -2,6 +2,7 @@
 
 import pytest
 from tests.http1_events import octets
+from tests.support.each import each
 
 from zerogate.wire.http.errors import BAD_REQUEST, HttpError
 from zerogate.wire.http1.blocks import BlockCollector, refuse_offence
@@ -49,7 +50,7 @@ def test_the_beginning() -> None:
     assert not collector.is_full
 
 
-@pytest.mark.parametrize("octet", [*range(0x09), *range(0x0A, 0x20), 0x7F])
+@each("octet", [*range(0x09), *range(0x0A, 0x20), 0x7F])
 def test_which_octets_it_may_not_hold(octet: int) -> None:
     for parts in ([b"a%cb" % octet], octets(b"a%cb" % octet), [b"a", b"%cb" % octet]):
         with pytest.raises(HttpError) as caught:

@@ -2,6 +2,7 @@
 
 import pytest
 from tests.http1_events import CHUNKED, GET, head_of, octets, read, refusal, with_fields
+from tests.support.each import each
 
 from zerogate.wire.http.fields import MAX_CONTENT_LENGTH
 from zerogate.wire.http.request import RequestEnd, RequestHead
@@ -18,7 +19,7 @@ WEBSOCKET = (
 # --- framing
 
 
-@pytest.mark.parametrize(
+@each(
     "fields",
     [
         *(
@@ -102,7 +103,7 @@ def test_chunks_that_come_together_are_one_piece() -> None:
     assert events[1:] == [b"aaab"]
 
 
-@pytest.mark.parametrize(
+@each(
     "chunks",
     [
         *(
@@ -210,7 +211,7 @@ def test_a_websocket_handshake_and_what_follows() -> None:
         assert reading.connection.error is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("raw", "status"),
     [
         (with_fields(WEBSOCKET, b"POST"), 400),
@@ -232,7 +233,7 @@ def test_bad_websocket_handshakes(raw: bytes, status: int) -> None:
     assert refusal(raw) == (status, "bad_request")
 
 
-@pytest.mark.parametrize(
+@each(
     "raw",
     [
         with_fields(b"Connection: Upgrade\r\nUpgrade: foo\r\n"),

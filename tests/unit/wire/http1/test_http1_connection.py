@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.http1_events import CHUNKED, GET, OK, SWITCHING, with_fields
+from tests.support.each import each
 
 from zerogate.errors import ReplyError
 from zerogate.wire.http.reply import ReplyHead
@@ -180,7 +181,7 @@ def test_every_pair_of_states_and_no_other() -> None:
     assert {len(row) for row in SITUATIONS} == {len(Writing)}
 
 
-@pytest.mark.parametrize(
+@each(
     ("moves", "reading", "writing", "situation"),
     [
         ((), Reading.IDLE, Writing.IDLE, Situation.REQUEST),
@@ -237,7 +238,6 @@ def test_every_pair_of_states_and_no_other() -> None:
         (("eof", "close"), Reading.ENDED, Writing.LAST, Situation.CLOSE),
         (("GET", "begin", "cut", "close"), Reading.IDLE, Writing.CLOSED, Situation.GONE),
     ],
-    ids=lambda value: ", ".join(value) if isinstance(value, tuple) else value.name,
 )
 def test_where_moves_lead(moves: tuple[str, ...], reading: Reading, writing: Writing, situation: Situation) -> None:
     connection = made(moves)

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from httptools import HttpParserCallbackError
 from tests.http1_events import GET, head_of, octets, read, refusal, with_fields
+from tests.support.each import each
 
 from zerogate.native import compiled
 from zerogate.wire.http.errors import HttpError
@@ -42,7 +43,7 @@ def test_a_small_request() -> None:
     assert "GET" in repr(head)
 
 
-@pytest.mark.parametrize(
+@each(
     "target",
     [
         b"//a//b",
@@ -79,7 +80,7 @@ def test_a_path_that_is_not_the_same_to_everybody(form: bytes, target: bytes) ->
     assert refusal(b"GET " + form % target + b" HTTP/1.1\r\nHost: a\r\n\r\n") == (400, "bad_request")
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "target", "host"),
     [
         (b"GET http://b:80/x?y", b"/x?y", b"b:80"),
@@ -97,7 +98,7 @@ def test_absolute_and_asterisk_form(line: bytes, target: bytes, host: bytes) -> 
     assert (head.target, head.host) == (target, host)
 
 
-@pytest.mark.parametrize(
+@each(
     "target",
     [
         *(b"*", b"a", b"a:80", b"\\a", b"?x", b"#", b"/#", b"/a#b", b"/\xc3\xa9", b"/\x7f", b"/\t"),
@@ -110,12 +111,12 @@ def test_malformed_targets(target: bytes) -> None:
     assert refusal(b"FROB " + target + b" HTTP/1.1\r\nHost: a\r\n\r\n") == (400, "bad_request")
 
 
-@pytest.mark.parametrize("method", [b"GET", b"M-SEARCH", b"FROBNICATE", b"A", b"SOURCE", b"DESCRIBE", b"PRI", b"X_1"])
+@each("method", [b"GET", b"M-SEARCH", b"FROBNICATE", b"A", b"SOURCE", b"DESCRIBE", b"PRI", b"X_1"])
 def test_every_upper_case_method_is_left_to_the_application(method: bytes) -> None:
     assert head_of(with_fields(b"", method)).method == method
 
 
-@pytest.mark.parametrize(
+@each(
     ("method", "status"),
     [
         (b"CONNECT", 501),
@@ -135,14 +136,12 @@ def test_refused_methods(method: bytes, status: int) -> None:
     assert refusal(with_fields(b"", method)) == (status, "bad_request")
 
 
-@pytest.mark.parametrize(
-    "line", [b"GET  / HTTP/1.1", b" GET / HTTP/1.1", b"GET / HTTP/1.1 ", b"GET /", b"GET / a HTTP/1.1"]
-)
+@each("line", [b"GET  / HTTP/1.1", b" GET / HTTP/1.1", b"GET / HTTP/1.1 ", b"GET /", b"GET / a HTTP/1.1"])
 def test_malformed_request_lines(line: bytes) -> None:
     assert refusal(line + b"\r\n" + b"Host: a\r\n\r\n") == (400, "bad_request")
 
 
-@pytest.mark.parametrize(
+@each(
     ("version", "status"),
     [
         *((b"HTTP/0.9", 505), (b"HTTP/1.2", 505), (b"HTTP/2.0", 505), (b"HTTP/1.10", 400), (b"HTTP/1", 400)),
@@ -153,7 +152,7 @@ def test_versions(version: bytes, status: int) -> None:
     assert refusal(with_fields(b"", version=version)) == (status, "bad_request")
 
 
-@pytest.mark.parametrize(
+@each(
     "fields",
     [
         *(
@@ -198,7 +197,7 @@ def test_whitespace_before_the_first_field() -> None:
 TEMPLATE = b"POST /a?b HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nX-Y: z z\r\nContent-Length: 10\r\n\r\n"
 
 
-@pytest.mark.parametrize("high", range(0, 256, 16))
+@each("high", range(0, 256, 16))
 def test_no_octet_gets_by_anywhere_in_a_head(high: int) -> None:
     """Written over each place of a head, and squeezed in: either refused, or a head that says just what was sent."""
     for octet, index in itertools.product(range(high, high + 16), range(len(TEMPLATE))):
@@ -225,7 +224,7 @@ def test_no_octet_gets_by_anywhere_in_a_head(high: int) -> None:
                     assert named[name] == value
 
 
-@pytest.mark.parametrize(
+@each(
     "hosts",
     [
         *(b"", b"Host:\r\n", b"Host: a b\r\n", b"Host: a\r\nHost: a\r\n", b"Host: a\r\nhost: b\r\n", b"Host: a,b\r\n"),
@@ -282,12 +281,12 @@ def test_repeated_fields_stay_apart_and_in_order() -> None:
     assert head.fields == [(b"cookie", b"a=1"), (b"x", b"y"), (b"cookie", b"b=2")]
 
 
-@pytest.mark.parametrize("value", [b"a b", b"close;q=1", b"clos\xe9", b'"close"'])
+@each("value", [b"a b", b"close;q=1", b"clos\xe9", b'"close"'])
 def test_malformed_connection_field(value: bytes) -> None:
     assert refusal(with_fields(b"Connection: " + value + b"\r\n")) == (400, "bad_request")
 
 
-@pytest.mark.parametrize(
+@each(
     ("version", "fields", "keep_alive"),
     [
         (b"HTTP/1.1", b"", True),
@@ -305,7 +304,7 @@ def test_malformed_connection_field(value: bytes) -> None:
         (b"HTTP/1.0", b"Proxy-Connection: keep-alive\r\n", False),
     ],
 )
-@pytest.mark.parametrize("body", [b"", b"abc"])
+@each("body", [b"", b"abc"])
 def test_nothing_is_read_after_the_last_request(version: bytes, fields: bytes, keep_alive: bool, body: bytes) -> None:
     raw = with_fields(b"Content-Length: %d\r\n" % len(body) + fields, b"POST", version) + body
     for parts in ([raw + GET], [raw, GET], octets(raw + GET)):

@@ -2,6 +2,7 @@
 
 import pytest
 from tests.http1_events import CHUNKED, GET, head_of, octets, read, refusal, replied, with_fields
+from tests.support.each import each
 
 from zerogate.wire.http.fields import MAX_CONTENT_LENGTH
 from zerogate.wire.http.methods import MAX_METHOD_BYTES
@@ -68,7 +69,7 @@ def test_what_can_never_become_a_request_is_refused_at_once() -> None:
         assert refusal(start) == (400, "bad_request")
 
 
-@pytest.mark.parametrize(
+@each(
     "raw",
     [
         b"G",
@@ -214,7 +215,7 @@ def test_limit_content_length() -> None:
 CLIENT_HELLO = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03"
 
 
-@pytest.mark.parametrize(
+@each(
     ("start", "status", "reason"),
     [
         (CLIENT_HELLO, 400, "this is TLS: the port speaks plain HTTP"),

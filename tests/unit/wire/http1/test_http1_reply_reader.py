@@ -2,6 +2,7 @@
 
 import pytest
 from httptools import HttpParserCallbackError
+from tests.support.each import each
 
 from zerogate.errors import ReplyError
 from zerogate.native import compiled
@@ -112,14 +113,14 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("data", "method", "events"), GOOD)
-@pytest.mark.parametrize("step", [0, 1, 2, 3, 7])
+@each(("data", "method", "events"), GOOD)
+@each("step", [0, 1, 2, 3, 7])
 def test_what_a_reply_says(data: bytes, method: bytes, events: list[Event], step: int) -> None:
     assert read(data, method, step=step) == events
 
 
-@pytest.mark.parametrize(("data", "reason"), BAD)
-@pytest.mark.parametrize("step", [0, 1, 1000])
+@each(("data", "reason"), BAD)
+@each("step", [0, 1, 1000])
 def test_what_is_refused(data: bytes, reason: str, step: int) -> None:
     if step == 1 and len(data) > 10_000:
         step = 100
@@ -127,7 +128,7 @@ def test_what_is_refused(data: bytes, reason: str, step: int) -> None:
         read(data, step=step)
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "keeps", "keep_s"),
     [
         (OK + b"content-length: 0\r\n\r\n", True, None),

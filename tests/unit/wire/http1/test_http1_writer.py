@@ -2,6 +2,7 @@
 
 import pytest
 from tests.http1_events import GET, with_fields
+from tests.support.each import each
 
 from zerogate.errors import ReplyError
 from zerogate.wire.http.reply import ReplyHead, check_trailers, reply_head
@@ -161,9 +162,9 @@ def test_trailers_need_chunks() -> None:
     assert connection.send_end([(b"x-sum", b"1")]) == b""
 
 
-@pytest.mark.parametrize("fin", [True, False])
-@pytest.mark.parametrize("length", [None, b"0", b"5"])
-@pytest.mark.parametrize(
+@each("fin", [True, False])
+@each("length", [None, b"0", b"5"])
+@each(
     ("request_octets", "status"),
     [
         (HEAD, b"200"),
@@ -189,7 +190,7 @@ def test_no_body_whatever_the_worker_sends(
 REQUESTS = (HTTP_11, HTTP_11_CLOSE, HTTP_10, HTTP_10_KEEP_ALIVE, HEAD, WEBSOCKET)
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "named"),
     [
         (b"200", {"content_length": b"5"}),
@@ -200,7 +201,7 @@ REQUESTS = (HTTP_11, HTTP_11_CLOSE, HTTP_10, HTTP_10_KEEP_ALIVE, HEAD, WEBSOCKET
         (b"304", {"content_length": b"5"}),
     ],
 )
-@pytest.mark.parametrize("date", [DATE, b""])
+@each("date", [DATE, b""])
 def test_a_whole_reply_is_the_sum_of_its_parts(status: bytes, named: dict[str, bytes], date: bytes) -> None:
     reply = reply_head(fields(status, **named))
     for request in REQUESTS:
@@ -223,8 +224,8 @@ def test_a_whole_reply_without_a_body_or_a_date() -> None:
     assert written == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
-@pytest.mark.parametrize("request_octets", [HTTP_11, HTTP_10, NO_REQUEST])
-@pytest.mark.parametrize("length", [b"4", b"6", b"0"])
+@each("request_octets", [HTTP_11, HTTP_10, NO_REQUEST])
+@each("length", [b"4", b"6", b"0"])
 def test_a_whole_reply_of_another_length_than_it_says(request_octets: bytes, length: bytes) -> None:
     connection = asked(request_octets)
     before = repr(connection), connection.must_close

@@ -3,13 +3,14 @@ import tracemalloc
 
 import pytest
 from tests import spdy_peer
+from tests.support.each import each
 
 from zerogate.errors import SpdyError
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.frames import DATA, DATA_MORE, MAX_CONTROL_BYTES, FrameReader, FrameType, GoAwayStatus
 
 
-@pytest.mark.parametrize(
+@each(
     ("frame", "octets"),
     [
         (frames.syn_stream(5, b"block", True), "80030001 0100000f 00000005 00000000 0000 626c6f636b"),
@@ -108,7 +109,7 @@ def test_nothing_comes_of_nothing() -> None:
     assert repr(reader) == "<FrameReader with 3 bytes of a frame>"
 
 
-@pytest.mark.parametrize(
+@each(
     ("octets", "reason"),
     [
         (bytes.fromhex("80020006 00000004 00000001"), "version 2"),
@@ -165,8 +166,8 @@ def test_an_announced_frame_allocates_nothing() -> None:
     assert peak < 30_000
 
 
-@pytest.mark.parametrize("kind", [0, 5, 10, 11, 0xFFFF])
-@pytest.mark.parametrize("size", [0, 1, 4, 100])
+@each("kind", [0, 5, 10, 11, 0xFFFF])
+@each("size", [0, 1, 4, 100])
 def test_unknown_control_frames_are_skipped(kind: int, size: int) -> None:
     octets = spdy_peer.control(kind, bytes(size)) + spdy_peer.words(6, 1)
     assert FrameReader().receive(octets) == [(6, 0, 1, 4, b"")]

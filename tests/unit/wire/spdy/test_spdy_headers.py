@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.spdy_peer import Peer, parse_block, raw_block
+from tests.support.each import each
 
 from zerogate.wire.spdy import headers
 from zerogate.wire.spdy.dictionary import DICTIONARY
@@ -86,7 +87,7 @@ class TestBlockWriter:
 
 
 class TestBlockReader:
-    @pytest.mark.parametrize("level", range(10))
+    @each("level", range(10))
     def test_any_level(self, level: int) -> None:
         reader, peer = BlockReader(), Peer(level)
         for block in (raw_block(FIELDS), raw_block({}), block_of(MAX_BLOCK_BYTES), raw_block(FIELDS)):
@@ -143,7 +144,7 @@ class TestDecode:
         assert list(decode_block(raw_block(FIELDS)).items()) == list(FIELDS.items())
         assert decode_block(bytes(4)) == {}
 
-    @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 511, 65535 - 13, MAX_BLOCK_BYTES - 13])
+    @each("size", [0, 1, 255, 256, 257, 511, 65535 - 13, MAX_BLOCK_BYTES - 13])
     def test_values_of_every_size(self, size: int) -> None:
         fields = {b"a": b"1", b"x": b"v" * size, b"z": b"2"}
         assert decode_block(raw_block(fields)) == fields
@@ -154,7 +155,7 @@ class TestDecode:
         fields = {b"a": b"1", b"n" * size: b"2", b"z": b"3"}
         assert decode_block(raw_block(fields)) == decode_block(raw_block(fields)) == fields
 
-    @pytest.mark.parametrize(
+    @each(
         "raw",
         [
             b"",
@@ -186,7 +187,7 @@ class TestDecode:
         assert caught.value.status == GoAwayStatus.PROTOCOL_ERROR
         assert peak < 100_000
 
-    @pytest.mark.parametrize(
+    @each(
         ("name", "value"),
         [
             (b"", b"v"),
@@ -213,7 +214,7 @@ class TestDecode:
             (b"x-unseen-name", b"v\x01"),
         ],
     )
-    @pytest.mark.parametrize("before", [{}, {b"accept-encoding": b"gzip"}])
+    @each("before", [{}, {b"accept-encoding": b"gzip"}])
     def test_names_and_values_that_may_not_be_end_the_stream(
         self, name: bytes, value: bytes, before: dict[bytes, bytes]
     ) -> None:

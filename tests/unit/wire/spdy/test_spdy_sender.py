@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests import spdy_peer
 from tests.spdy_peer import Frame, Peer
+from tests.support.each import each
 
 from zerogate.wire.spdy.events import StreamOpened
 from zerogate.wire.spdy.frames import MAX_STREAM_ID, RstStatus
@@ -307,10 +308,10 @@ class TestBatches:
 class TestWholeReplies:
     """`send_whole_reply` is `send_reply` and `send_data`, whatever the windows, the transport and the peer allow."""
 
-    @pytest.mark.parametrize("fin", [True, False])
-    @pytest.mark.parametrize("size", [0, 1, 1000, 65536, 65537])
-    @pytest.mark.parametrize("stream_window", [0, 1000, 262144])
-    @pytest.mark.parametrize("is_held", [False, True])
+    @each("fin", [True, False])
+    @each("size", [0, 1, 1000, 65536, 65537])
+    @each("stream_window", [0, 1000, 262144])
+    @each("is_held", [False, True])
     def test_they_are_the_sum_of_their_parts(self, fin: bool, size: int, stream_window: int, is_held: bool) -> None:
         outputs, windows = [], []
         for is_whole in (True, False):
@@ -395,8 +396,8 @@ class TestWhatCannotBeSent:
         ]
         assert [peer.fields(frame) for frame in frames if frame.kind == "SYN_REPLY"] == [spdy_peer.REPLY] * 2
 
-    @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-    @pytest.mark.parametrize("size", [100, 65535, MAX_BLOCK_BYTES])
+    @each("kind", [bytes, bytearray, memoryview])
+    @each("size", [100, 65535, MAX_BLOCK_BYTES])
     def test_a_block_of_up_to_the_limit_may_be_a_buffer(self, kind: Any, size: int) -> None:
         fields = {b"x": b"y" * (size - 13)}
         block = encode_block(fields)

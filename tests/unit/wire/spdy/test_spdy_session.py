@@ -7,6 +7,7 @@ import pytest
 from tests import spdy_peer
 from tests.spdy_end import BLOCK, REPLY_BLOCK, End
 from tests.spdy_peer import Frame, Peer
+from tests.support.each import each
 
 from zerogate.wire.spdy.events import Data, Headers, Reply, Reset, StreamOpened, WholeReply
 from zerogate.wire.spdy.frames import GoAwayStatus, RstStatus
@@ -316,8 +317,8 @@ class TestStreamErrors:
 
 
 class TestStrayFrames:
-    @pytest.mark.parametrize("opens_odd", [False, True])
-    @pytest.mark.parametrize("stream_id", [1, 2, 41, 42])
+    @each("opens_odd", [False, True])
+    @each("stream_id", [1, 2, 41, 42])
     def test_for_streams_that_never_were(self, opens_odd: bool, stream_id: int) -> None:
         end = End(opens_odd=opens_odd)
         events = end.hear(

@@ -4,6 +4,7 @@ import pytest
 from tests import spdy_peer
 from tests.spdy_end import End
 from tests.spdy_peer import Frame, Peer
+from tests.support.each import each
 
 from zerogate.wire.spdy.events import Data, GoAway, Reply, Reset, Settings, StreamOpened, Writable
 from zerogate.wire.spdy.frames import GoAwayStatus, RstStatus
@@ -163,7 +164,7 @@ class TestSessionErrors:
         assert end.out() == [Frame("GOAWAY", 0, 5, b"\0\0\0\1")]
         assert end.session.receive(b"\x80") == []
 
-    @pytest.mark.parametrize(
+    @each(
         "octets",
         [
             spdy_peer.control(1, bytes(10)),

@@ -7,6 +7,7 @@ import pytest
 from tests import spdy_peer
 from tests.spdy_end import BLOCK, REPLY_BLOCK, End
 from tests.spdy_peer import Peer
+from tests.support.each import each
 
 from zerogate.wire.spdy.events import Data, Event, Headers, Reply, Reset
 from zerogate.wire.spdy.frames import RstStatus
@@ -68,7 +69,7 @@ def after(state: int, move: str) -> int:
     return DONE if move.endswith("FIN") else OPEN
 
 
-@pytest.mark.parametrize(("halves", "move"), list(itertools.product(HALVES, MOVE_NAMES)))
+@each(("halves", "move"), list(itertools.product(HALVES, MOVE_NAMES)))
 def test_every_frame_in_every_state(halves: tuple[bool, int, int], move: str) -> None:
     ours, local, remote = halves
     end, stream = stream_in(ours, local, remote)
@@ -93,7 +94,7 @@ def test_every_frame_in_every_state(halves: tuple[bool, int, int], move: str) ->
     assert end.session.error is None
 
 
-@pytest.mark.parametrize(("halves", "move"), list(itertools.product(HALVES, MOVE_NAMES)))
+@each(("halves", "move"), list(itertools.product(HALVES, MOVE_NAMES)))
 def test_every_call_in_every_state(halves: tuple[bool, int, int], move: str) -> None:
     ours, local, remote = halves
     end, stream = stream_in(ours, local, remote)
@@ -111,8 +112,8 @@ def test_every_call_in_every_state(halves: tuple[bool, int, int], move: str) -> 
     assert end.session.streams == ({} if stream.is_gone else {1: stream})
 
 
-@pytest.mark.parametrize(("halves", "move"), list(itertools.product(HALVES, MOVE_NAMES)))
-@pytest.mark.parametrize("by_us", [False, True])
+@each(("halves", "move"), list(itertools.product(HALVES, MOVE_NAMES)))
+@each("by_us", [False, True])
 def test_after_a_reset_nothing_is_heard_or_said(halves: tuple[bool, int, int], move: str, by_us: bool) -> None:
     end, stream = stream_in(*halves)
     if by_us:

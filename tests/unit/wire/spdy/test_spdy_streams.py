@@ -2,7 +2,7 @@
 
 import itertools
 
-import pytest
+from tests.support.each import each
 
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.streams import (
@@ -38,7 +38,7 @@ def expected(state: int, move: int, fin: bool) -> int:
     return DONE if fin else OPEN
 
 
-@pytest.mark.parametrize(("state", "move", "fin"), list(itertools.product(STATES, MOVES, (False, True))))
+@each(("state", "move", "fin"), list(itertools.product(STATES, MOVES, (False, True))))
 def test_every_state_and_move(state: int, move: int, fin: bool) -> None:
     assert TRANSITIONS[state][move + fin] == expected(state, move, fin)
 
@@ -48,7 +48,7 @@ def test_the_table_has_no_more_than_that() -> None:
     assert {len(row) for row in TRANSITIONS} == {2 * len(MOVES)} == {len(MOVE_NAMES)}
 
 
-@pytest.mark.parametrize(("local", "remote"), list(itertools.product(STATES, STATES)))
+@each(("local", "remote"), list(itertools.product(STATES, STATES)))
 def test_a_stream_is_gone_when_both_halves_are(local: int, remote: int) -> None:
     stream = Stream(1, local, remote, 0)
     assert stream.is_gone == (local in (DONE, RESET) and remote in (DONE, RESET))

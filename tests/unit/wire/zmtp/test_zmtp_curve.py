@@ -2,6 +2,7 @@
 
 import pytest
 from tests.curve_ends import ROUTER_KEYS, WORKER_KEYS, client, ends, joined, meet, server
+from tests.support.each import each
 from tests.zmtp_peer import dealer_end, router_end
 
 from zerogate.errors import ZmtpError
@@ -135,7 +136,7 @@ def test_a_wrong_socket_type_is_refused_when_its_key_is_proved() -> None:
     assert "turned us away" in worker.error.reason
 
 
-@pytest.mark.parametrize(
+@each(
     ("at", "new", "reason"),
     [
         (HEADER, b"\x05HELLA", "expects HELLO, not 'HELLA'"),
@@ -156,8 +157,8 @@ def test_a_bad_hello(at: int, new: bytes, reason: str) -> None:
     assert reason in router.error.reason
 
 
-@pytest.mark.parametrize("nth", [HELLO, WELCOME, INITIATE, READY])
-@pytest.mark.parametrize("name", [b"HELLO", b"WELCOME", b"INITIATE", b"READY", b"MESSAGE"])
+@each("nth", [HELLO, WELCOME, INITIATE, READY])
+@each("name", [b"HELLO", b"WELCOME", b"INITIATE", b"READY", b"MESSAGE"])
 def test_empty_commands(nth: int, name: bytes) -> None:
     """In the place of each command one with nothing in it: its own, or another's."""
     empty = bytes((4, len(name) + 1, len(name))) + name

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from tests.support.http1_server import Script, Visit, answer
 from tests.support.router_end import until
 from tests.support.virtual_time import run_virtually
@@ -57,7 +58,7 @@ async def test_requests_at_once_have_one_each() -> None:
         assert len(scene.server.visits) == 5
 
 
-@pytest.mark.parametrize(
+@each(
     ("method", "reply", "status", "body", "keeps"),
     [
         ("GET", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "200", b"ok", True),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.each import each
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.worker.attach.request_head import RequestBody, request_head
 from zerogate.worker.errors import ApplicationError
@@ -44,7 +45,7 @@ def test_what_frames_its_body() -> None:
     assert head({**post, b"content-length": b"5"}, has_body=True)[2:] == ["content-length: 5"]
 
 
-@pytest.mark.parametrize(
+@each(
     "fields",
     [
         {b":method": b""},

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import UsageError
 from zerogate.worker.attach.target import parse_target
 
@@ -22,7 +23,7 @@ def test_what_is_understood(text: str, host: str, port: int, path: str, authorit
     assert (target.host, target.port, target.path, target.authority) == (host, port, path, authority)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "reason"),
     [
         ("https://127.0.0.1", "plain HTTP"),
