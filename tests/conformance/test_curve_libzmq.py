@@ -101,6 +101,7 @@ def test_where_both_are_taken_their_dealer_chooses(meeting: Meeting, is_sealed: 
     assert (MARKER not in wire.raw) is is_sealed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("meeting", ["tcp"], indirect=True)
 @pytest.mark.parametrize("make", [their_dealer, their_router])
 def test_heartbeats(meeting: Meeting, make: object) -> None:

@@ -195,6 +195,7 @@ class TestHeartbeats:
         assert wire.received == []
         assert wire.written.count(b"\x04\x05\x04PONG") == wire.raw.count(b"\x04PING")
 
+    @pytest.mark.slow
     def test_libzmq_dealer_pings(self, meeting: Meeting) -> None:
         dealer = meeting.libzmq(zmq.DEALER, heartbeat_ivl=100, heartbeat_timeout=1000, heartbeat_ttl=3000)
         wire = meeting.bind_ours(router_end(), dealer)
@@ -202,6 +203,7 @@ class TestHeartbeats:
         dealer.send(b"still here")
         wire.run_until_received(b"still here")
 
+    @pytest.mark.slow
     def test_libzmq_router_pings(self, meeting: Meeting) -> None:
         router = meeting.libzmq(zmq.ROUTER, heartbeat_ivl=100, heartbeat_timeout=1000, heartbeat_ttl=3000)
         wire = meeting.bind_theirs(dealer_end(identity=b"me"), router)

@@ -223,6 +223,7 @@ def test_with_keys_workers_come_from_anywhere(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_it_is_replaced_though_a_process_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is what one would replace it for."""
 

@@ -49,6 +49,7 @@ def test_a_pipe_whose_reader_has_gone_fails_nobody() -> None:
     os.close(write_fd)
 
 
+@pytest.mark.slow
 def test_closing_waits_for_nobody_for_ever() -> None:
     read_fd, write_fd = os.pipe()
     writer = LogWriter(f"/proc/self/fd/{write_fd}")

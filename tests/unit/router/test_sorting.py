@@ -195,6 +195,7 @@ def test_who_takes_longest_makes_room_for_others() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_an_octet_does_not_keep_us_looking(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was peeked at is still there: who says no more must not cost more than who says nothing."""
     looks: list[socket.socket] = []

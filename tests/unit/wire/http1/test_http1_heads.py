@@ -197,6 +197,7 @@ def test_whitespace_before_the_first_field() -> None:
 TEMPLATE = b"POST /a?b HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nX-Y: z z\r\nContent-Length: 10\r\n\r\n"
 
 
+@pytest.mark.slow
 @each("high", range(0, 256, 16))
 def test_no_octet_gets_by_anywhere_in_a_head(high: int) -> None:
     """Written over each place of a head, and squeezed in: either refused, or a head that says just what was sent."""

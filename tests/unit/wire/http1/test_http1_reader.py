@@ -125,6 +125,7 @@ def test_limit_head_bytes() -> None:
     assert refusal(fits[:-4] + b"yyyy\x00", limits) == (431, "too_large")
 
 
+@pytest.mark.slow
 def test_limit_head_bytes_octet_by_octet_at_full_size() -> None:
     fits = with_fields(b"X: " + b"y" * (65536 - len(with_fields(b"X: \r\n"))) + b"\r\n")
     assert read(octets(fits)).head.size_bytes == HttpLimits().max_head_bytes == 65536

@@ -34,6 +34,7 @@ def test_a_command_that_is_not_there() -> None:
         check_command(("no-such-thing", "x"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_hurry")
 def test_one_that_does_not_stay_up_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
