@@ -279,10 +279,12 @@ _blocked = 0
 
 @handler
 async def block(scope: Scope, receive: Receive, send: Send) -> None:
-    """/block?seconds=N: holds the event loop up for so long, and tells the how manieth time it was."""
+    """/block?until=PATH: holds the event loop up until there is such a file, and tells the how manieth time it was."""
     global _blocked
     _blocked += 1
-    time.sleep(float(query(scope)["seconds"]))  # noqa: ASYNC251 - that is what it is for
+    go = query(scope)["until"]
+    while not os.path.exists(go):  # noqa: ASYNC240
+        time.sleep(0.01)  # noqa: ASYNC251 - that is what it is for
     await reply(send, b"blocked for once" if _blocked == 1 else b"blocked again")
 
 

@@ -80,7 +80,7 @@ async def reply(send: Send, body: bytes, status: int = 200) -> None:
 
 
 async def echo(scope: Scope, token: str, options: dict[str, str], receive: Receive, send: Send) -> None:
-    """`TOKEN SHA256-OF-BODY NAME`, after `?sleep=` or `?block=` seconds."""
+    """`TOKEN SHA256-OF-BODY NAME`, after `?sleep=` seconds, or when a test lets `?until=` or `?block_until=` go on."""
     if scope["method"] == "POST":
         note(f"run {token}")
     digest = hashlib.sha256()
@@ -95,8 +95,11 @@ async def echo(scope: Scope, token: str, options: dict[str, str], receive: Recei
     if "sleep" in options and await has_left(receive, float(options["sleep"])):
         _stats["disconnects"] += 1
         return
-    if "block" in options:
-        time.sleep(float(options["block"]))  # noqa: ASYNC251 - what careless applications do
+    if "until" in options and await has_left_before(receive, options["until"]):
+        _stats["disconnects"] += 1
+        return
+    while "block_until" in options and not is_let_go(options["block_until"]):
+        time.sleep(0.01)  # noqa: ASYNC251 - what careless applications do
     await reply(send, f"{token} {digest.hexdigest()} {NAME}\n".encode())
 
 
@@ -110,8 +113,24 @@ async def has_left(receive: Receive, seconds: float) -> bool:
     return False
 
 
+def is_let_go(name: str) -> bool:
+    """Whether the test has made the file `go-NAME`."""
+    return Path(_directory or "", f"go-{name}").exists()
+
+
+async def has_left_before(receive: Receive, name: str) -> bool:
+    """Whether the client leaves before that."""
+    while not is_let_go(name):
+        if await has_left(receive, 0.01):
+            return True
+    return False
+
+
 async def stream(scope: Scope, token: str, options: dict[str, str], receive: Receive, send: Send) -> None:
-    """`?bytes=N` of lines of the token, `?pause=` seconds after each piece; `?length=1` says how many it will be."""
+    """`?bytes=N` of lines of the token, `?pause=` seconds after each piece; `?length=1` says how many it will be.
+
+    The second half comes when the test lets `?until=` go on.
+    """
     size = int(options["bytes"])
     pause_s = float(options.get("pause", "0"))
     line = f"{token}\n".encode()
@@ -126,6 +145,8 @@ async def stream(scope: Scope, token: str, options: dict[str, str], receive: Rec
         await send({"type": "http.response.body", "body": piece, "more_body": sent < size})
         if pause_s:
             await asyncio.sleep(pause_s)
+        while "until" in options and sent >= size // 2 and not is_let_go(options["until"]):
+            await asyncio.sleep(0.01)
 
 
 async def hang(scope: Scope, token: str, options: dict[str, str], receive: Receive, send: Send) -> None:

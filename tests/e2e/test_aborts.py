@@ -1,6 +1,7 @@
 """Clients that leave, waiting, sending or reading: nothing of them stays, and nobody is blamed."""
 
 import contextlib
+import itertools
 import socket
 import struct
 from collections.abc import Iterator
@@ -40,15 +41,19 @@ class Scene:
         chaos.wait_quiet()
         self._fds = {process: process.n_fds() for process in (self.router, self.worker)}
 
+    def is_in_good_standing(self) -> bool:
+        status = self.chaos.worker_status("only")
+        assert status["failures"] == 0
+        return bool((status["state"], status["capacity"]) == ("up", self.capacity))
+
     def assert_nothing_is_left(self) -> None:
         """No client, stream, call or descriptor; the capacity whole, the worker in good standing."""
         chaos = self.chaos
         chaos.wait_quiet()
         wait_for(lambda: chaos.stats()["running"] == 0, "no call is left")
-        status = chaos.worker_status("only")
-        assert (status["state"], status["failures"], status["capacity"]) == ("up", 0, self.capacity)
+        wait_for(self.is_in_good_standing, "the worker is as it was")
         for process, before in self._fds.items():
-            wait_for(partial(lambda process, n: process.n_fds() <= n, process, before), f"descriptors of {process}", 5)
+            wait_for(partial(lambda process, n: process.n_fds() <= n, process, before), f"descriptors of {process}")
         for process in (self.router, self.worker):
             assert "Traceback" not in process.output(), process.output()
 
@@ -81,7 +86,7 @@ def test_after_the_head(chaos: ChaosSite, how: str) -> None:
         chaos.wait_running(N)
         for client in clients:
             leave(client, how)
-        wait_for(lambda: chaos.stats()["disconnects"] == N, "every call has heard of it", 5)
+        wait_for(lambda: chaos.stats()["disconnects"] == N, "every call has heard of it")
     scene.assert_nothing_is_left()
     assert chaos.status()["counters"]["aborted"] == N
 
@@ -97,7 +102,7 @@ def test_in_the_body(chaos: ChaosSite, how: str) -> None:
         chaos.wait_running(N)
         for client in clients:
             leave(client, how)
-        wait_for(lambda: chaos.stats()["disconnects"] == N, "every call has heard of it", 5)
+        wait_for(lambda: chaos.stats()["disconnects"] == N, "every call has heard of it")
     scene.assert_nothing_is_left()
     # Their windows are whole as well: as much again goes through the same link.
     assert chaos.get("/echo/after", method="POST", body=request_body("after", 20_000_000))[0] == 200
@@ -118,7 +123,7 @@ def test_behind_what_is_not_read(chaos: ChaosSite, how: str, what: str, loop: st
         chaos.wait_running(20)
         for client in clients:
             leave(client, how)
-        wait_for(lambda: chaos.stats()["disconnects"] == 20, "every call has heard of it", 5)
+        wait_for(lambda: chaos.stats()["disconnects"] == 20, "every call has heard of it")
     scene.assert_nothing_is_left()
 
 
@@ -166,7 +171,7 @@ def test_while_they_wait(chaos: ChaosSite) -> None:
         chaos.wait_waiting(N)
         for number, client in enumerate(clients):
             leave(client, "reset" if number % 3 else "close")
-        chaos.wait_waiting(0, 5)
+        chaos.wait_waiting(0)
         leave(busy, "reset")
     scene.assert_nothing_is_left()
     # None of them was ever run.
@@ -211,7 +216,7 @@ def test_capacity_is_whole_after_aborts(chaos: ChaosSite) -> None:
 
 
 def wait_aborted(load: Load, n: int) -> None:
-    wait_for(lambda: load.report.aborted >= n, f"{n} clients have left")
+    wait_for(lambda: load.report.aborted >= n, f"{n} clients have left", 60)
 
 
 def test_a_crowd_of_all_kinds(chaos: ChaosSite) -> None:
@@ -238,10 +243,12 @@ def process_memory_kib(*processes: Process) -> int:
 def test_clients_that_leave_cost_no_memory(chaos: ChaosSite) -> None:
     scene = Scene(chaos)
     crowd = [Clients(abort_after_head, 16), Clients(abort_in_upload, 16)]
+    # How many are there at once is the machine's business, and at a time each room for more is made; what leaks, leaks
+    # each time.
+    growth = []
     with Load(chaos.http_port, crowd) as load:
-        wait_aborted(load, 500)
-        before = process_memory_kib(scene.router, scene.worker)
-        wait_aborted(load, 2500)
-        after = process_memory_kib(scene.router, scene.worker)
-    assert after - before < 8 * 1024
+        for number in range(6):
+            wait_aborted(load, 500 * (number + 1))
+            growth.append(process_memory_kib(scene.router, scene.worker))
+    assert min(after - before for before, after in itertools.pairwise(growth)) < 1024, growth
     scene.assert_nothing_is_left()

@@ -36,7 +36,7 @@ def started(site: Site, command: str, cwd: Path, *options: str, app: str = "good
             site.router()
         yield
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()

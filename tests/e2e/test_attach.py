@@ -103,10 +103,10 @@ def test_a_reply_comes_as_it_is_said(node: AttachSite) -> None:
 
 @needs("node")
 def test_the_server_hears_of_clients_that_leave(node: AttachSite) -> None:
-    before = int(node.get("/left")[2])
+    before, hanging = int(node.get("/left")[2]), int(node.get("/hanging")[2])
     with HttpConnection(node.http_port) as client:
         client.get("/hang")
-        wait_for(lambda: sum(w["in_flight"] for w in node.status()["workers"]), "it is asked")
+        wait_for(lambda: int(node.get("/hanging")[2]) == hanging + 1, "the server has it")
     wait_for(lambda: int(node.get("/left")[2]) == before + 1, "the server hears of it")
 
 
@@ -126,7 +126,7 @@ def test_it_leaves_while_the_server_is_ill(node: AttachSite) -> None:
     assert node.get("/ill")[2] == b"ill"
     node.wait_workers(0)
     (attach,) = (process for process in node.processes if process.arguments[0] == "attach")
-    assert "/up gives 503" in attach.output()
+    attach.wait_output("/up gives 503")
     # Nobody can get there through the router: it is told by its own port.
     port = attach.arguments[1].rpartition(":")[2]
     with HttpConnection(int(port)) as client:
@@ -165,7 +165,7 @@ def test_both_stop_together_and_nothing_is_cut(site: AttachSite) -> None:
             other.get("/go")
             other.read_reply()
         client.read_until(b"last\n")
-    assert attach.popen.wait(20) == 0
+    assert attach.popen.wait(30) == 0
     assert "told to stop" in attach.output()
     wait_gone([pid])
 

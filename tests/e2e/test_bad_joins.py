@@ -11,6 +11,8 @@ from tests.support.canary import check_canary, make_canary_site, refusal_of, unn
 from tests.support.processes import wait_for
 from tests.support.raw_worker import LinkEndedError, RawLink, RawWorker, join_block, wrapped
 from tests.support.sites import ServedSite
+from zerogate.link.sparse_log import SUM_UP_EVERY_S
+from zerogate.router.links import JOINS_BURST, JOINS_PER_S
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.frames import RstStatus
 
@@ -79,23 +81,26 @@ def test_a_flood_of_streams_ends_its_link(shared: ServedSite) -> None:
 
 def test_ever_new_routes_do_not_pile_up(shared: ServedSite) -> None:
     with RawWorker(shared.endpoint, "mover", routes=["/start"]) as worker:
-        began = time.monotonic()
+        # It may have as many at once, and then one each second: it is faster than that, however slow the machine.
+        began, number = time.monotonic(), 0
         with contextlib.suppress(ConnectionError, LinkEndedError):
-            for number in range(80):
+            while True:
                 worker.join("mover", [f"/{number}/{n}" for n in range(128)])
-        assert number < 50
+                number += 1
+                assert number <= JOINS_BURST + JOINS_PER_S * (time.monotonic() - began + 1)
         check_canary(shared)
-        assert time.monotonic() - began < 2
         assert len(shared.status()["routes"]) < 300
 
 
 def test_links_turned_away_are_counted_in_one_line(shared: ServedSite) -> None:
-    before = shared.router_process.output().count("turned away")
+    began, before = time.monotonic(), shared.router_process.output().count("turned away")
     with contextlib.ExitStack() as stack:
         for _ in range(400):
             stack.enter_context(contextlib.closing(socket.create_connection(("127.0.0.1", shared.link_port))))
         check_canary(shared)
-    assert shared.router_process.output().count("turned away") - before <= 2
+    assert (
+        shared.router_process.output().count("turned away") - before <= 2 + (time.monotonic() - began) / SUM_UP_EVERY_S
+    )
 
 
 def test_http_on_the_link_port_is_told_as_such(shared: ServedSite) -> None:
@@ -112,7 +117,7 @@ def test_more_links_than_there_may_be(shared: ServedSite) -> None:
         check_canary(shared)
         assert shared.status()["links"] <= 200
         for link in links:
-            wait_until_closed(link.sock)
+            link.close()
     wait_for(lambda: shared.status()["links"] == 1, "one link left")
     with RawWorker(shared.endpoint, "afterwards", routes=["/afterwards"]):
         pass

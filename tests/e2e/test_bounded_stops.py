@@ -56,6 +56,10 @@ def block(site: Site, process: Process) -> None:
         process.wait_output("blocked")
 
 
+def n_threads(process: Process) -> int:
+    return len(os.listdir(f"/proc/{process.pid}/task"))
+
+
 def test_a_child_that_hangs_is_killed_when_its_time_is_up(site: Site, folder: Path) -> None:
     (folder / "blocking.py").write_text(BLOCKING)
     process = start_run(site, "blocking:app", folder)
@@ -74,9 +78,8 @@ def test_a_child_that_hangs_is_killed_when_its_time_is_up(site: Site, folder: Pa
 def test_a_stop_is_not_hurried_without_need(site: Site, folder: Path) -> None:
     process = start_run(site, "good:app", folder)
     process.wait_output("Ctrl-C stops")
-    began_at = time.monotonic()
     assert process.terminate() == 0
-    assert time.monotonic() - began_at < KILL_AFTER_S
+    assert "has not ended within" not in process.output()
     assert "killed" not in process.output()
 
 
@@ -136,7 +139,7 @@ def test_where_the_system_does_not_tell_the_pipe_does(site: Site) -> None:
         assert b"dials" in process.stdout.readline()
         os.close(ours)
         os.close(theirs)
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
@@ -147,11 +150,13 @@ def test_a_second_signal_ends_a_worker_that_is_blocked(site: Site, folder: Path,
     site.router()
     process = site.worker("blocking:app", "w", "--loop", loop, cwd=folder)
     block(site, process)
+    before = n_threads(process)
     process.send_signal(signal.SIGINT)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.popen.wait(0.3)  # it finishes what is in flight, as far as it knows
+    # It has heard the first one when somebody waits for the end of its grace; two that come together are one.
+    wait_for(lambda: n_threads(process) > before, "the first signal is heard")
+    assert process.popen.poll() is None  # it finishes what is in flight, as far as it knows
     process.send_signal(signal.SIGINT)
-    assert process.popen.wait(10) == 1
+    assert process.popen.wait(30) == 1
     assert "stopped at once" in process.output()
 
 
@@ -162,7 +167,7 @@ def test_one_signal_ends_a_service_that_waits(site: Site, loop: str) -> None:
         pytest.importorskip("uvloop")
     router = site.router("--loop", loop)
     wait_for(lambda: site.status()["workers"] == [], "a quiet router")
-    assert router.terminate(5) == 0
+    assert router.terminate() == 0
 
 
 def test_a_worker_of_its_own_ends_as_well(site: Site, folder: Path) -> None:

@@ -61,5 +61,5 @@ def test_a_page_with_everything(site: Site, tmp_path: Path) -> None:
         }
     finally:
         browser.terminate()
-        browser.wait(20)
+        browser.wait(30)
         log.close()

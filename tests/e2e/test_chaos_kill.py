@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.chaos import IMPATIENT, ChaosSite, make_chaos_site
+from tests.support.chaos import SOON_SUSPECT, ChaosSite, make_chaos_site
 from tests.support.load import Clients, Load, get, post
 from tests.support.processes import wait_for
 
@@ -66,9 +66,9 @@ def test_post_is_never_run_twice_whoever_is_killed(several: ChaosSite) -> None:
 
 
 def test_a_worker_that_is_stopped_for_a_while_fails_nothing(chaos: ChaosSite) -> None:
-    chaos.chaos_router(*IMPATIENT)
-    stopped = chaos.chaos_worker("stopped", *IMPATIENT)
-    chaos.chaos_worker("other", *IMPATIENT)
+    chaos.chaos_router(*SOON_SUSPECT)
+    stopped = chaos.chaos_worker("stopped", *SOON_SUSPECT)
+    chaos.chaos_worker("other", *SOON_SUSPECT)
     with Load(chaos.http_port, [Clients(get, 16), Clients(post, 8)]) as load:
         load.wait_ok(200)
         stopped.send_signal(signal.SIGSTOP)
@@ -87,8 +87,8 @@ def test_a_worker_that_is_stopped_for_a_while_fails_nothing(chaos: ChaosSite) ->
 
 
 def test_a_worker_that_is_stopped_for_long_is_lost_and_comes_back(chaos: ChaosSite) -> None:
-    chaos.chaos_router("--suspect-after", "300ms", "--lost-after", "1s")
-    stopped = chaos.chaos_worker("stopped", "--suspect-after", "300ms", "--lost-after", "1s")
+    chaos.chaos_router("--suspect-after", "500ms", "--lost-after", "3s")
+    stopped = chaos.chaos_worker("stopped", "--suspect-after", "500ms", "--lost-after", "3s")
     chaos.chaos_worker("other")
     with Load(chaos.http_port, [Clients(get, 16), Clients(post, 8)]) as load:
         load.wait_ok(200)
@@ -111,29 +111,30 @@ def test_a_worker_that_is_stopped_for_long_is_lost_and_comes_back(chaos: ChaosSi
 
 
 def test_a_worker_that_is_blocked_is_suspect_and_not_dead(chaos: ChaosSite) -> None:
-    chaos.chaos_router(*IMPATIENT)
-    chaos.chaos_worker("blocked", *IMPATIENT)
+    chaos.chaos_router(*SOON_SUSPECT)
+    chaos.chaos_worker("blocked", *SOON_SUSPECT)
     with chaos.open() as first, chaos.open() as second:
-        first.get("/echo/sleeper?block=1.5")
+        first.get("/echo/sleeper?block_until=sleeper")
         chaos.wait_state("blocked", "suspect")
         # The only one there is: who comes now waits for it.
         second.get("/echo/next")
         chaos.wait_waiting(1)
+        chaos.let_go("sleeper")
         assert first.read_reply().body.startswith(b"sleeper ")
         assert second.read_reply().body.startswith(b"next ")
-    assert chaos.worker_status("blocked")["state"] == "up"
+    chaos.wait_state("blocked", "up")
     assert chaos.status()["counters"]["lost"] == 0
 
 
 def test_a_router_that_is_stopped_blames_nobody(chaos: ChaosSite) -> None:
     """The time that a process sleeps is its own, not its peers'."""
-    router = chaos.chaos_router("--suspect-after", "300ms", "--lost-after", "900ms")
-    worker = chaos.chaos_worker("patient", "--suspect-after", "300ms", "--lost-after", "10s")
+    router = chaos.chaos_router("--suspect-after", "300ms", "--lost-after", "2s")
+    worker = chaos.chaos_worker("patient", "--suspect-after", "300ms", "--lost-after", "60s")
     with Load(chaos.http_port, [Clients(get, 8)]) as load:
         load.wait_ok(50)
         router.send_signal(signal.SIGSTOP)
         worker.wait_output("is silent")
-        time.sleep(1.5)  # Longer than it takes the router to lose a silent worker.
+        time.sleep(2.5)  # Longer than it takes the router to lose a silent worker.
         router.send_signal(signal.SIGCONT)
         load.wait_ok(50)
     assert load.report.is_clean, load.report
@@ -153,14 +154,12 @@ def test_all_workers_are_killed_and_the_requests_wait_for_the_next(several: Chao
 
 
 def test_a_link_is_lost_at_once_when_its_worker_is_killed(chaos: ChaosSite) -> None:
-    chaos.chaos_router()
+    chaos.chaos_router("--lost-after", "60s")
     worker = chaos.chaos_worker("doomed")
     with chaos.open() as client:
-        client.post("/echo/doomed?sleep=10", b"x")
+        client.post("/echo/doomed?sleep=60", b"x")
         chaos.wait_in_flight(1)
         os.kill(worker.pid, signal.SIGKILL)
-        began_at = time.monotonic()
         reply = client.read_reply()
         assert (reply.status, reply.get("zerogate-error")) == (502, "worker_lost")
-        assert time.monotonic() - began_at < 1.0
     wait_for(lambda: not chaos.status()["workers"], "the worker is gone")

@@ -57,7 +57,7 @@ def test_a_reply_that_is_cut_is_seen_to_be_cut(chaos: ChaosSite, proxy: TcpProxy
             assert not cut.value.received.endswith(b"0\r\n\r\n"), token
         assert old.was_reset
     # The link comes back by itself.
-    chaos.wait_workers(1, seconds=5)
+    chaos.wait_workers(1)
     assert chaos.get("/echo/after")[0] == 200
     counters = chaos.status()["counters"]
     assert (counters["cut"], counters["lost"]) == (3, 1)
@@ -71,12 +71,13 @@ def test_a_request_that_was_cut_before_its_reply(chaos: ChaosSite, proxy: TcpPro
     body = request_body("half", 400_000)
     with chaos.open() as safe, chaos.open() as whole, chaos.open() as half, chaos.open() as other:
         other.get("/near/stream/other?bytes=200000&pause=0.1")
-        safe.get("/echo/safe?sleep=0.5")
-        whole.post("/echo/whole?sleep=0.5", b"body")
+        safe.get("/echo/safe?until=cut")
+        whole.post("/echo/whole?until=cut", b"body")
         half.send(b"POST /echo/half HTTP/1.1\r\nhost: a\r\ncontent-length: 400000\r\n\r\n" + body[:200_000])
         wait_for(lambda: chaos.worker_status("far")["in_flight"] == 3, "all on the link")
         wait_for(lambda: proxy.bytes_passed()[1] > 200_000, "half a body at the worker")
         proxy.cut()
+        chaos.let_go("cut")
         for client in (whole, half):
             reply = client.read_reply()
             assert (reply.status, reply.get("zerogate-error")) == (502, "worker_lost")
@@ -113,7 +114,7 @@ def test_a_corrupted_link_ends_and_comes_back(chaos: ChaosSite, proxy: TcpProxy)
 
 def test_a_silent_link_is_lost_and_nothing_hangs(chaos: ChaosSite, proxy: TcpProxy) -> None:
     """No reset, no end: only the silence tells."""
-    quick = ("--suspect-after", "300ms", "--lost-after", "1s", "--handshake-timeout", "1s")
+    quick = ("--suspect-after", "500ms", "--lost-after", "3s")
     chaos.chaos_router(*quick)
     far_worker(chaos, proxy, "far", *quick)
     with chaos.open() as safe, chaos.open() as unsafe, chaos.open() as begun:
@@ -140,10 +141,11 @@ def test_a_silent_link_is_lost_and_nothing_hangs(chaos: ChaosSite, proxy: TcpPro
 
 def test_a_slow_link_is_no_broken_link(chaos: ChaosSite, proxy: TcpProxy) -> None:
     """A link so slow that its queue is longer than the patience with a silent one: what arrives is a sign of life."""
-    chaos.chaos_router("--suspect-after", "300ms", "--lost-after", "1s")
-    far_worker(chaos, proxy, "far", "--suspect-after", "300ms", "--lost-after", "1s")
-    proxy.bytes_per_s = 250_000
-    size = 700_000
+    chaos.chaos_router("--suspect-after", "500ms", "--lost-after", "2500ms")
+    far_worker(chaos, proxy, "far", "--suspect-after", "500ms", "--lost-after", "2500ms")
+    # What is on the way at once, a stream's window of 256 KiB, takes longer than that.
+    proxy.bytes_per_s = 90_000
+    size = 400_000
     with chaos.open() as client:
         client.get(f"/stream/slow?bytes={size}")
         assert client.read_reply().body == stream_body("slow", size)
@@ -176,4 +178,4 @@ def test_a_refused_dial_is_tried_again(chaos: ChaosSite, proxy: TcpProxy) -> Non
     chaos.link_port = direct
     worker.wait_output("dials")
     proxy.refuses = False
-    chaos.wait_workers(1, seconds=5)
+    chaos.wait_workers(1)

@@ -11,7 +11,7 @@ from tests.support.load import Clients, Load, get, post, request_body
 from tests.support.processes import wait_for
 from tests.support.raw_http import HttpConnection
 
-N = 500
+N = 200
 SLOT = ("--concurrency", "1")
 
 
@@ -35,11 +35,11 @@ def waiting_clients(chaos: ChaosSite, n: int, already: int = 0) -> Iterator[list
 
 
 def test_first_come_first_served(chaos: ChaosSite) -> None:
-    router = chaos.chaos_router()
+    router = chaos.chaos_router("--queue-timeout", "120s")
     chaos.chaos_worker("slow", *SLOT)
     before = router.rss_kib()
     with chaos.open() as busy:
-        busy.get("/echo/busy?sleep=30")
+        busy.get("/hang/busy")
         chaos.wait_in_flight(1)
         with waiting_clients(chaos, N) as clients:
             assert router.rss_kib() - before < 16 * 1024
@@ -64,7 +64,7 @@ def test_the_oldest_goes_to_the_next_worker(chaos: ChaosSite) -> None:
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_again(chaos: ChaosSite) -> None:
-    chaos.chaos_router("--queue-size", "50")
+    chaos.chaos_router("--queue-size", "50", "--queue-timeout", "120s")
     chaos.chaos_worker("slow", *SLOT)
     with chaos.open() as busy:
         busy.get("/hang/busy")
@@ -155,9 +155,10 @@ def test_a_body_that_is_half_there_when_its_turn_comes(chaos: ChaosSite) -> None
     for size in (8, 400_000):
         body = request_body("two", size)
         with chaos.open() as client:
-            client.get("/echo/one?sleep=0.2")
+            client.get(f"/echo/one?until=one-{size}")
             chaos.wait_in_flight(1)
             client.send(b"POST /echo/two HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % size + body[:4])
+            chaos.let_go(f"one-{size}")
             assert client.read_reply().body.startswith(b"one ")
             client.send(body[4:])
             assert client.read_reply().body.split()[1] == hashlib.sha256(body).hexdigest().encode()

@@ -90,7 +90,7 @@ def test_colour_is_for_terminals_that_want_it(site: Site, variables: dict[str, s
         with contextlib.suppress(OSError):  # the terminal's end
             while piece := os.read(ours, 4096):
                 shown += piece
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()
@@ -124,7 +124,7 @@ def test_a_signal_ends_it_and_all_it_started(site: Site, number: signal.Signals)
     started = children(process.pid)
     assert len(started) == N_PROCESSES_AT_THE_END
     process.send_signal(number)
-    assert process.popen.wait(10) == 0
+    assert process.popen.wait(30) == 0
     wait_gone(started)
     assert "Traceback" not in process.output()
 
@@ -134,7 +134,7 @@ def test_a_signal_amid_its_steps_ends_it_as_well(site: Site) -> None:
     process.wait_output("dialling on")
     started = children(process.pid)
     process.send_signal(signal.SIGINT)
-    assert process.popen.wait(10) == 0
+    assert process.popen.wait(30) == 0
     wait_gone(started)
     assert "Traceback" not in process.output()
 
@@ -203,6 +203,6 @@ def test_nobody_reading_is_no_reason_to_stay(site: Site) -> None:
         wait_for(lambda: len(children(process.pid)) > 0, "the first worker")
         started = children(process.pid)
         process.stdout.close()
-        assert process.wait(20) == 1
+        assert process.wait(30) == 1
         assert b"Traceback" not in process.stderr.read()
     wait_gone(started)

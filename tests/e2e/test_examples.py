@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -60,14 +59,14 @@ def test_fastapi_path_parameter(shop: Site) -> None:
 
 
 def test_fastapi_streams_its_reply(shop: Site) -> None:
+    assert shop.get("/countdown/3?pause_s=0.01")[2] == b"3\n2\n1\nlift-off\n"
+    # The first line, long before the next.
     connection = http.client.HTTPConnection("127.0.0.1", shop.http_port, timeout=20)
-    connection.request("GET", "/countdown/3?pause_s=0.3")
+    connection.request("GET", "/countdown/3?pause_s=600")
     reply = connection.getresponse()
-    began = time.monotonic()
-    lines = [(reply.readline(), time.monotonic() - began) for _ in range(4)]
+    assert reply.readline() == b"3\n"
+    reply.close()
     connection.close()
-    assert [line for line, _ in lines] == [b"3\n", b"2\n", b"1\n", b"lift-off\n"]
-    assert lines[0][1] < 0.3 < 0.6 < lines[-1][1]
 
 
 def test_fastapi_takes_an_upload(shop: Site) -> None:
@@ -171,7 +170,7 @@ def test_it_answers_an_upgrade_as_a_plain_request(site: Site) -> None:
         "sec-websocket-version": "13",
         "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
     }
-    assert site.get(headers=handshake, timeout=3)[::2] == (200, b"Hello from py-1\n")
+    assert site.get(headers=handshake)[::2] == (200, b"Hello from py-1\n")
 
 
 def test_trailers_end_a_request(site: Site) -> None:
@@ -190,7 +189,7 @@ def test_it_comes_back_after_a_restart_of_the_router(site: Site) -> None:
     assert site.get()[0] == 200
     router.kill()
     site.router()
-    wait_for(lambda: worker.output().count("py-1 joined") == 2, "another JOIN", 5)
+    wait_for(lambda: worker.output().count("py-1 joined") == 2, "another JOIN")
     assert site.get()[2] == b"Hello from py-1\n"
 
 
@@ -211,15 +210,17 @@ def test_it_leaves_without_a_failed_request(site: Site) -> None:
         while not received.endswith(b"0\r\n\r\n"):
             received += client.recv(4096)
     assert received.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert first.popen.wait(10) == 0
+    assert first.popen.wait(30) == 0
     assert site.status()["counters"]["lost"] == 0
 
 
 def test_a_stop_without_a_router_is_a_success(site: Site) -> None:
-    worker = start_worker(site, wait=False)
-    time.sleep(0.5)  # it says nothing while it dials
+    # It says nothing while it dials: that is seen at the other end.
+    with socket.create_server(("127.0.0.1", site.link_port)) as stranger:
+        worker = start_worker(site, wait=False)
+        stranger.accept()[0].close()
     worker.send_signal(signal.SIGTERM)
-    assert worker.popen.wait(10) == 0
+    assert worker.popen.wait(30) == 0
 
 
 def test_it_dials_anew_when_stream_ids_run_out(site: Site) -> None:
@@ -245,7 +246,7 @@ def test_it_serves_several_routers(site: Site) -> None:
 def test_a_refusal_is_told(site: Site) -> None:
     site.router()
     worker = start_worker(site, "a name with blanks", wait=False)
-    assert worker.popen.wait(10) == 1
+    assert worker.popen.wait(30) == 1
     assert "refuses a name with blanks: worker" in worker.output()
 
 

@@ -41,7 +41,7 @@ def test_no_signal_leaves_it_behind(site: Site, folder: Path, temporary: Path, n
     assert len(left(temporary)) == 1
     started = children(process.pid)
     process.send_signal(getattr(signal, name))
-    assert process.popen.wait(10) == (0 if name in ("SIGINT", "SIGTERM") else 1)
+    assert process.popen.wait(30) == (0 if name in ("SIGINT", "SIGTERM") else 1)
     assert left(temporary) == []
     wait_gone(started)
 
@@ -54,14 +54,14 @@ def test_nor_does_a_second_signal(site: Site, folder: Path, temporary: Path) -> 
     process.send_signal(signal.SIGINT)
     process.wait_output("stopping")
     process.send_signal(signal.SIGINT)
-    assert process.popen.wait(10) == 1
+    assert process.popen.wait(30) == 1
     assert left(temporary) == []
 
 
 @pytest.mark.parametrize("app", ["raising:app", "nowhere:app"])
 def test_nor_does_a_start_that_fails(site: Site, folder: Path, temporary: Path, app: str) -> None:
     process = start_run(site, app, folder, temporary)
-    assert process.popen.wait(20) == 1
+    assert process.popen.wait(30) == 1
     assert left(temporary) == []
 
 
@@ -70,7 +70,7 @@ def test_nor_does_a_signal_before_it_has_started(site: Site, folder: Path, tempo
     process = start_run(site, "good:app", folder, temporary)
     wait_for(lambda: left(temporary) or process.popen.poll() is not None, "the folder")
     process.send_signal(getattr(signal, name))
-    assert process.popen.wait(20) in (0, 1)
+    assert process.popen.wait(30) in (0, 1)
     assert left(temporary) == []
 
 

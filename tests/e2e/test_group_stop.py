@@ -37,4 +37,4 @@ def test_what_is_in_flight_is_finished(site: Site, tmp_path: Path) -> None:
         os.kill(pid, signal.SIGTERM)
     asking.join(20)
     assert replies == [b"done"]
-    assert run.popen.wait(20) == 0
+    assert run.popen.wait(30) == 0

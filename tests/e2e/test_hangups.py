@@ -130,7 +130,7 @@ def test_a_terminal_that_is_closed_ends_it_in_good_order(site: Site, folder: Pat
         process.send_signal(signal.SIGHUP)
         assert site.get()[0] == 200
         os.close(terminal)
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
         if started:
             wait_gone(started)
 
@@ -142,7 +142,7 @@ def test_but_not_under_nohup(site: Site, folder: Path) -> None:
         for _ in range(3):
             assert site.get()[0] == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
 
 
 def test_a_log_is_opened_anew_under_nohup_as_well(site: Site, folder: Path) -> None:

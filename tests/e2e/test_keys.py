@@ -42,7 +42,7 @@ def test_no_key_no_way_in(site: KeyedSite) -> None:
 
 def test_without_keys_an_open_port_is_refused_with_what_to_do(site: KeyedSite) -> None:
     process = site.start("router", "--bind", site.open_endpoint, env={"XDG_CONFIG_HOME": "/nowhere"})
-    assert process.popen.wait(20) == 2
+    assert process.popen.wait(30) == 2
     assert "`zerogate keys router` makes keys" in process.output()
 
 
@@ -120,15 +120,15 @@ def test_a_mistake_in_the_list_keeps_the_old_one(site: KeyedSite) -> None:
 
 def test_the_admin_port_beyond_this_machine_asks_for_a_token(site: KeyedSite) -> None:
     refused = site.start("router", "--admin", f"0.0.0.0:{site.admin_port}")
-    assert refused.popen.wait(20) == 2
+    assert refused.popen.wait(30) == 2
     assert "--admin-token" in refused.output()
     site.keyed_router("--admin", f"0.0.0.0:{site.admin_port}", "--admin-token", "secret")
     admin = f"127.0.0.1:{site.admin_port}"
     without = site.start("status", "--admin", admin)
-    assert without.popen.wait(20) == 2
+    assert without.popen.wait(30) == 2
     assert "asks for its --admin-token" in without.output()
     shown = site.start("status", "--admin", admin, env={"ZEROGATE_ADMIN_TOKEN": "secret"})
-    assert shown.popen.wait(20) == 0
+    assert shown.popen.wait(30) == 0
     assert "No worker has joined" in shown.output()
 
 

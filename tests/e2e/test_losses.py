@@ -130,4 +130,4 @@ def test_a_worker_that_leaves_finishes_what_it_has() -> None:
         client.send(b"4\r\nlast\r\n0\r\n\r\n")
         assert client.read_chunk() == b"last"
         assert client.read_chunk() == b""
-        assert leaving.popen.wait(20) == 0
+        assert leaving.popen.wait(30) == 0

@@ -1,9 +1,11 @@
 """More clients than descriptors: they wait, and workers and the admin port are not among those who do."""
 
+import contextlib
 import os
 import resource
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,12 @@ os.execv(sys.executable, [sys.executable, "-m", "zerogate", *sys.argv[2:]])
 """
 
 
+@pytest.fixture
+def stack() -> Iterator[contextlib.ExitStack]:
+    with contextlib.ExitStack() as made:
+        yield made
+
+
 def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -35,17 +43,20 @@ def site_options(site: Site) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_workers_and_people_have_descriptors_left(site: Site, loop: str, tmp_path: Path) -> None:
+def test_workers_and_people_have_descriptors_left(
+    site: Site, loop: str, tmp_path: Path, stack: contextlib.ExitStack
+) -> None:
     script = tmp_path / "limited.py"
     script.write_text(LIMITED)
     router = Script(script, str(N_FDS), "router", *site_options(site), "--loop", loop)
     site.processes.append(router)
     router.wait_output("Ctrl-C stops")
     assert "--max-clients 10000: " in router.output()
-    first = HttpConnection(site.http_port)
-    crowd = [socket.create_connection(("127.0.0.1", site.http_port)) for _ in range(N_CLIENTS)]
+    first = stack.enter_context(HttpConnection(site.http_port))
+    crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", site.http_port))) for _ in range(N_CLIENTS)]
     router.wait_output("connections have to wait")
     site.hello("a")
+    router.wait_output("worker a joined")
     status = site.status()
     assert status["clients"] < N_FDS - 64
     assert status["counters"]["connections_waited"] > 0
@@ -58,20 +69,18 @@ def test_workers_and_people_have_descriptors_left(site: Site, loop: str, tmp_pat
     last = crowd.pop()
     for sock in crowd:
         sock.close()
-    last.settimeout(10)
+    last.settimeout(30)
     last.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
     assert last.recv(100).startswith(b"HTTP/1.1 200 OK")
-    last.close()
-    first.close()
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_without_any_descriptor_left_it_waits(site: Site, loop: str) -> None:
+def test_without_any_descriptor_left_it_waits(site: Site, loop: str, stack: contextlib.ExitStack) -> None:
     router = site.router("--loop", loop)
     site.hello("a")
     # Lowered behind its back: what it has reckoned with does not hold.
     resource.prlimit(router.pid, resource.RLIMIT_NOFILE, (router.n_fds() + 5,) * 2)
-    crowd = [socket.create_connection(("127.0.0.1", site.http_port)) for _ in range(20)]
+    crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", site.http_port))) for _ in range(20)]
     router.wait_output("connections have to wait: Too many open files")
     before = cpu_s(router.pid)
     time.sleep(1.0)

@@ -1,17 +1,12 @@
 """Who starts first, who comes back, and what may change meanwhile."""
 
 import threading
-import time
 
 import pytest
 
 from tests.support.asking import Asking, wait_waiting, who_answers
 from tests.support.processes import Site, free_port, wait_for
 from tests.support.raw_worker import RawWorker
-
-# Two seconds are promised; a busy machine gets more.
-RECOVERY_S = 8.0
-
 
 # Start order
 
@@ -26,12 +21,10 @@ def test_workers_first(site: Site) -> None:
     workers = [site.hello(f"early-{n}", wait=False) for n in range(3)]
     for worker in workers:
         worker.wait_output("no router at")
-    started = time.monotonic()
     site.router()
     asking = Asking(site)
-    assert asking.reply(RECOVERY_S).status == 200
-    site.wait_workers(3, RECOVERY_S)
-    assert time.monotonic() - started < RECOVERY_S
+    assert asking.reply().status == 200
+    site.wait_workers(3)
     assert set(who_answers(site, 6)) == {"early-0", "early-1", "early-2"}
 
 
@@ -40,7 +33,7 @@ def test_workers_first_over_a_unix_socket(site: Site, tmp_path: object) -> None:
     worker = site.start("hello", "early", "--connect", endpoint)
     worker.wait_output("no router at")
     site.router("--bind", endpoint)
-    assert Asking(site).reply(RECOVERY_S).body == b"Hello from early\n"
+    assert Asking(site).reply().body == b"Hello from early\n"
 
 
 def test_a_worker_dials_all_its_routers(site: Site) -> None:
@@ -50,7 +43,7 @@ def test_a_worker_dials_all_its_routers(site: Site) -> None:
         worker = site.hello("both", "--connect", other.endpoint)
         assert who_answers(site, 1) == ["both"]
         other.router()
-        assert Asking(other).reply(RECOVERY_S).body == b"Hello from both\n"
+        assert Asking(other).reply().body == b"Hello from both\n"
         assert who_answers(site, 1) == ["both"]
         assert worker.terminate() == 0
         other.wait_workers(0)
@@ -65,7 +58,7 @@ def test_a_worker_dials_the_routers_it_is_told_of(site: Site) -> None:
         other.router()
         site.router("--advertise", other.endpoint, "--advertise", site.endpoint)
         site.hello("told")
-        assert Asking(other).reply(RECOVERY_S).body == b"Hello from told\n"
+        assert Asking(other).reply().body == b"Hello from told\n"
         assert site.status()["links"] == 1
     finally:
         other.close()
@@ -122,25 +115,20 @@ def test_a_router_that_comes_back_finds_its_workers(site: Site, how: str) -> Non
     assert set(who_answers(site, 4)) == {"w0", "w1"}
     getattr(router, how)()
     site.router()
-    back = time.monotonic()
-    assert Asking(site).reply(RECOVERY_S).status == 200
-    site.wait_workers(2, RECOVERY_S)
-    assert time.monotonic() - back < RECOVERY_S
+    assert Asking(site).reply().status == 200
+    site.wait_workers(2)
     assert set(who_answers(site, 4)) == {"w0", "w1"}
     assert all(worker.popen.poll() is None for worker in workers)
 
 
 def test_a_router_that_stays_away_for_long_finds_its_workers(site: Site) -> None:
     router = site.router()
-    worker = site.hello("patient")
+    worker = site.hello("patient", "--log-level", "debug", "--redial-max", "300ms")
     router.kill()
-    worker.wait_output("link to router")
     # Past the longest wait between two tries.
-    time.sleep(2.5)
+    wait_for(lambda: worker.output().count("dialling on") > 6, "tries in vain")
     site.router()
-    back = time.monotonic()
-    assert Asking(site).reply(RECOVERY_S).body == b"Hello from patient\n"
-    assert time.monotonic() - back < RECOVERY_S
+    assert Asking(site).reply().body == b"Hello from patient\n"
 
 
 def test_a_router_replaced_without_a_gap(site: Site) -> None:
@@ -155,7 +143,7 @@ def test_a_router_replaced_without_a_gap(site: Site) -> None:
         nonlocal n_answered
         while not stop.is_set():
             try:
-                reply = site.get("/", timeout=10)
+                reply = site.get("/")
             except Exception as error:
                 failures.append(error)
                 return
@@ -172,7 +160,7 @@ def test_a_router_replaced_without_a_gap(site: Site) -> None:
             *("router", "--replace", "--name", "new", "--http", f"127.0.0.1:{site.http_port}", "--bind", site.endpoint),
             *("--admin", f"127.0.0.1:{free_port()}"),
         ).wait_output("Ctrl-C stops")
-        assert old.popen.wait(20) == 0
+        assert old.popen.wait(30) == 0
         before = n_answered
         wait_for(lambda: failures or n_answered > before + 50, "traffic through the new one")
     finally:

@@ -31,7 +31,7 @@ def test_who_has_connected_is_answered(site: Site, loop: str) -> None:
         for client in waiting:
             assert client.read_reply().status == 200
             client.close()
-        assert router.popen.wait(10) == 0
+        assert router.popen.wait(30) == 0
         router = site.router(*options)
         site.wait_workers(1)
 

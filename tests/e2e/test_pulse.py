@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,8 @@ from tests.support.raw_worker import RawWorker
 from tests.support.sites import ServedSite
 from zerogate.wire.spdy.events import StreamOpened
 
-LIVENESS = ("--suspect-after", "500ms", "--lost-after", "1500ms")
-# Longer than the time after which a silent worker is lost.
-BLOCKED_S = 4
+LOST_AFTER_S = 2.5
+LIVENESS = ("--suspect-after", "500ms", "--lost-after", f"{LOST_AFTER_S}s")
 
 
 @pytest.fixture
@@ -38,17 +38,21 @@ def in_flight(site: ServedSite) -> list[str]:
     return [worker["name"] for worker in site.status()["workers"] if worker["in_flight"]]
 
 
-def test_a_blocked_worker_keeps_what_it_has_and_gets_nothing_new(pair: tuple[ServedSite, dict[str, Process]]) -> None:
+def test_a_blocked_worker_keeps_what_it_has_and_gets_nothing_new(
+    pair: tuple[ServedSite, dict[str, Process]], tmp_path: Path
+) -> None:
     site, workers = pair
-    asked = Asking(site, f"/block?seconds={BLOCKED_S}")
+    go = tmp_path / "go"
+    asked = Asking(site, f"/block?until={go}")
     (blocked,) = wait_for(lambda: in_flight(site), "it is under way")
     began = time.monotonic()
     wait_for(lambda: states(site)[blocked] == "suspect", "it is suspect")
     (other,) = set(workers) - {blocked}
-    while time.monotonic() - began < BLOCKED_S - 1:
+    while time.monotonic() - began < LOST_AFTER_S + 1:
         assert site.get("/pid")[2].decode() == str(workers[other].pid)
         assert states(site)[blocked] == "suspect"
         time.sleep(0.05)
+    go.touch()
     reply = asked.reply()
     assert (reply.status, reply.body) == (200, b"blocked for once")
     counters = site.status()["counters"]
@@ -65,7 +69,7 @@ def test_a_stopped_worker_is_lost_and_its_request_sent_on_once(pair: tuple[Serve
     asked = Asking(site, "/wait/later")
     (stopped,) = wait_for(lambda: in_flight(site), "it is under way")
     workers[stopped].send_signal(signal.SIGSTOP)
-    wait_for(lambda: stopped not in states(site), "it is lost", 5)
+    wait_for(lambda: stopped not in states(site), "it is lost")
     (other,) = set(workers) - {stopped}
     wait_for(lambda: in_flight(site) == [other], "another has it")
     workers[stopped].send_signal(signal.SIGCONT)
@@ -84,7 +88,7 @@ def test_a_process_that_comes_back_does_not_get_again_what_it_fell_silent_with()
         with RawWorker(site.endpoint, "one", id="same") as first:
             asked = Asking(site, "/")
             first.next_request()
-            wait_for(lambda: not site.status()["workers"], "it is lost", 5)
+            wait_for(lambda: not site.status()["workers"], "it is lost")
             with RawWorker(site.endpoint, "one", id="same") as again:
                 again.pump(0.5)
                 assert not asked.is_answered

@@ -160,7 +160,7 @@ class FrontedSite(ServedSite):
     def close(self) -> None:
         if hasattr(self, "front"):
             self.front.terminate()
-            self.front.wait(20)
+            self.front.wait(30)
             self.log.close()
         super().close()
 

@@ -71,7 +71,7 @@ def test_a_successor_that_dies_after_any_line(site: Site, n_lines: int) -> None:
     assert old.popen.poll() is None
     # And it can be replaced by one that lives.
     router(site, "--replace")
-    assert old.popen.wait(20) == 0
+    assert old.popen.wait(30) == 0
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_the_latest_successor_has_its_turn(site: Site) -> None:
     router(site, "--replace")
     assert "no" in first.hear()
     first.close()
-    assert old.popen.wait(20) == 0
+    assert old.popen.wait(30) == 0
 
 
 def test_a_successor_that_cannot_bind_what_is_its_own(site: Site) -> None:
@@ -139,10 +139,12 @@ def test_a_successor_that_cannot_bind_what_is_its_own(site: Site) -> None:
 
 
 def test_a_successor_that_is_killed_while_it_takes_over(site: Site) -> None:
-    old = router(site)
+    old = router(site, "--suspect-after", "500ms")
     frozen = site.hello("frozen")
     lively = site.hello("lively")
     frozen.send_signal(signal.SIGSTOP)
+    # Or it would have its turn, and the request would wait for its end.
+    wait_for(lambda: "suspect" in [worker["state"] for worker in site.status()["workers"]], "the frozen one is suspect")
     new = router(site, "--replace", "--takeover-wait", "60s", wait=False)
     lively.wait_output("is leaving")
     wait_for(lambda: lively.output().count("joined router") == 2, "it has come over")
@@ -217,7 +219,7 @@ def test_one_that_will_not_be_replaced(site: Site) -> None:
         end = old.give()
         assert "go" in end.hear()
         end.say(no="of this and that")
-        assert new.popen.wait(10) == 1
+        assert new.popen.wait(30) == 1
         assert "of this and that" in new.output()
         end.close()
 

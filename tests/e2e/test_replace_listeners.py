@@ -38,7 +38,7 @@ def test_a_path_and_an_ipv6_port_go_from_hand_to_hand(site: Site, tmp_path: Path
     with socket.socket(socket.AF_UNIX) as waiting, socket.create_connection(("::1", port)) as kept:
         waiting.connect(str(path))
         new = site.router(*options, "--replace")
-        assert old.popen.wait(20) == 0
+        assert old.popen.wait(30) == 0
         assert path.stat().st_ino == inode
         kept.close()
     assert get(str(path)) == b"Hello from a\n"
@@ -79,11 +79,11 @@ def test_a_socket_of_systemd_s_stays_and_its_router_goes(site: Site, tmp_path: P
         wait_for(lambda: is_up(site, "old"), "the old router")
         new = start_as_systemd(sock, site, "--name", "new", "--replace")
         try:
-            assert old.wait(20) == 0
+            assert old.wait(30) == 0
             wait_for(lambda: is_up(site, "new"), "the new router")
             assert get(path) == b"Hello from a\n"
         finally:
             for process in (old, new):
                 process.terminate()
-                process.wait(20)
+                process.wait(30)
         assert os.path.exists(path)

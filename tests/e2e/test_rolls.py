@@ -228,7 +228,7 @@ def test_so_much_memory_fails_nothing(site: Site, tmp_path: Path) -> None:
 def test_a_limit_that_nobody_could_keep_is_told_at_once(site: Site, tmp_path: Path) -> None:
     (tmp_path / "good.py").write_text(APPLICATION)
     process = site.worker("good:app", "w", "--max-memory", "1M", wait=False, cwd=tmp_path)
-    assert process.popen.wait(20) == 1
+    assert process.popen.wait(30) == 1
     assert "--max-memory 1M: it has " in process.output()
 
 

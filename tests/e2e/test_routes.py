@@ -121,7 +121,7 @@ def test_a_trailing_slash_is_the_same_route(site: Site) -> None:
 
 def test_a_bad_route_is_refused_with_a_reason(site: Site) -> None:
     worker = site.hello("bad", "--route", "no route", wait=False)
-    assert worker.popen.wait(20) == 2
+    assert worker.popen.wait(30) == 2
     assert "'no route' is not a route" in worker.output()
 
 

@@ -82,13 +82,13 @@ def test_capacity_goes_where_it_is_needed() -> None:
             Load(idle[0].http_port, [Clients(get, 1, pause_s=0.05)]) as rare,
         ):
             load.wait_ok(200)
-            wait_for(lambda: granted(busy) >= CAPACITY - 2, "nearly all is granted to the busy one", 5)
+            wait_for(lambda: granted(busy) >= CAPACITY - 2, "nearly all is granted to the busy one")
             rare.wait_ok(20)
         assert load.report.is_clean, load.report
         assert rare.report.is_clean, rare.report
         # And when the load moves, so does the capacity.
         with Load(idle[1].http_port, [Clients(get, 24)], query="?sleep=0.01") as moved:
-            wait_for(lambda: granted(idle[1]) >= CAPACITY - 2, "it has moved", 5)
+            wait_for(lambda: granted(idle[1]) >= CAPACITY - 2, "it has moved")
             moved.wait_ok(100)
         assert moved.report.is_clean, moved.report
         assert fleet.stats()["peak"] <= CAPACITY
@@ -105,10 +105,10 @@ def test_a_router_that_dies_gives_its_share_back() -> None:
             wait_for(lambda: alive.stats()["running"] == 4, "four calls of the application")
             fleet.routers[0].kill()
             with Load(alive.http_port, [Clients(get, 24)], query="?sleep=0.01") as load:
-                wait_for(lambda: granted(alive) >= CAPACITY - 2, "its share is free", 5)
+                wait_for(lambda: granted(alive) >= CAPACITY - 2, "its share is free")
                 load.wait_ok(100)
             assert load.report.is_clean, load.report
-        assert alive.stats()["disconnects"] == 4
+        wait_for(lambda: alive.stats()["disconnects"] == 4, "the four have heard of it")
 
 
 def test_a_router_that_is_replaced_has_all_of_it_again() -> None:
@@ -119,12 +119,12 @@ def test_a_router_that_is_replaced_has_all_of_it_again() -> None:
         site.chaos_worker("kept", "--concurrency", str(CAPACITY))
         for _ in range(3):
             successor = site.chaos_router("--replace")
-            assert router.popen.wait(20) == 0
+            assert router.popen.wait(30) == 0
             router = successor
-            wait_for(lambda: [worker["capacity"] for worker in site.status()["workers"]] == [CAPACITY], "all of it", 5)
+            wait_for(lambda: [worker["capacity"] for worker in site.status()["workers"]] == [CAPACITY], "all of it")
         # As many run at once, by the application's own account.
-        with Load(site.http_port, [Clients(get, 2 * CAPACITY)], query="?sleep=0.01") as load:
-            load.wait_ok(100)
+        with Load(site.http_port, [Clients(get, 2 * CAPACITY)], query="?sleep=0.3") as load:
+            load.wait_ok(4 * CAPACITY)
         assert load.report.is_clean, load.report
         assert site.stats()["peak"] == CAPACITY
     finally:
@@ -205,7 +205,7 @@ def test_stream_ids_run_out_and_nobody_notices() -> None:
         assert counters["joined"] > 15
         assert counters["lost"] == 0
         assert most_links <= 8
-        wait_for(lambda: site.status()["links"] == 2, "only the newest links are left", 5)
-        wait_for(lambda: router.n_fds() < 30, "and no descriptors", 5)
+        wait_for(lambda: site.status()["links"] == 2, "only the newest links are left")
+        wait_for(lambda: router.n_fds() < 30, "and no descriptors")
     finally:
         site.close()

@@ -33,7 +33,7 @@ def test_a_stream_that_nobody_takes_holds_no_thread_for_what_the_windows_hold(si
         head, _ = slow.read_final_head()
         assert head.status == 200
         # The client has taken nothing else; the one thread is free, or this would wait for it.
-        assert single.get("/", timeout=5.0)[2] == b"Hello"
+        assert single.get("/")[2] == b"Hello"
 
 
 def test_a_larger_stream_is_held_up_and_goes_on_with_its_client(single: Site) -> None:
@@ -50,7 +50,7 @@ def test_an_upload_holds_no_thread_before_its_beginning_is_there(single: Site) -
     with HttpConnection(single.http_port) as slow:
         slow.send(b"PUT /upload HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % len(body))
         for start in range(0, len(body), 16 * 1024):
-            assert single.get("/", timeout=5.0)[2] == b"Hello"
+            assert single.get("/")[2] == b"Hello"
             slow.send(body[start : start + 16 * 1024])
         told = json.loads(slow.read_reply().body)
     assert told["size"] == len(body)

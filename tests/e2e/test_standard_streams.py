@@ -65,22 +65,22 @@ def test_it_works_and_stops_in_good_order(site: Site, folder: Path, command: str
     with started(redirections, *arguments, cwd=folder) as process:
         wait_for(lambda: answers(site), "an answer")
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
 
 
 def test_a_status_that_cannot_be_written_is_an_error(site: Site, tmp_path: Path) -> None:
     site.router()
     said = tmp_path / "said"
     with started(f"1>/dev/full 2>'{said}'", "status", "--admin", f"127.0.0.1:{site.admin_port}") as process:
-        assert process.wait(20) == 1
+        assert process.wait(30) == 1
     assert said.read_text().splitlines() == ["zerogate: cannot write to standard output: No space left on device"]
 
 
 def test_an_error_that_nobody_reads_is_an_error_all_the_same() -> None:
     with started("2>/dev/full", "router", "--timeout", "nonsense") as process:
-        assert process.wait(20) == 2
+        assert process.wait(30) == 2
 
 
 def test_a_demo_that_nobody_can_read_ends(site: Site) -> None:
     with started("1>/dev/full", "demo", "--once", *ports(site)) as process:
-        assert process.wait(20) == 1
+        assert process.wait(30) == 1

@@ -342,14 +342,14 @@ def test_a_certificate_that_cannot_be_used_is_said_at_the_start(site: Any, tmp_p
     files = Authority(tmp_path).issue("localhost")
     options = ("--tls-cert", files.certificate, "--tls-key", files.certificate, "--processes", n_processes)
     router = site.router("--https", f"127.0.0.1:{free_port()}", *options, wait=False)
-    assert router.popen.wait(20) == 1
+    assert router.popen.wait(30) == 1
     assert f"--tls-cert {files.certificate}: OpenSSL cannot use it" in router.output()
     assert "--tls-key FILE names" in router.output()
 
 
 def test_without_a_certificate_it_does_not_start(site: Any) -> None:
     router = site.router("--https", f"127.0.0.1:{free_port()}", wait=False)
-    assert router.popen.wait(20) == 2
+    assert router.popen.wait(30) == 2
     assert "--https needs a certificate" in router.output()
 
 
@@ -377,7 +377,7 @@ def test_it_goes_from_hand_to_hand(tmp_path: Path) -> None:
         kept.get("/")
         reply = kept.read_reply()
         assert (reply.body, reply.get("connection")) == (b"ok", "close")
-        assert site.router_process.popen.wait(20) == 0
+        assert site.router_process.popen.wait(30) == 0
         with site.open_tls() as client:
             client.get("/")
             assert client.read_reply().body == b"ok"

@@ -1,9 +1,10 @@
 """Whose turn it is."""
 
 import collections
+import contextlib
 
 from tests.support.asking import Asking, wait_waiting, who_answers
-from tests.support.processes import Site
+from tests.support.processes import Site, wait_for
 from tests.support.raw_http import HttpConnection
 from tests.support.raw_worker import RawWorker
 from tests.support.sites import ServedSite
@@ -55,8 +56,12 @@ def test_the_one_with_least_in_flight_is_next() -> None:
     site = ServedSite()
     try:
         site.router()
-        with RawWorker(site.endpoint, "one") as one, RawWorker(site.endpoint, "two") as two:
-            clients = [HttpConnection(site.http_port) for _ in range(6)]
+        with (
+            RawWorker(site.endpoint, "one") as one,
+            RawWorker(site.endpoint, "two") as two,
+            contextlib.ExitStack() as stack,
+        ):
+            clients = [stack.enter_context(HttpConnection(site.http_port)) for _ in range(6)]
             for number, client in enumerate(clients[:4]):
                 client.get(f"/{number}")
             requests = [[worker.next_request().stream for _ in range(2)] for worker in (one, two)]
@@ -72,8 +77,6 @@ def test_the_one_with_least_in_flight_is_next() -> None:
                 one.reply(stream, body=b"one")
             bodies = collections.Counter(client.read_reply().body for client in clients)
             assert bodies == {b"one": 2, b"two": 4}
-            for client in clients:
-                client.close()
     finally:
         site.close()
 
@@ -84,6 +87,7 @@ def test_a_full_worker_is_passed_over_and_the_queue_is_served_in_order(site: Sit
         asking = []
         for number in range(5):
             asking.append(Asking(site, f"/{number}"))
+            wait_for(lambda: site.status()["workers"][0]["in_flight"] == 1, "the first has the worker")
             wait_waiting(site, number)
         for number in range(5):
             request = worker.next_request()

@@ -76,7 +76,7 @@ def test_websockets_client(site: Site) -> None:
         for message in ("hé", b"\0\1", "x" * 3_000_000):
             client.send(message)
             assert client.recv() == message
-        client.ping().wait(10)
+        assert client.ping().wait(30)
         client.close(4001, "done")
     assert client.close_code == 4001
     worker_of(site).wait_output("left with 4001")

@@ -92,7 +92,7 @@ def test_curl(echo: Site) -> None:
     """Its WebSocket if it has one (7.86), else the handshake by hand: it stays until it is told to go."""
     handshake = ("connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13")
     fields = [word for field in handshake for word in ("-H", field)]
-    command = ["curl", "-siN", "-m", "1", *fields, "-H", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="]
+    command = ["curl", "-siN", "-m", "5", *fields, "-H", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="]
     done = subprocess.run(
         [*command, "--http1.1", f"http://127.0.0.1:{echo.http_port}/close/4000"],
         capture_output=True,

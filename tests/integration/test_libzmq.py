@@ -23,8 +23,8 @@ from zerogate.wire.spdy import events
 from zerogate.wire.spdy.frames import MAX_STREAM_ID, RstStatus
 
 # Our ends take a link that is silent for longer than the second of them as lost.
-SILENCE = ("--suspect-after", "300ms", "--lost-after", "900ms")
-SILENT_S = 2.0
+SILENCE = ("--suspect-after", "500ms", "--lost-after", "2500ms")
+SILENT_S = 3.0
 
 
 # Their DEALER, our router
@@ -169,7 +169,7 @@ def test_a_client_that_leaves_is_a_cancel(shared: Site, make_dealer: MakeDealer)
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"HEARTBEAT_IVL": 50, "HEARTBEAT_TIMEOUT": 500, "HEARTBEAT_TTL": 500}],
+    [{}, {"HEARTBEAT_IVL": 50, "HEARTBEAT_TIMEOUT": 2500, "HEARTBEAT_TTL": 2500}],
     ids=["the router asks", "both ask"],
 )
 def test_heartbeats_keep_an_idle_link(shared: Site, make_dealer: MakeDealer, options: dict[str, int]) -> None:
@@ -186,8 +186,8 @@ def test_heartbeats_keep_an_idle_link(shared: Site, make_dealer: MakeDealer, opt
 def test_a_stopped_router_is_lost_by_heartbeat(site: Site, make_dealer: MakeDealer) -> None:
     """Their PINGs are answered by our process, not by its kernel."""
     router = site.router("--settle", "0s")
-    dealer = make_dealer(site.endpoint, HEARTBEAT_IVL=50, HEARTBEAT_TIMEOUT=500)
-    assert not dealer.is_lost(1.0)
+    dealer = make_dealer(site.endpoint, HEARTBEAT_IVL=50, HEARTBEAT_TIMEOUT=1500)
+    assert not dealer.is_lost(2.0)
     router.send_signal(signal.SIGSTOP)
     assert dealer.is_lost(WITHIN_S)
 
@@ -207,7 +207,7 @@ def dialled(endpoint: str, context: "zmq.Context[zmq.Socket[bytes]]") -> Iterato
     socket.setsockopt(zmq.SNDHWM, 0)
     socket.setsockopt(zmq.RCVHWM, 0)
     socket.setsockopt(zmq.HEARTBEAT_IVL, 50)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 2000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 5000)
     socket.bind(endpoint)
     site = WorkerSite()
     try:

@@ -45,7 +45,7 @@ async def _begin_and_end(octets: bytes = b"") -> None:
             client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
             link = find_link()
             worker.reply(worker.next_request().stream, body=b"served")
-            client.settimeout(5)
+            client.settimeout(30)
             assert client.recv(65536).endswith(b"served")
             return link
 
@@ -59,7 +59,7 @@ async def _begin_and_end(octets: bytes = b"") -> None:
     gc.disable()
     try:
         link = await asyncio.to_thread(break_the_rules if octets else serve_once)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while router.links.workers:
                 await asyncio.sleep(0.01)
             # The event loop may still be about to call what ended it.

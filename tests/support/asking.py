@@ -2,7 +2,7 @@
 
 import threading
 
-from tests.support.processes import Site, wait_for
+from tests.support.processes import DEADLINE_S, Site, wait_for
 from tests.support.raw_http import HttpConnection, Reply
 
 
@@ -10,7 +10,7 @@ class Asking:
     """A request under way, in a thread of its own."""
 
     def __init__(self, site: Site, path: str = "/", *fields: str) -> None:
-        self._connection = HttpConnection(site.http_port, timeout=30)
+        self._connection = HttpConnection(site.http_port, timeout=2 * DEADLINE_S)
         self._connection.get(path, *fields)
         self._reply: Reply | None = None
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -24,7 +24,7 @@ class Asking:
     def is_answered(self) -> bool:
         return not self._thread.is_alive()
 
-    def reply(self, seconds: float = 20.0) -> Reply:
+    def reply(self, seconds: float = DEADLINE_S) -> Reply:
         self._thread.join(seconds)
         assert self._reply is not None, "no reply yet"
         return self._reply

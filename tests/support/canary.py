@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from tests.support.processes import wait_for
+from tests.support.processes import DEADLINE_S, wait_for
 from tests.support.raw_worker import RawLink
 from tests.support.sites import ServedSite
 
@@ -13,7 +13,7 @@ MAX_GROWTH_KIB = 16 * 1024
 
 
 def check_canary(site: ServedSite) -> None:
-    assert site.get("/", timeout=5)[2] == b"Hello from canary\n"
+    assert site.get("/")[2] == b"Hello from canary\n"
 
 
 def peer_of(link: RawLink) -> str:
@@ -28,11 +28,11 @@ def refusal_of(site: ServedSite, link: RawLink) -> str:
     def find() -> str:
         return next((each["reason"] for each in reversed(site.status()["refusals"]) if each["peer"] == peer), "")
 
-    found: str = wait_for(find, "the reason", 5)
+    found: str = wait_for(find, "the reason")
     return found
 
 
-def wait_until_closed(sock: socket.socket, seconds: float = 10.0) -> None:
+def wait_until_closed(sock: socket.socket, seconds: float = DEADLINE_S) -> None:
     sock.settimeout(seconds)
     with contextlib.suppress(ConnectionResetError):
         while sock.recv(65536):
@@ -40,11 +40,13 @@ def wait_until_closed(sock: socket.socket, seconds: float = 10.0) -> None:
 
 
 @contextlib.contextmanager
-def make_canary_site() -> Iterator[ServedSite]:
-    """A router that has little patience with links that say nothing, and a worker beyond reproach."""
+def make_canary_site(*options: str) -> Iterator[ServedSite]:
+    """A router, with these options, and a worker beyond reproach."""
     site = ServedSite()
     try:
-        site.router_process = site.router("--settle", "0s", "--handshake-timeout", "1s", "--max-links", "200")
+        site.router_process = site.router(
+            "--settle", "0s", "--handshake-timeout", "60s", "--max-links", "200", *options
+        )
         site.hello("canary")
         yield site
     finally:
@@ -60,4 +62,7 @@ def unnoticed(site: ServedSite) -> Iterator[None]:
     check_canary(site)
     assert site.router_process.rss_kib() - before < MAX_GROWTH_KIB
     assert "Traceback" not in site.router_process.output()
-    assert [w["name"] for w in site.status()["workers"] if w["state"] == "up"].count("canary") == 1
+    wait_for(
+        lambda: "canary" in [w["name"] for w in site.status()["workers"] if w["state"] == "up"], "the canary is up"
+    )
+    assert [w["name"] for w in site.status()["workers"]].count("canary") == 1

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import ROUTER_PROCESSES, Process, Site, wait_for
+from tests.support.processes import DEADLINE_S, ROUTER_PROCESSES, Process, Site, wait_for
 from tests.support.raw_http import HttpConnection
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = "tests.e2e.chaos_app:app"
 
-# Short, so that tests need not wait: a worker is suspect after 0.5 s of silence, lost after 3 s.
-IMPATIENT = ("--suspect-after", "500ms", "--lost-after", "3s")
+# Short, so that tests need not wait for a worker to be suspect; and it is not lost before a test has looked.
+SOON_SUSPECT = ("--suspect-after", "500ms", "--lost-after", "60s")
 
 
 class ChaosSite(Site):
@@ -42,12 +42,16 @@ class ChaosSite(Site):
     def open(self, *, receive_buffer: int | None = None) -> HttpConnection:
         return HttpConnection(self.http_port, receive_buffer=receive_buffer)
 
+    def let_go(self, name: str) -> None:
+        """Let the calls of the applications go on that wait for NAME (`?until=`, `?block_until=`)."""
+        (self.directory / f"go-{name}").touch()
+
     def stats(self) -> dict[str, Any]:
         """What the application says of itself. Only for sites with one worker."""
         found: dict[str, Any] = json.loads(self.get("/stats")[2])
         return found
 
-    def wait_running(self, n: int, seconds: float = 20.0) -> None:
+    def wait_running(self, n: int, seconds: float = DEADLINE_S) -> None:
         """Wait until the application has `n` calls: the router sends a request some time before it gets there."""
         wait_for(lambda: self.stats()["running"] == n, f"{n} calls of the application", seconds)
 
@@ -64,17 +68,17 @@ class ChaosSite(Site):
         found = [worker for worker in self.status()["workers"] if worker["name"] == name]
         return found[-1] if found else {}
 
-    def wait_state(self, name: str, state: str, seconds: float = 20.0) -> None:
+    def wait_state(self, name: str, state: str, seconds: float = DEADLINE_S) -> None:
         """Wait until the worker is `up`, `suspect`, ... or `` (not there)."""
         wait_for(lambda: self.worker_status(name).get("state", "") == state, f"{name} is {state or 'gone'}", seconds)
 
-    def wait_in_flight(self, n: int, seconds: float = 20.0) -> None:
+    def wait_in_flight(self, n: int, seconds: float = DEADLINE_S) -> None:
         wait_for(lambda: sum(w["in_flight"] for w in self.status()["workers"]) == n, f"{n} in flight", seconds)
 
-    def wait_waiting(self, n: int, seconds: float = 20.0) -> None:
+    def wait_waiting(self, n: int, seconds: float = DEADLINE_S) -> None:
         wait_for(lambda: self.status()["waiting"] == n, f"{n} requests wait", seconds)
 
-    def wait_quiet(self, seconds: float = 20.0) -> None:
+    def wait_quiet(self, seconds: float = DEADLINE_S) -> None:
         """Wait until the router holds nothing of anybody any more."""
 
         def is_quiet() -> bool:
@@ -106,4 +110,4 @@ def pids_of(*fragments: str) -> list[int]:
     return found
 
 
-__all__ = ["APP", "IMPATIENT", "ROOT", "ChaosSite", "make_chaos_site", "pids_of"]
+__all__ = ["APP", "ROOT", "SOON_SUSPECT", "ChaosSite", "make_chaos_site", "pids_of"]

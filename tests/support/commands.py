@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Process, wait_for
+from tests.support.processes import DEADLINE_S, Process, wait_for
 from tests.support.processes import clean_environment as clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run_command(
-    *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None, seconds: float = 20.0
+    *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None, seconds: float = 60.0
 ) -> subprocess.CompletedProcess[str]:
     """Run one `zerogate` command to its end."""
     return subprocess.run(
@@ -85,7 +85,7 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def wait_gone(pids: list[int], seconds: float = 10.0) -> None:
+def wait_gone(pids: list[int], seconds: float = DEADLINE_S) -> None:
     """Wait until none of the processes runs any more."""
     assert pids
     wait_for(lambda: not any(map(is_running, pids)), f"the end of {pids}", seconds)

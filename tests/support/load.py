@@ -28,7 +28,7 @@ import uvloop
 
 POST_BYTES = 32 * 1024
 UPLOAD_BYTES = 512 * 1024
-TIMEOUT_S = 20.0
+TIMEOUT_S = 30.0
 MAX_EXAMPLES = 20
 # A token is unique over all loads of all processes: bodies cannot be right by accident.
 _prefix = secrets.token_hex(4)
@@ -368,7 +368,7 @@ class Load:
             raise self._crash
         return self.report
 
-    def wait_ok(self, n: int, seconds: float = 30.0) -> None:
+    def wait_ok(self, n: int, seconds: float = 60.0) -> None:
         """Wait for `n` more good replies. Raises AssertionError, with the report."""
         wanted = self.report.ok + n
         give_up = time.monotonic() + seconds

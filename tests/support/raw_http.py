@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from typing import NamedTuple
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 30.0
 END_OF_HEAD = b"\r\n\r\n"
 
 

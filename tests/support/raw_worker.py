@@ -12,7 +12,7 @@ from zerogate.wire.spdy.headers import BlockWriter, encode_block, merge_fields
 from zerogate.wire.spdy.session import Session
 from zerogate.wire.spdy.streams import Stream
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 30.0
 
 E = TypeVar("E")
 

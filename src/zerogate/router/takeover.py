@@ -46,7 +46,7 @@ logger = logging.getLogger("zerogate.router")
 # A router that is asked answers in a turn of its event loop. One that needs longer hangs.
 ANSWER_TIMEOUT_S = 5.0
 # For a name in an error message nobody waits that long.
-NAME_TIMEOUT_S = 0.5
+NAME_TIMEOUT_S = 2.0
 # The old router waits for the new one as long as that one has said, but not longer than this, and a little more.
 MAX_WAIT_S = 60.0
 

@@ -55,10 +55,15 @@ const routes = {
   cut: (request, response) => response.write("some", () => request.socket.destroy()),
   exit: () => process.exit(3),
   left: (request, response) => response.end(`${nLeft}`),
-  hang: (request, response) => request.on("close", () => (nLeft += 1)),
+  hanging: (request, response) => response.end(`${nHanging}`),
+  hang: (request, response) => {
+    nHanging += 1;
+    request.on("close", () => (nLeft += 1));
+  },
 };
 
 const waiting = [];
+let nHanging = 0;
 let nLeft = 0;
 let isWell = true;
 

@@ -15,6 +15,7 @@ import pytest
 from tests.support.router_end import Asked, RouterEnd, routers, until, working
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
+from zerogate.worker import wsgi
 from zerogate.worker.errors import ClientDisconnected
 from zerogate.worker.service import Worker
 from zerogate.worker.wsgi import MAX_CHUNKS_BYTES, WsgiHost
@@ -393,6 +394,8 @@ def test_each_failure_costs_its_request_and_is_told(
     async def test(router: RouterEnd, worker: Worker) -> None:
         asked = await router.get(path)
         assert (asked.status, asked.reset) == (status, reset)
+        # What is said of it is said before its slot is free.
+        await until(lambda: not worker.calls, "its slot is free")
         assert (await router.get("/good")).body == b"good"
 
     with caplog.at_level(logging.ERROR, "zerogate.worker"):
@@ -414,7 +417,8 @@ def test_a_request_that_is_none() -> None:
     serving(application, test)
 
 
-def test_chunks_that_come_soon_have_a_length() -> None:
+def test_chunks_that_come_soon_have_a_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsgi, "CHUNKS_WAIT_S", 100.0)
     begun: list[Environ] = []
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -437,6 +441,7 @@ def test_chunks_that_come_soon_have_a_length() -> None:
         await until(lambda: len(begun) == 2, "it is at work")
         asked.send(b"", fin=True)
         assert (await asked.over()).body == b"None 65536"
+        monkeypatch.setattr(wsgi, "CHUNKS_WAIT_S", 0.05)
         asked = router.ask(method="POST", body=None)
         await until(lambda: len(begun) == 3, "it is at work")
         asked.send(b"x", fin=True)
