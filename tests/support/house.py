@@ -119,6 +119,8 @@ class House:
         self.times: list[float] = []
         self.processes: dict[str, list[FakeProcess]] = {}
         self._lives = lives
+        # Instead of another process.
+        self.error: OSError | None = None
 
     def note(self, what: str) -> None:
         self.notes.append(what)
@@ -128,6 +130,8 @@ class House:
         return [at for at, note in zip(self.times, self.notes, strict=True) if note == what][n]
 
     async def create(self, *command: str, env: dict[str, str], **options: Any) -> FakeProcess:
+        if self.error is not None:
+            raise self.error
         assert options["start_new_session"]
         names = (PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, *((SEAT_FD_VARIABLE,) if SEAT_FD_VARIABLE in env else ()))
         assert {int(env[name]) for name in names} == set(options["pass_fds"])

@@ -72,6 +72,11 @@ class Lives:
                 await life.is_over.wait()
         return not n_killed
 
+    async def relieve(self, life: Life) -> bool:
+        """End all other processes of its child: this one counts. Returns as `end` does."""
+        child = self._children.get(life)
+        return await self.end(other for other in self.of([child] if child else ()) if other is not life)
+
     def send_signal(self, number: int, children: Iterable[Child]) -> None:
         """To all of their processes that are up: who is not has nothing to do with it yet."""
         for life in self.of(children):

@@ -83,7 +83,8 @@ class Reload:
             child.is_held = True
         # However many are asked at once: none of them takes anything new. Who has something in flight that does not
         # come to its end may do so beside its successor.
-        ending = group.create_task(self._lives.end(self._lives.of(children)))
+        leaving = self._lives.of(children)
+        ending = group.create_task(self._lives.end(leaving))
         await asyncio.wait((ending,), timeout=self._watch.grace_s + MARGIN_S)
         while self._stale:
             _forget_bytecode(self._stale.pop())
@@ -92,6 +93,10 @@ class Reload:
             lives = [self._begin(child) for child in some]
             for life in lives:
                 await first_of(life.is_up, life.is_over)
+            # Successors that somebody else has wished for meanwhile.
+            rivals = set(self._lives.of(some)) - {*leaving, *lives}
+            if rivals:
+                group.create_task(self._lives.end(rivals))
             if any(life.is_over.is_set() for life in lives):
                 return
         logger.info("restarted")

@@ -76,7 +76,7 @@ class Roll:
         child.hand_over(successor)
         assert predecessor is not None
         logger.info("%s: process %s takes over from %s", child.label, successor.pid, predecessor.pid)
-        await self._lives.end([predecessor])
+        await self._lives.relieve(successor)
 
     async def _come_up(self, child: Child, successor: Life) -> None:
         """Until it can take over, has ended, or is not wanted any more."""

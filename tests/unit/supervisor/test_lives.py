@@ -58,6 +58,21 @@ def test_who_does_not_end_is_killed_and_all_have_the_same_time() -> None:
     living(house, test)
 
 
+def test_one_relieves_all_others_of_its_child() -> None:
+    one, two = child("one"), child("two")
+    house = House()
+
+    async def test(lives: Lives) -> None:
+        began = [lives.begin(one), lives.begin(two), lives.begin(one), lives.begin(one)]
+        await began[-1].is_up.wait()
+        assert await lives.relieve(began[2])
+        assert [life.is_over.is_set() for life in began] == [True, False, False, True]
+        await lives.end(began)
+        assert await lives.relieve(began[2])
+
+    living(house, test)
+
+
 def test_all_at_once() -> None:
     house = House(one=[{"ends_in": None}])
 

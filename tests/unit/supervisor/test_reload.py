@@ -113,6 +113,23 @@ def test_a_change_amid_a_restart_begins_it_anew() -> None:
     assert [process.returncode for process in house.processes["one"]] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("at_s", [0.0, 0.5, 0.95, 1.05, 2.0])
+def test_a_hangup_amid_a_restart_leaves_one_process_in_the_end(at_s: float) -> None:
+    house, files = House(one=[{"ends_in": 1.0, "joins_in": 0.3}]), Files()
+
+    def begin() -> None:
+        files.change()
+        asyncio.get_running_loop().call_later(at_s, signal.raise_signal, signal.SIGHUP)
+
+    left: list[int] = []
+
+    def count() -> None:
+        left.append(house.notes.count("one begins") - house.notes.count("one ends"))
+
+    assert reload(house, [rolling("one")], files, nothing, begin, count, STOP, every_s=20.0) == 0
+    assert left == [1]
+
+
 @pytest.mark.parametrize("at_s", [0.0, 0.05, 0.15])
 def test_a_stop_amid_a_restart(at_s: float) -> None:
     house, files = House(), Files()

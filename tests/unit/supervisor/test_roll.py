@@ -76,14 +76,11 @@ def test_who_does_not_start_any_more_leaves_all_as_they_are(caplog: pytest.LogCa
     assert [process.returncode for process in house.processes["one"]] == [0, 1, 0]
 
 
-def test_one_that_cannot_be_started_at_all(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_cannot_be_started_at_all(caplog: pytest.LogCaptureFixture) -> None:
     house = House()
 
     def spoil() -> None:
-        async def create(*command: str, **options: Any) -> None:
-            raise OSError(11, "Resource temporarily unavailable")
-
-        monkeypatch.setattr(asyncio, "create_subprocess_exec", create)
+        house.error = OSError(11, "Resource temporarily unavailable")
         ROLL()
 
     assert run(house, [rolling("one")], spoil, STOP, every_s=5.0) == 0
