@@ -117,6 +117,12 @@ def test_what_is_said_goes_before_port(site: Site, shop: Path) -> None:
     assert site.get()[0] == 200
 
 
+def test_parts_from_the_environment_reach_every_process(site: Site, shop: Path) -> None:
+    variables = {"ZEROGATE_HOST": "127.0.0.1", "ZEROGATE_PORT": str(site.http_port)}
+    start(site, "run shop:app -w 1 --router-processes 2", shop, **variables)
+    assert site.get("/x")[0] == 200
+
+
 @pytest.mark.parametrize(("name", "value"), [("PORT", "http"), ("WEB_CONCURRENCY", "0")])
 def test_a_variable_of_a_platform_is_named_where_it_is_wrong(shop: Path, name: str, value: str) -> None:
     result = run_command("run", "shop:app", cwd=shop, env={name: value})
@@ -205,6 +211,8 @@ def test_gunicorns_settings(site: Site, tmp_path: Path) -> None:
         "timeout": "timeout",
         "graceful_timeout": "grace",
         "keepalive": "keepalive-timeout",
+        "max_requests": "max-requests",
+        "max_requests_jitter": "max-requests-jitter",
         "accesslog": "access-log",
         "loglevel": "log-level",
     }

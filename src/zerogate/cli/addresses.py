@@ -11,17 +11,18 @@ from zerogate.settings.address import joined
 WORDS = "zerogate.address_words"
 
 
-def settle_address(ctx: click.Context) -> None:
+def settle_address(ctx: click.Context, *, is_settled: bool = False) -> None:
     """Put an address that is given in parts where --http would have it. The first to speak counts (`Rank`).
 
-    Raises UsageError if both are given in one place.
+    For a child all is settled: its parent has said --http, and the parts are still in the environment. Raises
+    UsageError if both are given in one place.
     """
     options = setting_options(ctx.command)
     parts = {name: option for name, option in options.items() if option.kind is AddressSettings}
     values = {name: ctx.params.pop(name, None) for name in parts}
     ctx.meta[WORDS] = ""
     given = {name: rank(ctx, option) for name, option in parts.items() if rank(ctx, option) > Rank.DEFAULT}
-    if not given:
+    if not given or is_settled:
         return
     highest = max(given.values())
     whole = options["http"]

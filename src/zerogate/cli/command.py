@@ -35,7 +35,7 @@ class Command(click.Command):
                 raise click.UsageError(explained, ctx) from None
             raise
         if not ctx.resilient_parsing:
-            settle_address(ctx)
+            settle_address(ctx, is_settled=report_pipe() is not None)
         return left
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

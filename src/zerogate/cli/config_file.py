@@ -5,6 +5,7 @@ option; in a command's table (`[router]`, `[keys.worker]`) for that command, who
 """
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -167,6 +168,6 @@ def option_key(setting: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """As it stands there, if it is short."""
-    text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    """As it stands there, in one line and if it is short."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}..."

@@ -11,7 +11,10 @@ class RenewalSettings(Settings):
     """Replacing processes."""
 
     max_requests: int = count(
-        sys.maxsize, "Requests after which a process is replaced; the next one has joined by then.", off="never"
+        sys.maxsize,
+        "Requests after which a process is replaced; the next one has joined by then.",
+        off="never",
+        aliases=("--limit-max-requests",),
     )
     max_requests_jitter: int = count(
         0, "Up to so many requests more, by chance: not all processes are due at once.", zero="none"

@@ -108,3 +108,11 @@ def test_it_says_where_it_is_from(monkeypatch: pytest.MonkeyPatch) -> None:
     assert context("").meta[WORDS] == "PORT"
     assert context("--host a").meta[WORDS] == "--host, PORT"
     assert context("--http a:1").meta[WORDS] == ""
+
+
+def test_for_a_child_it_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has all of its parent's environment."""
+    monkeypatch.setenv("ZEROGATE_HTTP", "a:1")
+    monkeypatch.setenv("ZEROGATE_PORT", "2")
+    monkeypatch.setattr("zerogate.cli.command.report_pipe", lambda: 7)
+    assert http("") == "a:1"

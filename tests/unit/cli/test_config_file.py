@@ -147,7 +147,7 @@ WRONG = {
     "queue-timeout = 1\nqueue_timeout = 1": "zerogate.toml: queue_timeout: is there twice, with - and with _",
     # What it cannot be.
     "http-mode = 0o666": "zerogate.toml: http-mode = 438: not a text: put it in quotes",
-    "http = ['a:1', '9000x']": ("zerogate.toml: http = ['a:1', '9000x']: '9000x': not an address: write HOST:PORT"),
+    "http = ['a:1', '9000x']": ('zerogate.toml: http = ["a:1", "9000x"]: \'9000x\': not an address: write HOST:PORT'),
     "http = []": "zerogate.toml: http = []: an empty list says nothing: leave it out",
     "http = 80": "zerogate.toml: http = 80: not a text, or a list of texts",
     "queue-size = '4'": 'zerogate.toml: queue-size = "4": not a whole number: write it without quotes',
@@ -156,15 +156,19 @@ WRONG = {
     "timeout = 'soon'": (
         'zerogate.toml: timeout = "soon": not a duration: write seconds, or a number with ms, s, m or h'
     ),
-    "timeout = nan": "zerogate.toml: timeout = nan: at least 1ms, or 0: no limit",
+    "timeout = nan": "zerogate.toml: timeout = NaN: at least 1ms, or 0: no limit",
     "timeout = 2026-11-29": (
-        "zerogate.toml: timeout = 2026-11-29: not a duration: write seconds, or a number with ms, s, m or h"
+        'zerogate.toml: timeout = "2026-11-29": not a duration: write seconds, or a number with ms, s, m or h'
     ),
     "factory = 1": "zerogate.toml: factory = 1: write true or false",
     "log-level = 'loud'": 'zerogate.toml: log-level = "loud": one of debug, info, warning, error, critical',
     f"name = {list('abcdefghijklmnopqrstuvwxyz')}": (
-        "zerogate.toml: name = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l',...: not a text: put it in "
+        'zerogate.toml: name = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l",...: not a text: put it in '
         "quotes"
+    ),
+    "log-config = 1\nlog-level = 'a\\tb'": ("zerogate.toml: log-config = 1: not a text: put it in quotes"),
+    'log-level = "two\\nlines"': (
+        'zerogate.toml: log-level = "two\\nlines": one of debug, info, warning, error, critical'
     ),
     # A secret is not repeated.
     "admin-token = 123": "zerogate.toml: admin-token: not a text: put it in quotes",
