@@ -29,6 +29,9 @@ hypothesis.settings.register_profile(
     "fast", deadline=None, max_examples=10, stateful_step_count=25, derandomize=True, database=None
 )
 
+# Workers remember routers across restarts: not those of tests.
+os.environ["XDG_STATE_HOME"] = "/dev/null/nowhere"
+
 # Under nohup(1) SIGHUP is ignored, and in a script's background (`&`) SIGINT is; and so they would be by every process
 # that a test starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

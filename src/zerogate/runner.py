@@ -9,14 +9,18 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
+from zerogate import notify
+from zerogate.check_port import CheckPort
 from zerogate.child import REPLACED, STARTED, STOPPING, parent_pipe, report, report_pipe
+from zerogate.condition import Condition
 from zerogate.errors import UsageError
 from zerogate.hangups import Hangups
 from zerogate.logs import reopen_log_files, set_up_logging
 from zerogate.process import keep_freed_memory, raise_fd_limit
 from zerogate.settings import ProcessSettings
+from zerogate.stalls import Stalls
 from zerogate.waiting import first_of
 
 logger = logging.getLogger("zerogate")
@@ -46,6 +50,15 @@ class Service(Protocol):
     async def stop(self) -> None:
         """Finish what is in flight, and end."""
 
+    async def ready(self) -> None:
+        """Return when it can serve, once it has started: a worker, when a router has taken it."""
+
+    def conditions(self) -> list[Condition]:
+        """How it is, and each that it is made of."""
+
+    def requests(self, task: "asyncio.Task[Any] | None") -> tuple[list[str], list[str]]:
+        """Those that the task answers, and all others, for people. For another thread, while the event loop is held."""
+
 
 def run_service(
     make_service: Callable[[], Service],
@@ -63,11 +76,12 @@ def run_service(
     then it stops as well, and a parent hears of it.
     """
     set_up_logging(settings.log_level, settings.log_config)
+    notify.take()
     raise_fd_limit()
     bound = _Bound(settings.stop_s + KILL_AFTER_S)
     try:
         with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-            runner.run(_serve(make_service, bound, on_started, on_hangup, on_reopen, replaced))
+            runner.run(_serve(make_service, bound, settings.stall_report, on_started, on_hangup, on_reopen, replaced))
     finally:
         bound.end()
 
@@ -146,6 +160,7 @@ def heed_parent(stop: Callable[[], object]) -> None:
 async def _serve(
     make_service: Callable[[], Service],
     bound: "_Bound",
+    stall_s: float,
     on_started: Callable[[Service], None],
     on_hangup: Callable[[Service], None],
     on_reopen: Callable[[Service], None],
@@ -160,29 +175,65 @@ async def _serve(
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _reopen, services, on_reopen)
     service = make_service()
     services.append(service)
+    check_port = CheckPort(service.conditions)
+    check_port.open()
+    stalls = Stalls(stall_s, service.requests)
+    try:
+        await _serve_until_told(
+            service, bound, stopping, stalls, on_started, lambda: _reopen(services, on_hangup), replaced
+        )
+    finally:
+        stalls.stop()
+        check_port.close()
+
+
+async def _serve_until_told(
+    service: Service,
+    bound: "_Bound",
+    stopping: asyncio.Event,
+    stalls: Stalls,
+    on_started: Callable[[Service], None],
+    on_hangup: Callable[[], None],
+    replaced: Callable[[Service], asyncio.Event] | None,
+) -> None:
     is_supervised = report_pipe() is not None
     # Who has a supervisor is killed by it.
     begin_stop: Callable[[], object] = bound.begin if not is_supervised else lambda: None
     stop_on_signals(stopping.set, _exit_at_once, begin_stop)
-    hangups = Hangups(stopping.set, lambda: _reopen(services, on_hangup))
+    hangups = Hangups(stopping.set, on_hangup)
     heed_parent(stopping.set)
+    notify.keep_alive(asyncio.get_running_loop().call_later)
     await _until(stopping, service.start())
+    was_replaced = False
+    telling: asyncio.Task[None] | None = None
     if not stopping.is_set():
+        stalls.start()
         _tune_collector()
         keep_freed_memory()
         if is_supervised:
             report(STARTED)
         else:
             on_started(service)
+        telling = asyncio.create_task(_tell_ready(service), name="tell that it is ready")
         if replaced is None:
             await stopping.wait()
-        elif await first_of(stopping, replaced(service)) and replaced(service).is_set():
+        elif was_replaced := await first_of(stopping, replaced(service)) and replaced(service).is_set():
             report(REPLACED)
+    if telling is not None:
+        telling.cancel()
+    if not was_replaced:
+        notify.notify(notify.STOPPING)
     hangups.close()
     begin_stop()
     # A supervisor says it once for all.
     logger.log(logging.DEBUG if is_supervised else logging.INFO, STOPPING_WORDS)
     await service.stop()
+
+
+async def _tell_ready(service: Service) -> None:
+    """The service manager, if it has started us."""
+    await service.ready()
+    notify.notify(notify.READY, notify.main_pid(os.getpid()))
 
 
 class _Bound:

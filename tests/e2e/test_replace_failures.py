@@ -10,7 +10,8 @@ from tests.support.commands import run_command
 from tests.support.open_loop import OpenLoop
 from tests.support.processes import Process, Site, wait_for
 from tests.support.takeover import PlayedEnd, PlayedPredecessor, play_successor, tcp_key
-from zerogate.router.rendezvous import make_directory, name_of
+from zerogate.router.rendezvous import name_of
+from zerogate.runtime import make_directory
 
 
 def router(site: Site, *options: str, wait: bool = True) -> Process:

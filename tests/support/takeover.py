@@ -6,7 +6,8 @@ import os
 import socket
 from typing import Any
 
-from zerogate.router.rendezvous import call, make_directory, name_of
+from zerogate.router.rendezvous import call, name_of
+from zerogate.runtime import make_directory
 
 TIMEOUT_S = 15.0
 

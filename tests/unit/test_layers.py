@@ -16,12 +16,16 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 
 # Who imports only from lower ranks, or from its own part. `router` and `worker` have one rank, so they never meet.
 RANKS = {
-    "": 0,
     "errors": 0,
+    "condition": 0,
+    "lazy": 0,
     "native": 0,
+    "version": 0,
     "settings": 1,
+    "notify": 1,
     "process": 1,
     "stamps": 0,
+    "runtime": 1,
     "wire": 2,
     "keys": 3,
     "link": 3,
@@ -30,18 +34,27 @@ RANKS = {
 }
 TOP_RANK = 5
 TOP = {
+    "",
     "__main__",
+    "check",
+    "check_port",
     "child",
     "cli",
     "console",
     "demo",
     "folders",
     "hangups",
-    "self_signed",
+    "library",
     "logs",
+    "options",
+    "pytest_plugin",
     "runner",
+    "running",
+    "self_signed",
+    "stalls",
     "status",
     "supervisor",
+    "testing",
     "waiting",
 }
 
@@ -57,6 +70,7 @@ DEPENDENCIES = {
     "httptools": {"wire"},
     "idna": {"wire"},
     "nacl": {"wire"},
+    "pytest": {"pytest_plugin"},
     "starlette": {"worker"},
     "uvloop": {"runner"},
     "watchfiles": {"supervisor"},

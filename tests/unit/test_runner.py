@@ -15,6 +15,7 @@ from tests.support.signals import own_signals
 from tests.support.virtual_time import VirtualLoop
 from zerogate import hangups, runner
 from zerogate.child import STARTED, STOPPING
+from zerogate.condition import Condition
 from zerogate.errors import StartError, UsageError
 from zerogate.runner import KILL_AFTER_S, interrupt_on, loop_factory, run_service
 from zerogate.settings import ProcessSettings
@@ -96,6 +97,15 @@ class Fake:
         self.go_on()
         await asyncio.sleep(self._stop)
         self.notes.append("stopped")
+
+    async def ready(self) -> None:
+        """At once."""
+
+    def conditions(self) -> list[Condition]:
+        return [Condition("fake", "f", True, "is here")]
+
+    def requests(self, task: "asyncio.Task[Any] | None") -> tuple[list[str], list[str]]:
+        return [], []
 
     def go_on(self, *_: object) -> None:
         """The next step of the script, and the one after it a second later."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import zerogate
 from zerogate.child import FOUND, STARTED, report, report_pipe, seat_channel
 from zerogate.cli.command import Group
 from zerogate.cli.config import config
@@ -44,6 +43,7 @@ from zerogate.runner import Service, interrupt_on, run_service
 from zerogate.settings import (
     AddressSettings,
     AttachSettings,
+    CheckSettings,
     DemoSettings,
     FilesSettings,
     ReloadSettings,
@@ -56,6 +56,7 @@ from zerogate.settings import (
     WorkerSettings,
 )
 from zerogate.supervisor.command import ABRUPT_SIGNALS, supervise
+from zerogate.version import __version__
 
 if TYPE_CHECKING:
     from zerogate.worker.loader import Found
@@ -96,9 +97,7 @@ ALONE = "SIGHUP: a lone process cannot be replaced: --processes 2, --max-request
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(
-    zerogate.__version__, prog_name="zerogate", message=f"%(prog)s, version %(version)s ({compiled.KIND})"
-)
+@click.version_option(__version__, prog_name="zerogate", message=f"%(prog)s, version %(version)s ({compiled.KIND})")
 def commands() -> None:
     """A reverse proxy with no list of backends: workers dial in and say what they serve.
 
@@ -209,7 +208,11 @@ def run(app: str, **options: Any) -> None:
     if options["reload"] and options["processes"] is None:
         # For whoever works on it, one is restarted sooner than many.
         options["processes"] = 1
-    settings = make_settings(RunSettings, options)
+    run_fleet(app, make_settings(RunSettings, options))
+
+
+def run_fleet(app: str, settings: RunSettings) -> None:
+    """A router and workers for APP, until a signal comes. Raises ZerogateError."""
     if is_passed_sockets():
         raise UsageError(NOT_FROM_SYSTEMD)
     # From here on there is something to tidy up, though no event loop that heeds signals yet.
@@ -253,6 +256,19 @@ def status(**options: Any) -> None:
 
     settings = make_settings(StatusSettings, options)
     show_status(settings.admin, token=settings.admin_token, as_json=settings.json)
+
+
+@commands.command(params=settings_options(CheckSettings), short_help="Say whether the processes here are well.")
+@click.argument("name", default="")
+def check(name: str, **options: Any) -> None:
+    """Say in one line whether the routers and workers that this user runs here are well: exit code 0, else 1.
+
+    A router is well when it listens, a worker when a router sends it requests; of several processes of one command one
+    is enough. With NAME only those are asked that are called so. It is meant for probes: nothing has to be set.
+    """
+    from zerogate.check import check as check_processes
+
+    check_processes(name, make_settings(CheckSettings, options).answer_timeout)
 
 
 commands.add_command(config)

@@ -3,10 +3,10 @@
 import math
 from typing import TYPE_CHECKING
 
-import zerogate
 from zerogate.console import say
 from zerogate.settings import ListenSettings, ReplySettings, ServeSettings, WorkerSettings
 from zerogate.settings.kinds import OFF_WORD
+from zerogate.version import __version__
 from zerogate.wire.http.routes import Route, parse_route
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def greet(what: str, *lines: str) -> None:
-    say(f"zerogate {zerogate.__version__} {what}", *lines)
+    say(f"zerogate {__version__} {what}", *lines)
 
 
 def addresses(settings: ListenSettings) -> list[str]:

@@ -4,13 +4,12 @@ import asyncio
 import os
 import re
 import socket
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from zerogate.child import JOINED, WORN, report
-from zerogate.errors import UsageError, ZerogateError
+from zerogate.errors import UsageError
 from zerogate.runner import Service
 from zerogate.settings import (
     AttachSettings,
@@ -207,10 +206,24 @@ def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
 
 
 def static_children(settings: RunSettings, endpoint: str) -> list[Child]:
-    """A worker for each `--static PREFIX=DIR`, at the hosts that the application has. Raises UsageError."""
+    """A worker for each `--static PREFIX=DIR`. Raises UsageError."""
+    children = []
+    for folder, own in static_settings(settings, endpoint):
+        find_files(folder, own)
+        children.append(
+            Child(f"files of {folder}", ["files", folder], to_environment(own), 1, is_early=settings.replace)
+        )
+    return children
+
+
+def static_settings(settings: RunSettings, endpoint: str) -> list[tuple[str, FilesSettings]]:
+    """The folder and the settings of each `--static PREFIX=DIR`, at the hosts that the application has.
+
+    Raises UsageError.
+    """
     from zerogate.wire.http.routes import parse_route
 
-    children = []
+    found = []
     for number, text in enumerate(settings.static, 1):
         prefix, _, folder = text.partition("=")
         if not prefix.startswith("/") or not folder:
@@ -229,11 +242,8 @@ def static_children(settings: RunSettings, endpoint: str) -> list[Child]:
             reload=False,
         )
         check_join(own)
-        find_files(folder, own)
-        children.append(
-            Child(f"files of {folder}", ["files", folder], to_environment(own), 1, is_early=settings.replace)
-        )
-    return children
+        found.append((folder, own))
+    return found
 
 
 def watch_of(settings: WorkerSettings) -> Watch | None:
@@ -258,11 +268,6 @@ def with_certificate(settings: RunSettings) -> tuple[RunSettings, list[str]]:
 
 def check_join(settings: WorkerSettings) -> None:
     """Find out here, not at the router, that no router could take this worker's JOIN. Raises UsageError."""
-    from zerogate.wire.http.join import parse_join
-    from zerogate.wire.spdy.headers import decode_block
-    from zerogate.worker.joining import join_block
+    from zerogate.worker import joining
 
-    try:
-        parse_join(decode_block(join_block(settings)), max_routes=sys.maxsize)
-    except ZerogateError as error:
-        raise UsageError(f"no router would take this worker: {error.reason}") from error
+    joining.check_join(settings)

@@ -16,6 +16,7 @@ from typing import Any
 
 from zerogate.keys.keyring import find_folder
 from zerogate.link.marks import new_id
+from zerogate.notify import main_pid, notify
 from zerogate.router.admin import Admin
 from zerogate.router.brief import Brief, send_brief
 from zerogate.router.clients.http1 import Http1Clients
@@ -115,7 +116,7 @@ class Group:
         moving = [share.place.key for share in self._listeners.shares if share.is_given]
         await self._order("accept_links")
         await self._wait_workers(self._settings.own_workers, None, math.inf)
-        n_workers = await successor.go(wait_s)
+        n_workers = await successor.go(wait_s, self._settings.command_pid)
         await self._order("accept_all_links")
         n_come = await self._wait_workers(n_workers, moving, wait_s)
         await self._order("accept")
@@ -158,6 +159,7 @@ class Group:
     async def hand_over(self) -> None:
         await self._all("hand_over", seconds=TAKEOVER_TIMEOUT_S)
         await self._listeners.stop(self._moving)
+        notify(main_pid(self._predecessor.successor_pid))
         self.replaced.set()
 
     # Processes

@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import os
 import socket
 from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
 from typing import NamedTuple, Protocol
@@ -75,7 +76,7 @@ class Listeners:
 
     `has_room` is asked before a client is accepted, and told how many have no protocol yet. `tls_port` is the first
     port for TLS; 0 if there is none.
-    `has_keys`: workers may come from anywhere.
+    `has_keys`: workers may come from anywhere. `environ` says what systemd has passed.
     """
 
     def __init__(
@@ -86,8 +87,10 @@ class Listeners:
         crew: Crew | None = None,
         *,
         has_keys: bool = False,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._settings = settings
+        self._environ = environ
         self._has_keys = has_keys
         self._makers = makers
         self._has_room = has_room
@@ -161,7 +164,7 @@ class Listeners:
         """Find out where to listen. Returns the keys of all places. Raises UsageError or StartError."""
         settings = self._settings
         is_open = settings.insecure or self._has_keys
-        inherited = inherited_listeners(insecure=is_open)
+        inherited = inherited_listeners(insecure=is_open, environ=self._environ)
         for kind, listeners in (
             (Kind.CLIENTS, inherited.http),
             (Kind.TLS_CLIENTS, inherited.https),

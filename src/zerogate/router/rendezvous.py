@@ -11,73 +11,23 @@ import json
 import logging
 import os
 import socket
-import stat
-import struct
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from zerogate.link.bind import is_answered
+from zerogate.runtime import candidate_directories, is_private, peer_of
 
 logger = logging.getLogger("zerogate.router")
 
-DIRECTORY_NAME = "zerogate"
 MAX_MESSAGE_BYTES = 64 * 1024
 # The kernel passes so many descriptors in one message (unix(7), SCM_MAX_FD).
 MAX_DESCRIPTORS = 253
-# struct ucred of unix(7): process, user and group.
-UCRED = struct.Struct("3i")
 
 Message = dict[str, Any]
 
 
-class Peer(NamedTuple):
-    """Who is at the other end, by the kernel's word; of a listening socket: who made it listen."""
-
-    pid: int
-    uid: int
-
-
-def peer_of(sock: socket.socket) -> Peer:
-    """Raises OSError, also where the kernel does not tell."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        raise OSError("this system does not tell who is at the other end of a socket")
-    pid, uid, _ = UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size))
-    return Peer(pid, uid)
-
-
 # Where
-
-
-def candidate_directories() -> Iterator[Path]:
-    """Where a router of this user may have put its sockets. A login has the first, a service may not."""
-    uid = os.geteuid()
-    seen = set()
-    for parent in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{uid}"):
-        if parent and parent not in seen and os.path.isdir(parent):
-            seen.add(parent)
-            yield Path(parent, DIRECTORY_NAME)
-    yield Path(tempfile.gettempdir(), f"{DIRECTORY_NAME}-{uid}")
-
-
-def is_private(directory: Path) -> bool:
-    """Whether it is ours, no link to elsewhere, and nobody else may enter."""
-    try:
-        found = os.lstat(directory)
-    except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
-
-
-def make_directory() -> Path:
-    """The first that can be had. Raises OSError."""
-    for directory in candidate_directories():
-        with contextlib.suppress(OSError):
-            os.mkdir(directory, 0o700)
-        if is_private(directory):
-            return directory
-    raise OSError(f"{directory} is not this user's alone")
 
 
 def sweep(directory: str | Path) -> None:

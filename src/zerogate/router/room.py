@@ -23,15 +23,19 @@ class Room(NamedTuple):
     max_connections: int
 
 
-def client_room(settings: RouterSettings) -> Room:
-    """What the limit on open files leaves for clients."""
+def client_room(settings: RouterSettings, *, is_told: bool = True) -> Room:
+    """What the limit on open files leaves for clients. That it is less than was asked for is told, or for debugging."""
     n_fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if n_fds == resource.RLIM_INFINITY:
         return Room(settings.max_clients, 2 * settings.max_clients)
     room = share_out(n_fds, settings.max_clients, settings.max_links)
     if room.max_clients < settings.max_clients:
-        logger.warning(
-            "--max-clients %d: %d, as this process may open %d files", settings.max_clients, room.max_clients, n_fds
+        logger.log(
+            logging.WARNING if is_told else logging.DEBUG,
+            "--max-clients %d: %d, as this process may open %d files",
+            settings.max_clients,
+            room.max_clients,
+            n_fds,
         )
     return room
 

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import math
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from zerogate.condition import Condition
 from zerogate.errors import StartError, UsageError
 from zerogate.link.listen import MakeProtocol
+from zerogate.notify import main_pid, notify
 from zerogate.router.access_log import AccessLog
 from zerogate.router.admin import Admin
 from zerogate.router.clients.http1 import Http1Clients
@@ -44,9 +47,20 @@ NEWCOMERS_S = 1.0
 class Router:
     """`start`, then `stop`. Runs in the running event loop. `replaced` is set when a successor has taken over."""
 
-    def __init__(self, settings: RouterSettings, seat: Seat | None = None, crew: Crew | None = None) -> None:
-        """`seat` and `crew`: this process is one of several that are a router together (sibling.py)."""
-        room = client_room(settings)
+    def __init__(
+        self,
+        settings: RouterSettings,
+        seat: Seat | None = None,
+        crew: Crew | None = None,
+        *,
+        is_guest: bool = False,
+    ) -> None:
+        """`seat` and `crew`: this process is one of several that are a router together (sibling.py).
+
+        is_guest: the process is somebody else's program: what systemd passes is that one's, and no successor is let in
+        """
+        room = client_room(settings, is_told=not is_guest)
+        self._is_guest = is_guest
         self.settings = settings = settings.changed(max_clients=room.max_clients)
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
@@ -78,10 +92,12 @@ class Router:
             lambda n: self.n_clients + n < room.max_connections,
             crew,
             has_keys=self.links.admission.has_keys,
+            environ={} if is_guest else os.environ,
         )
         self._predecessor = Predecessor(settings.name, self, settings.command_pid)
         self._moving: frozenset[str] = frozenset()
         self._is_draining = False
+        self._is_hurried = False
         self.replaced = asyncio.Event()
 
     @property
@@ -107,7 +123,8 @@ class Router:
                 self.listeners.accept()
             else:
                 await self._take_over(successor)
-            self._predecessor.open(self.listeners.descriptors())
+            if not self._is_guest:
+                self._predecessor.open(self.listeners.descriptors())
         except BaseException:
             if successor is not None:
                 successor.close()
@@ -131,7 +148,7 @@ class Router:
         self.listeners.accept_links()
         # Our own have to come up. Until they have, the predecessor goes on as ever.
         await self.wait_workers(self.settings.own_workers)
-        n_workers = await successor.go(wait_s)
+        n_workers = await successor.go(wait_s, self.settings.command_pid)
         self.listeners.accept_all_links()
         await self.wait_workers(n_workers, moving, wait_s)
         self.listeners.accept()
@@ -168,14 +185,20 @@ class Router:
 
     async def hand_over(self) -> None:
         await self.listeners.stop(self._moving)
+        notify(main_pid(self._predecessor.successor_pid))
         self.replaced.set()
 
     # The end
 
-    async def stop(self) -> None:
-        """Take nothing new, finish what is in flight within `grace`, send the workers away."""
+    async def stop(self, grace: float | None = None) -> None:
+        """Take nothing new, finish what is in flight within `grace`, send the workers away.
+
+        `grace`: seconds, and no drain delay; without it those of the settings
+        """
         self._is_draining = True
-        await self._wait(self.replaced.is_set, self.settings.drain_delay)
+        if grace is None:
+            grace = self.settings.grace
+            await self._wait(lambda: self._is_hurried or self.replaced.is_set(), self.settings.drain_delay)
         await self._predecessor.stop()
         await self.listeners.stop(self._moving)
         self._desk.stop()
@@ -183,7 +206,7 @@ class Router:
         self._dispatcher.stop()
         await self._wait(lambda: not self._entrance, NEWCOMERS_S)
         self._entrance.close()
-        await self._wait(lambda: not self._desk.clients, self.settings.grace)
+        await self._wait(lambda: self._is_hurried or not self._desk.clients, grace)
         self._desk.shut_down()
         await self._wait(lambda: not self._desk.clients, LAST_WORDS_S)
         self._close()
@@ -192,6 +215,10 @@ class Router:
         self.listeners.close()
         self._admin_desk.close()
 
+    def hurry(self) -> None:
+        """Have `stop` wait no longer for what is in flight."""
+        self._is_hurried = True
+
     def reopen_log(self) -> None:
         """After the access log was moved away."""
         self._desk.reopen_log()
@@ -199,6 +226,20 @@ class Router:
     def look_at_certificates(self) -> None:
         """Now, and not only now and then."""
         self._certificates.look()
+
+    async def ready(self) -> None:
+        """It is, when it has started."""
+
+    def conditions(self) -> list[Condition]:
+        where = ", ".join([*self.addresses.http, *self.addresses.https])
+        words = f"listens at {where}, {self.links.n_workers()} workers" if where else "is starting"
+        if self._is_draining:
+            words = "is stopping"
+        return [Condition("router", self.settings.name, bool(where) and not self._is_draining, words)]
+
+    def requests(self, task: "asyncio.Task[Any] | None") -> tuple[list[str], list[str]]:
+        """None is held up by another one: what a router does for each is short."""
+        return [], []
 
     def status(self) -> dict[str, Any]:
         """What `/status` says."""

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from zerogate.condition import Condition
 from zerogate.link.accept import Turn
 from zerogate.link.listen import IsOurs
 from zerogate.router.brief import receive_brief
@@ -65,6 +66,15 @@ class Sibling:
             self._obeying.cancel()
         if self._writer is not None:
             self._writer.close()
+
+    async def ready(self) -> None:
+        """When it takes connections is for its parent to say."""
+
+    def conditions(self) -> list[Condition]:
+        return self.router.conditions()
+
+    def requests(self, task: "asyncio.Task[Any] | None") -> tuple[list[str], list[str]]:
+        return self.router.requests(task)
 
     # Who takes what (listeners.py, Crew)
 

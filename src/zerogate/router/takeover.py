@@ -5,7 +5,7 @@ What the two say, in order (rendezvous.py carries it):
     old    {"router": its name, "pid": the command's}
     new    {"want": [keys of addresses]}
     old    {"have": [keys]}                   and the sockets, in the same order: now both have them
-    new    {"go": seconds}                    it is ready for workers
+    new    {"go": seconds, "pid": its command's}    it is ready for workers
     old    {"workers": n}                     it has stopped accepting, and has sent the workers of those addresses away
     new    {"done": true}                     the workers have come, or the seconds are over: it accepts
     old    {"yours": true}                    it has closed the sockets, and ends when its last stream has
@@ -35,11 +35,10 @@ from zerogate.router.rendezvous import (
     GoneError,
     Message,
     call,
-    make_directory,
     name_of,
-    peer_of,
     sweep,
 )
+from zerogate.runtime import make_directory, peer_of
 
 logger = logging.getLogger("zerogate.router")
 
@@ -68,7 +67,10 @@ class Replaceable(Protocol):
 
 
 class Predecessor:
-    """The old router's part: lets a successor find it, and does what that one asks."""
+    """The old router's part: lets a successor find it, and does what that one asks.
+
+    successor_pid: of the successor's command; 0 if there is none
+    """
 
     def __init__(self, name: str, router: Replaceable, command_pid: int = 0) -> None:
         """`command_pid` is the process that a person has started, if it is not this one."""
@@ -80,6 +82,7 @@ class Predecessor:
         self._candidate: asyncio.Task[None] | None = None
         self._is_standing_by = False
         self._is_stopping = False
+        self.successor_pid = 0
 
     def open(self, keys: Iterable[str]) -> None:
         """Let a successor find it by any of these addresses. If that cannot be, it cannot be replaced: no more."""
@@ -150,7 +153,8 @@ class Predecessor:
         if self._is_standing_by:
             channel.send({"no": "it is being replaced by another one"})
             return
-        await self._yield_to(channel, keys, _seconds(go.get("go")))
+        command_pid = go.get("pid")
+        await self._yield_to(channel, keys, _seconds(go.get("go")), command_pid if isinstance(command_pid, int) else 0)
 
     async def _offer(self, channel: Channel) -> frozenset[str]:
         """Give it what it wants and we have."""
@@ -165,8 +169,9 @@ class Predecessor:
         channel.send({"have": keys}, [ours[key] for key in keys])
         return frozenset(keys)
 
-    async def _yield_to(self, channel: Channel, keys: frozenset[str], wait_s: float) -> None:
+    async def _yield_to(self, channel: Channel, keys: frozenset[str], wait_s: float, command_pid: int) -> None:
         pid = channel.peer.pid
+        self.successor_pid = command_pid or pid
         self._is_standing_by = True
         logger.info("process %d takes over", pid)
         is_over = False
@@ -301,11 +306,11 @@ class Successor:
         for key, descriptor in zip(have, self._channel.take_descriptors(), strict=True):
             self.sockets[key] = socket.socket(fileno=descriptor)
 
-    async def go(self, wait_s: float) -> int:
+    async def go(self, wait_s: float, command_pid: int = 0) -> int:
         """We are ready for workers. Returns how many will come. Raises StartError if it will not be replaced."""
         n_workers: object = 0
         with self._alone_if_gone():
-            n_workers = (await self._ask_for({"go": wait_s})).get("workers")
+            n_workers = (await self._ask_for({"go": wait_s, "pid": command_pid or os.getpid()})).get("workers")
         return n_workers if isinstance(n_workers, int) else 0
 
     async def done(self) -> None:

@@ -7,6 +7,7 @@ it, the help and docs/options.md are made from one declaration, in the class of 
 from zerogate.settings.address import AddressSettings
 from zerogate.settings.attach import AttachSettings, ServerSettings
 from zerogate.settings.commands import (
+    CheckSettings,
     DemoSettings,
     KeySettings,
     RotationSettings,
@@ -43,6 +44,7 @@ __all__ = [
     "AddressSettings",
     "ApplicationSettings",
     "AttachSettings",
+    "CheckSettings",
     "ClientSettings",
     "ConfigSettings",
     "DemoSettings",

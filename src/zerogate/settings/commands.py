@@ -84,6 +84,13 @@ class RotationSettings(KeySettings):
 
 
 @dataclass(frozen=True)
+class CheckSettings(Settings):
+    """`zerogate check`."""
+
+    answer_timeout: float = duration(1.0, "Time for each process to answer.")
+
+
+@dataclass(frozen=True)
 class StatusSettings(Settings):
     """`zerogate status`."""
 

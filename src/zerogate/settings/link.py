@@ -9,6 +9,8 @@ from zerogate.settings.option import MAX_COUNT, Settings, choice, count, duratio
 # What a peer may have sent before it hears of any window (SPDY draft 3.1, 2.6.8): no window can be smaller.
 MIN_WINDOW_BYTES = 64 * KIB
 MAX_WINDOW_BYTES = 2**31 - 1
+# Whoever looks more often than every few hundredths of a second is busy with that.
+MIN_STALL_S = 0.1
 # A link is looked at three times in this time: below, pings would be the traffic, and a busy neighbour a loss.
 MIN_SILENCE_S = 0.05
 
@@ -45,6 +47,12 @@ class ProcessSettings(Settings):
         aliases=("--timeout-graceful-shutdown", "--graceful-timeout"),
     )
     loop: str = choice("auto", "Event loop: auto is uvloop if it is installed.", words=("auto", "uvloop", "asyncio"))
+    stall_report: float = duration(
+        2.0,
+        "Time that the event loop may be held up before the log says by which requests, and where.",
+        low=MIN_STALL_S,
+        off="never said",
+    )
     log_level: str = choice(
         "info", "What is logged, to standard error.", words=("debug", "info", "warning", "error", "critical")
     )

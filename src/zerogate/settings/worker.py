@@ -66,6 +66,15 @@ class DialSettings(Settings):
     router_key: str = text("", "The router's public key, which goes with --key.", metavar="KEY")
     redial_min: float = duration(0.05, "Shortest wait before dialling again.")
     redial_max: float = duration(1.0, "Longest wait before dialling again.")
+    redial_refused: float = duration(
+        30.0, "Longest wait where a router refuses this worker, or what listens says nothing."
+    )
+    state: str = text(
+        "",
+        "Folder to remember routers in that others have named, for the next start; or off.",
+        metavar="DIR",
+        default_words="~/.local/state/zerogate",
+    )
     own_router: int = count(
         0,
         "1: one command starts router and workers, and says itself what becomes of them.",
@@ -78,6 +87,8 @@ class DialSettings(Settings):
         super().__post_init__()
         if self.redial_max < self.redial_min:
             raise UsageError(f"{self.written('redial_max')}: at least {self.written('redial_min')}")
+        if self.redial_refused < self.redial_min:
+            raise UsageError(f"{self.written('redial_refused')}: at least {self.written('redial_min')}")
         if bool(self.key) is not bool(self.router_key):
             raise UsageError(
                 "--key and --router-key go together: a worker and its router know each other by their keys"

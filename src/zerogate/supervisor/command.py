@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 
-from zerogate.child import REPLACED, STARTED, STOPPING, WORN, report
+from zerogate import notify
+from zerogate.check_port import CheckPort
+from zerogate.child import JOINED, REPLACED, STARTED, STOPPING, WORN, report
 from zerogate.errors import StartError, UsageError
 from zerogate.hangups import Hangups
 from zerogate.logs import reopen_log_files, set_up_logging
@@ -22,6 +25,9 @@ from zerogate.supervisor.reload import Reload, Watch
 from zerogate.supervisor.roll import Roll
 
 logger = logging.getLogger("zerogate")
+
+# The first word of a router's arguments.
+ROUTER = "router"
 
 # What ends a process by default without giving it time for anything: here, time to take all others along.
 ABRUPT_SIGNALS = (signal.SIGQUIT, signal.SIGUSR2, signal.SIGALRM)
@@ -42,6 +48,7 @@ def supervise(
     dies again and again.
     """
     set_up_logging(settings.log_level, settings.log_config)
+    notify.take()
     if make_center is not None:
         raise_fd_limit()
     supervisor = _Supervisor(children, settings.stop_s + KILL_AFTER_S, on_started, make_center, watch)
@@ -69,6 +76,8 @@ class _Supervisor:
         self._stopping = asyncio.Event()
         self._lives = Lives(patience_s, self._on_word)
         self._roll = Roll(self._lives)
+        # Who cannot serve yet.
+        self._unready = set(children)
         # Something was cut off.
         self.has_killed = False
 
@@ -80,6 +89,9 @@ class _Supervisor:
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
         hangups = Hangups(self._stopping.set, self._renew)
         heed_parent(self._stopping.set)
+        notify.keep_alive(loop.call_later)
+        check_port = CheckPort(list, [child.arguments[0] for child in self._children])
+        check_port.open()
         try:
             if self._make_center is not None:
                 self._center = self._make_center()
@@ -98,6 +110,7 @@ class _Supervisor:
             raise errors.exceptions[0] from None
         finally:
             hangups.close()
+            check_port.close()
             self._lives.close()
             await self._lives.end(self._lives.of(self._children))
             if self._center is not None:
@@ -117,6 +130,7 @@ class _Supervisor:
         if self._stopping.is_set():
             return
         self._on_started()
+        _tell_ready()
         await self._unless_stopping(center.replaced.wait())
         if not self._stopping.is_set():
             report(REPLACED)
@@ -137,6 +151,8 @@ class _Supervisor:
         await self._stopping.wait()
         self._lives.close()
         logger.info(STOPPING_WORDS)
+        if self._center is None or not self._center.replaced.is_set():
+            notify.notify(notify.STOPPING)
         for child in self._children:
             child.started.set()  # Nobody shall wait for it any more.
         if self._center is not None:
@@ -168,7 +184,16 @@ class _Supervisor:
         reopen_log_files()
         self._lives.send_signal(signal.SIGUSR1, self._children)
 
+    def _note_ready(self, child: Child) -> None:
+        """It can serve: a router when it is up, a worker when one has taken it. When all can, so do we."""
+        if child in self._unready:
+            self._unready.discard(child)
+            if not self._unready and self._center is None:
+                _tell_ready()
+
     def _on_word(self, child: Child, life: Life, word: bytes) -> None:
+        if word == (STARTED if child.arguments[0] == ROUTER else JOINED):
+            self._note_ready(child)
         if word == STARTED:
             child.found = life.found
             if not child.started.is_set():
@@ -178,3 +203,8 @@ class _Supervisor:
         elif word == WORN and child.life is life and not self._stopping.is_set():
             logger.info("%s is to be replaced: %s", child.label, life.worn)
             self._roll.want(child)
+
+
+def _tell_ready() -> None:
+    """The service manager, if it has started us."""
+    notify.notify(notify.READY, notify.main_pid(os.getpid()))

@@ -4,10 +4,10 @@ import os
 import traceback
 from pathlib import Path
 
-import zerogate
+from zerogate import errors
 
 # Where no user's code is: the interpreter's library, what is installed, and ourselves.
-_NOT_USERS = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(zerogate.__file__) + os.sep)
+_NOT_USERS = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(errors.__file__) + os.sep)
 _INSTALLED = {"site-packages", "dist-packages"}
 
 # Of the source line at which it failed.

@@ -72,6 +72,14 @@ def load_application(target: str, app_dir: str = "", *, interface: str = AUTO, f
     return Found(found, _checked(where, found, interface), where)
 
 
+def recognise(application: Any, *, interface: str = AUTO, factory: bool = False) -> Found:
+    """An application that is here already, or with `factory` what makes it. Raises StartError if it is none."""
+    where = getattr(application, "__qualname__", None) or type(application).__qualname__
+    if factory:
+        application, where = _make(where, application), f"{where}()"
+    return Found(application, _checked(where, application, interface), where)
+
+
 def _import(module_name: str, folder: str) -> ModuleType:
     try:
         return importlib.import_module(module_name)

@@ -1,16 +1,17 @@
 """The routers of a worker: dials them all, joins each, and keeps its one capacity honest across them."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable
 
 from zerogate.errors import UsageError
+from zerogate.link.causes import likely
 from zerogate.link.dial import Dialler
-from zerogate.link.handlers import Fields, StreamHandler
+from zerogate.link.handlers import Fields
 from zerogate.link.link import Link
 from zerogate.link.marks import mark_of
-from zerogate.link.sparse_log import SparseLog
 from zerogate.settings import WorkerSettings
 from zerogate.settings.endpoint import Endpoint, parse_endpoint
 from zerogate.wire.http.join import PULSE, JoinReply, parse_join_reply
@@ -18,9 +19,10 @@ from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.capacity import CapacityShare, Grants
 from zerogate.worker.claims import Claims
 from zerogate.worker.identity import Identity
-from zerogate.worker.joining import join_block, join_of
+from zerogate.worker.joining import JoinHandler, join_block, join_of
 from zerogate.worker.printable import printable
-from zerogate.worker.pulse import Pulse
+from zerogate.worker.pulses import Pulses
+from zerogate.worker.remembered import Remembered
 from zerogate.worker.request_block import RequestFields, read_request_block
 from zerogate.worker.targets import Target, Targets, addresses_of, at_address, is_name
 
@@ -42,6 +44,7 @@ class Routers:
     one of them has taken us.
 
     id: this process's own, random
+    joined: set while a router has taken us, and means to send us requests
     """
 
     def __init__(self, settings: WorkerSettings, serve: Serve, on_joined: Callable[[], None] = lambda: None) -> None:
@@ -52,13 +55,14 @@ class Routers:
         self.identity = Identity(settings)
         self.capacity = CapacityShare(settings.concurrency, settings.max_tunnels)
         self.is_leaving = False
+        self.joined = asyncio.Event()
         self.id = secrets.token_hex(8)
         self._links: dict[Link, RouterLink] = {}
         self.claims = Claims()
         self._targets = Targets()
+        self._remembered = Remembered(settings)
         self._looking: asyncio.Task[None] | None = None
-        self._pulses: dict[str, tuple[Pulse, set[Link]]] = {}
-        self.failures = SparseLog(logger, "links ended before we had joined")
+        self.pulses = Pulses(self.id, settings, self.identity)
         self._share_timer: asyncio.TimerHandle | None = None
         self._untold: set[Link] = set()
 
@@ -75,20 +79,37 @@ class Routers:
         """Whether a router still waits for something, or we for one."""
         return any(not link.is_closed and link.session.streams for link in self._links)
 
+    def condition(self) -> tuple[bool, str]:
+        """Whether a router sends us requests, and in words: which ones, or why none does."""
+        joined = {router.name for link, router in self._links.items() if router.has_joined and not link.is_suspect}
+        if joined:
+            return True, f"has joined {', '.join(sorted(joined))}"
+        troubles = "; ".join(self._targets.troubles)
+        return False, f"has joined no router ({troubles})" if troubles else "has joined no router"
+
     def dial(self, text: str) -> None:
         """Keep a link to this endpoint for ever, and to each of its addresses. Raises UsageError."""
         self._name(parse_endpoint(text), is_given=True)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look(), name="look at names")
 
+    def recall(self) -> None:
+        """Dial those, too, that were named when this worker ran before."""
+        for text in self._remembered.recall():
+            with contextlib.suppress(UsageError):
+                self._name(parse_endpoint(text))
+
     def dial_others(self, target: Target, reply: JoinReply) -> None:
         """Keep links to whom a router names: other routers, and other processes at the same endpoint."""
+        named = []
         for text in reply.routers:
             try:
                 self._name(parse_endpoint(text))
+                named.append(text)
             except UsageError as error:
                 name = printable(reply.router.encode("latin-1"))
                 logger.error("router %s names an endpoint that cannot be dialled: %r: %s", name, text, error.reason)
+        self._remembered.name(named)
         for router_id in reply.processes:
             # Whoever has a link already was named by it.
             if router_id not in self.claims:
@@ -147,25 +168,18 @@ class Routers:
         """A link is gone. The work for its requests may go on."""
         self._links.pop(link, None)
         self._tell(self.capacity.remove(link))
-        for router_id, (pulse, links) in list(self._pulses.items()):
-            links.discard(link)
-            if not links:
-                del self._pulses[router_id]
-                pulse.stop()
-
-    def beat(self, link: Link, endpoint: Endpoint, router_id: str) -> None:
-        """The link's router hears our pulse, from now on: one for each router process, however many links it has."""
-        if router_id not in self._pulses:
-            pulse = Pulse(endpoint, self.id, router_id, self.settings, self.identity)
-            self._pulses[router_id] = (pulse, set())
-            pulse.start()
-        self._pulses[router_id][1].add(link)
+        self.pulses.remove(link)
 
     def drop(self, target: Target) -> None:
         """Dial it no more: whom it meant is gone, and who answers there is known."""
         self._targets.drop(target)
         self.claims.forget(target.dialler)
         target.dialler.stop()
+
+    def note_joined(self) -> None:
+        """A router has taken us, or one is gone."""
+        is_joined = any(router.has_joined for router in self._links.values())
+        (self.joined.set if is_joined else self.joined.clear)()
 
     # Inside
 
@@ -181,6 +195,7 @@ class Routers:
             lambda dialler: self._make_link(target),
             redial_min=settings.redial_min,
             redial_max=settings.redial_max,
+            redial_refused=settings.redial_refused,
             is_told=not settings.own_router,
         )
         target.dialler.start()
@@ -193,7 +208,9 @@ class Routers:
                     self._name(endpoint)
             for link in self._links.values():
                 link.name_others()
-            for target in self._targets.forget(self.loop.time()):
+            # Who has no router forgets none: whichever comes back first knows of the others.
+            for target in self._targets.forget(self.loop.time()) if self.joined.is_set() else ():
+                self._remembered.forget(target.endpoint.text)
                 logger.info("%s is dialled no more: nobody has named it for long", target.endpoint.text)
                 self.drop(target)
             await asyncio.sleep(LOOK_EVERY_S)
@@ -249,12 +266,19 @@ class RouterLink:
         self._joined_at: float | None = None
         self._is_leaving = False
         self._is_second = False
+        self._refusal = ""
+        self._stop_timer: Callable[[], None] = lambda: None
         self.name = target.endpoint.text
         self.on_stream = routers.serve  # requests are not our matter
 
     def __repr__(self) -> str:
         state = "leaving" if self._is_leaving else "opening" if self._joined_at is None else "joined"
         return f"<RouterLink {self.name} {state}>"
+
+    @property
+    def has_joined(self) -> bool:
+        """Whether its router sends us requests."""
+        return self._joined_at is not None and not self._is_leaving and not self._is_second
 
     def on_connected(self, link: Link) -> None:
         self._routers.add(self, link)
@@ -263,29 +287,35 @@ class RouterLink:
         if link.peer_id and not self._claim(link, link.peer_id):
             return
         self._routers.give_share(link)
-        link.open_stream(join_block(self._routers.settings, self._routers.id), True, _JoinReply(self, link))
+        link.open_stream(join_block(self._routers.settings, self._routers.id), True, JoinHandler(link, self.on_joined))
+        seconds = self._routers.settings.handshake_timeout
+        words = f"JOIN was not answered within {seconds:g} s"
+        self._stop_timer = self._routers.loop.call_later(seconds, link.fail, words).cancel
 
     def on_joined(self, link: Link, fields: Fields) -> None:
         """The router has answered our JOIN."""
+        self._stop_timer()
         reply = parse_join_reply(fields)
         if not reply.is_accepted:
             reason = printable(reply.reason.encode("latin-1")) or "it gave no reason"
-            logger.error("router at %s refused this worker: %s", self.name, reason)
+            self._refusal = f"refused this worker: {likely(reason)}"
             link.close("refused")
             return
         if reply.id and not self._claim(link, reply.id):
             return
-        settings = self._routers.settings
         self._reply = reply
+        self._target.dialler.trouble.end()
         self._joined_at = self._routers.loop.time()
+        self._routers.note_joined()
         self.name = printable(reply.router.encode("latin-1")) or self.name
+        settings = self._routers.settings
         logger.info("%s joined router %s: serves %s", settings.name, self.name, ", ".join(settings.route))
         unheard = [name for name in join_of(settings).wants if name not in reply.accepts]
         if unheard:
             logger.warning("router %s does not know %s: its own counts", self.name, ", ".join(unheard))
         link.accepts = frozenset(reply.accepts)
         if PULSE in reply.accepts:
-            self._routers.beat(link, self._reached(link), reply.id)
+            self._routers.pulses.add(link, self._reached(link), reply.id)
         self._routers.on_joined()
         self.name_others()
 
@@ -306,12 +336,16 @@ class RouterLink:
             self._routers.withdraw_share(link)
             # A turn later: what our parent has said before, that it stops us all, may not have been read yet.
             self._routers.loop.call_soon(logger.info, "router %s is leaving", self.name)
-            self._target.dialler.dial_again(float("inf"))
+            if self._joined_at is None:
+                self._target.dialler.dial_later()
+            else:
+                self._target.dialler.dial_again(float("inf"))
 
     def on_suspect(self, link: Link, is_suspect: bool) -> None:
         logger.warning("router %s %s", self.name, "is silent" if is_suspect else "has spoken again")
 
     def on_closed(self, link: Link, reason: str) -> None:
+        self._stop_timer()
         self._routers.remove(link)
         self._part(link)
         if self._is_second:
@@ -319,13 +353,21 @@ class RouterLink:
         if self._is_leaving or self._routers.is_leaving:
             logger.info("link to router %s ended: %s", self.name, reason)
             return
-        lasted_s = 0.0
-        if self._joined_at is not None:
-            lasted_s = self._routers.loop.time() - self._joined_at
-            logger.warning("link to router %s ended: %s", self.name, reason)
-        elif link.has_failed:
-            self._routers.failures.warning("link to router %s ended: %s", self.name, reason)
-        self._target.dialler.dial_again(lasted_s)
+        now = self._routers.loop.time()
+        if self._joined_at is None:
+            self._note_trouble(link, reason, now)
+            self._target.dialler.dial_later()
+            return
+        logger.warning("link to router %s ended: %s", self.name, reason)
+        self._target.dialler.dial_again(now - self._joined_at)
+
+    def _note_trouble(self, link: Link, reason: str, now: float) -> None:
+        """Why it came to nothing. One that is about to stop closes new connections, too: that is news if again."""
+        words = self._refusal or likely(reason)
+        message = f"router at {self.name} {words}" if self._refusal else f"link to router {self.name} ended: {words}"
+        is_sure = bool(self._refusal) or link.has_failed or bool(self._target.dialler.trouble.words)
+        level = logging.ERROR if self._refusal else logging.WARNING
+        self._target.dialler.trouble.note(words, now, message, level, is_sure=is_sure)
 
     def _claim(self, link: Link, router_id: str) -> bool:
         """Have this router process. False if another link has it: then this one ends, before or after it has joined."""
@@ -336,6 +378,7 @@ class RouterLink:
             return True
         logger.debug("%s leads to a router that has a link already", self.name)
         self._is_second = True
+        target.dialler.trouble.end()
         if target.is_given or target.wish in ("", router_id):
             routers.claims.wait(router_id, target.dialler)
         else:
@@ -346,6 +389,7 @@ class RouterLink:
 
     def _part(self, link: Link) -> None:
         self._routers.claims.free(link)
+        self._routers.note_joined()
         if self._target.link is link:
             self._target.link = None
 
@@ -353,29 +397,3 @@ class RouterLink:
         """Where the link goes: of a name, the one address."""
         endpoint = self._target.endpoint
         return at_address(endpoint, link.peer.rpartition(":")[0]) if is_name(endpoint) else endpoint
-
-
-class _JoinReply(StreamHandler):
-    """The handler of a JOIN's stream."""
-
-    def __init__(self, owner: RouterLink, link: Link) -> None:
-        self._owner = owner
-        self._link = link
-
-    def on_reply(self, fields: Fields, fin: bool) -> None:
-        self._owner.on_joined(self._link, fields)
-
-    def on_headers(self, fields: Fields, fin: bool) -> None:
-        """Nothing is said beyond the reply."""
-
-    def on_data(self, data: bytes, fin: bool) -> None:
-        """A reply to JOIN has no body; one is ignored."""
-
-    def on_writable(self) -> None:
-        """Nothing is sent."""
-
-    def on_reset(self, status: int) -> None:
-        self._link.close(f"JOIN was reset with status {status}")
-
-    def on_lost(self, reason: str) -> None:
-        """The owner hears of it."""

@@ -4,7 +4,9 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
+from typing import Any
 
+from zerogate.condition import Condition
 from zerogate.link.link import Link
 from zerogate.link.sparse_log import SparseLog
 from zerogate.settings import WorkerSettings
@@ -81,6 +83,7 @@ class Worker:
         self._upgrades = host.upgrades
         self._refused_upgrades = SparseLog(logger, "requests for it")
         self._is_over = False
+        self._is_hurried = False
 
     async def start(self) -> None:
         """Start the application, then dial. Raises UsageError for a bad endpoint, StartError if the host fails."""
@@ -88,18 +91,23 @@ class Worker:
         self._limits.start()
         for endpoint in self.settings.connect:
             self.routers.dial(endpoint)
+        self.routers.recall()
 
-    async def stop(self) -> None:
-        """Have routers send nothing new, finish what they have sent within `grace`, shut the application down."""
+    async def stop(self, grace: float | None = None) -> None:
+        """Have routers send nothing new, finish what they have sent within `grace`, shut the application down.
+
+        `grace`: seconds; without it that of the settings
+        """
         self._limits.stop()
         routers = self.routers
         routers.leave()
         self._host.drain()
         now = self.loop.time()
-        give_up = now + self.settings.grace
+        give_up = now + (self.settings.grace if grace is None else grace)
         if self.settings.reload:
             # Event streams may never end, and somebody waits for what takes our place.
-            await self._wait(self._is_done, min(give_up, now + self.settings.reload_grace))
+            reloaded_at = min(give_up, now + self.settings.reload_grace)
+            await self._wait(lambda: self._is_hurried or self._is_done(), reloaded_at)
             self._cancel([call for call in self.calls if call.is_of(self._apart)])
         is_done = await self._finish(give_up)
         self._is_over = True
@@ -110,7 +118,31 @@ class Worker:
         routers.close("the worker stops")
         await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
         self._refused_upgrades.close()
-        await self._stop_host(max(0.0, give_up - self.loop.time()) + SHUTDOWN_TIMEOUT_S)
+        left = 0.0 if self._is_hurried else max(0.0, give_up - self.loop.time())
+        await self._stop_host(left + SHUTDOWN_TIMEOUT_S)
+
+    def hurry(self) -> None:
+        """Have `stop` wait no longer for what is in flight."""
+        self._is_hurried = True
+
+    async def ready(self) -> None:
+        """Wait until a router sends requests."""
+        await self.routers.joined.wait()
+
+    def conditions(self) -> list[Condition]:
+        is_well, words = self.routers.condition()
+        if self.routers.is_leaving:
+            is_well, words = False, "is stopping"
+        return [Condition("worker", self.settings.name, is_well, words)]
+
+    def requests(self, task: "asyncio.Task[Any] | None") -> tuple[list[str], list[str]]:
+        holding: list[str] = []
+        waiting: list[str] = []
+        for call in self.calls.copy():
+            # As the router's access log has it.
+            request_id = printable(call.fields.get(b"x-request-id", b"-"))
+            (holding if task is not None and call.work is task else waiting).append(f"{call.label} ({request_id})")
+        return holding, waiting
 
     def serve(self, link: Link, stream: Stream, fields: RequestFields, fin: bool) -> None:
         """A router has sent a request: the host begins with it, or it is refused."""
@@ -144,7 +176,7 @@ class Worker:
             done_at = min(done_at, now) if self._is_done() else math.inf
             if now - done_at >= CLOSE_TIMEOUT_S:
                 break
-            if done_at == math.inf and now >= give_up:
+            if done_at == math.inf and (self._is_hurried or now >= give_up):
                 return False
             await asyncio.sleep(STOP_POLL_S)
         return True

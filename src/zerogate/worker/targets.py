@@ -46,6 +46,12 @@ class Targets:
     def __len__(self) -> int:
         return len(self._targets)
 
+    @property
+    def troubles(self) -> list[str]:
+        """Why there is no link, of each whose last try has failed."""
+        found = [(target.endpoint.text, target.dialler.trouble.words) for target in self._targets]
+        return [f"{where}: {words}" for where, words in found if words]
+
     def name(self, endpoint: Endpoint, now: float, wish: str = "", *, is_given: bool = False) -> Target | None:
         """It was named. Returns the new target, or None if there is one already."""
         for target in self._targets:

@@ -65,7 +65,7 @@ def call(*words: str) -> None:
 
 
 def test_commands_come_in_the_order_in_which_one_meets_them() -> None:
-    words = "router worker hello attach files run demo status config keys"
+    words = "router worker hello attach files run demo status check config keys"
     assert commands.list_commands(None) == words.split()  # type: ignore[arg-type]
 
 

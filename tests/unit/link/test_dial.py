@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.support.virtual_time import VirtualLoop, run_virtually
-from zerogate.link import dial
-from zerogate.link.dial import CONNECT_TIMEOUT_S, STEADY_S, Dialler, describe
+from zerogate.link import trouble
+from zerogate.link.dial import CONNECT_TIMEOUT_S, STEADY_S, Dialler
 from zerogate.settings.endpoint import parse_endpoint
 
-MIN, MAX = 0.05, 1.0
+MIN, MAX, REFUSED = 0.05, 1.0, 30.0
 
 
 class Network:
@@ -44,7 +44,9 @@ def start(
     monkeypatch.setattr(VirtualLoop, "create_connection", lambda _, *arguments: network.connect(*arguments))
     monkeypatch.setattr(VirtualLoop, "create_unix_connection", lambda _, *arguments: network.connect(*arguments))
     make_link: Any = None
-    dialler = Dialler(parse_endpoint(endpoint), make_link, redial_min=MIN, redial_max=MAX, is_told=is_told)
+    dialler = Dialler(
+        parse_endpoint(endpoint), make_link, redial_min=MIN, redial_max=MAX, redial_refused=REFUSED, is_told=is_told
+    )
     dialler.start()
     return dialler
 
@@ -142,7 +144,7 @@ def test_stopped_amid_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_stopped_before_it_started() -> None:
     make_link: Any = None
-    Dialler(parse_endpoint("tcp://a:1"), make_link, redial_min=MIN, redial_max=MAX).stop()
+    Dialler(parse_endpoint("tcp://a:1"), make_link, redial_min=MIN, redial_max=MAX, redial_refused=REFUSED).stop()
 
 
 @pytest.mark.parametrize(
@@ -165,9 +167,11 @@ def test_said_once_and_in_words(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
         await asyncio.sleep(60.0)
         dialler.stop()
 
-    with caplog.at_level("INFO", dial.logger.name):
+    with caplog.at_level("INFO", trouble.logger.name):
         run_virtually(main())
-    assert caplog.messages == ["no router at tcp://router:8000 yet (Connection refused): dialling on"]
+    told = caplog.messages[0]
+    assert told == "no router at tcp://router:8000 yet (Connection refused: nobody listens there): dialling on"
+    assert len(caplog.messages) == 1
 
 
 def test_not_said_by_who_is_started_along_with_its_router(
@@ -178,19 +182,45 @@ def test_not_said_by_who_is_started_along_with_its_router(
         await asyncio.sleep(60.0)
         dialler.stop()
 
-    with caplog.at_level("INFO", dial.logger.name):
+    with caplog.at_level("INFO", trouble.logger.name):
         run_virtually(main())
     assert not caplog.messages
 
 
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (refuse(), "Connection refused"),
-        (TimeoutError(), "no answer"),
-        (OSError("some text"), "some text"),
-        (OSError(), "OSError"),
-    ],
-)
-def test_errors_in_words(error: Exception, words: str) -> None:
-    assert describe(error) == words
+def test_who_will_not_have_us_is_dialled_less_and_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        network = Network(lambda: None)
+        dialler = start(network, monkeypatch)
+        await asyncio.sleep(0.01)
+        for n in range(1, 14):
+            dialler.dial_later()
+            before = asyncio.get_running_loop().time()
+            await asyncio.sleep(REFUSED + 0.01)
+            assert network.tries[-1] - before == pytest.approx(min(REFUSED, MIN * 2**n))
+        assert len(network.tries) == 14
+        # One that has gone meanwhile is found soon when it is back.
+        network.outcome = refuse
+        dialler.dial_later()
+        await asyncio.sleep(REFUSED + 60.0)
+        assert len(network.tries) > 60
+        dialler.stop()
+
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+    run_virtually(main())
+
+
+def test_a_link_that_was_of_use_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        network = Network(lambda: None)
+        dialler = start(network, monkeypatch)
+        for _ in range(12):
+            await asyncio.sleep(REFUSED + 0.01)
+            dialler.dial_later()
+        await asyncio.sleep(REFUSED + 0.01)
+        n_tries = len(network.tries)
+        dialler.dial_again(1.0)
+        await asyncio.sleep(MAX)
+        assert len(network.tries) == n_tries + 1
+        dialler.stop()
+
+    run_virtually(main())

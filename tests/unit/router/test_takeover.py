@@ -12,10 +12,12 @@ import pytest
 import uvloop
 
 from tests.support.router_end import until
+from zerogate import runtime
 from zerogate.errors import StartError
 from zerogate.router import rendezvous, takeover
-from zerogate.router.rendezvous import Peer, call, make_directory, name_of
+from zerogate.router.rendezvous import call, name_of
 from zerogate.router.takeover import Predecessor, Successor, who_has
+from zerogate.runtime import Peer, make_directory
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
@@ -228,7 +230,7 @@ def test_without_a_directory_it_cannot_be_replaced(
 ) -> None:
     blocked = tmp_path / "blocked"
     blocked.mkdir(mode=0o755)
-    monkeypatch.setattr(rendezvous, "candidate_directories", lambda: iter([blocked]))
+    monkeypatch.setattr(runtime, "candidate_directories", lambda: iter([blocked]))
 
     async def main() -> None:
         async with holder():

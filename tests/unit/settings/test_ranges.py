@@ -23,7 +23,7 @@ APP = "app:app"
 # What 0 means: a limit that is no more, a time that is none, or nothing at all.
 OFF = "timeout idle_timeout head_timeout body_timeout keepalive_timeout queue_timeout max_body max_failures".split()
 OFF += "max_requests max_memory max_links_per_key max_timeout max_idle_timeout ws_ping_interval ws_ping_timeout".split()
-OFF += ["share"]
+OFF += ["share", "stall_report"]
 ZERO = "queue_size hold settle retries retry_bytes grace cancel_after takeover_wait min_body_rate".split()
 ZERO += "max_requests_jitter reload_grace drain_delay max_tunnels own_workers own_router command_pid".split()
 ZERO += ["sticky_wait"]
@@ -32,7 +32,8 @@ ZERO += ["sticky_wait"]
 COMPANIONS = {
     "lost_after": lambda value: {"suspect_after": min(3.0, value)},
     "suspect_after": lambda value: {"lost_after": max(15.0, value)},
-    "redial_min": lambda value: {"redial_max": max(1.0, value)},
+    "redial_min": lambda value: {"redial_max": max(1.0, value), "redial_refused": max(30.0, value)},
+    "redial_refused": lambda value: {"redial_min": min(0.05, value)},
     "redial_max": lambda value: {"redial_min": min(0.05, value)},
 }
 

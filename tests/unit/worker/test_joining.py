@@ -1,16 +1,17 @@
 """What a worker says of itself."""
 
 import sys
+from typing import Any
 
 import pytest
 
-from zerogate.errors import ZerogateError
+from zerogate.errors import UsageError, ZerogateError
 from zerogate.settings import WorkerSettings
 from zerogate.wire.http.join import parse_join
 from zerogate.wire.http.routes import parse_route
 from zerogate.wire.http.terms import make_terms
 from zerogate.wire.spdy.headers import decode_block
-from zerogate.worker.joining import join_block, join_of
+from zerogate.worker.joining import JoinHandler, check_join, join_block, join_of
 
 
 def test_what_was_set_is_what_a_router_hears() -> None:
@@ -41,3 +42,31 @@ def test_what_it_says_is_what_a_router_reads() -> None:
 def test_a_route_that_is_none() -> None:
     with pytest.raises(ZerogateError):
         join_block(WorkerSettings(route=("a b",)))
+
+
+def test_what_no_router_would_take() -> None:
+    check_join(WorkerSettings())
+    for wrong in (WorkerSettings(name="a b"), WorkerSettings(route=("a b",))):
+        with pytest.raises(UsageError, match="no router would take this worker"):
+            check_join(wrong)
+
+
+def test_its_answer() -> None:
+    class Link:
+        reason = ""
+
+        def close(self, reason: str) -> None:
+            self.reason = reason
+
+    heard: list[Any] = []
+    link: Any = Link()
+    handler = JoinHandler(link, lambda *answer: heard.append(answer))
+    handler.on_headers({}, False)
+    handler.on_data(b"x", False)
+    handler.on_writable()
+    handler.on_lost("gone")
+    assert not heard
+    handler.on_reply({b":status": b"200"}, True)
+    assert heard == [(link, {b":status": b"200"})]
+    handler.on_reset(6)
+    assert link.reason == "JOIN was reset with status 6"

@@ -12,8 +12,9 @@ RANKS = {
     rank: number
     for number, line in enumerate(
         (
-            "errors capacity claims identity joining printable targets",
+            "errors capacity claims identity joining printable remembered targets",
             "reply_block request_block pulse",
+            "pulses",
             "routers",
             "limits",
             "call",

@@ -7,7 +7,9 @@ that there is such a thing as a server behind a worker, and what is in flight wh
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
+from zerogate.condition import Condition
 from zerogate.settings import AttachSettings
 from zerogate.worker.attach.health import Finding, Judge, check
 from zerogate.worker.attach.host import AttachHost
@@ -22,6 +24,7 @@ logger = logging.getLogger("zerogate.worker")
 DOWN_INTERVAL_S = 0.25
 # However many requests find it down.
 MIN_INTERVAL_S = 0.05
+READY_POLL_S = 0.05
 
 
 class Attached:
@@ -48,6 +51,7 @@ class Attached:
         self._judge = Judge(settings.health_failures, settings.health_passes)
         self._look = asyncio.Event()
         self._worker: Worker | None = None
+        self._reason = ""
         self._leaving: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
         self._process: ServerProcess | None = None
@@ -78,6 +82,20 @@ class Attached:
                 self._running.result()
             self._running.cancel()
 
+    async def ready(self) -> None:
+        """Wait until the server is well, and a router sends requests."""
+        while not any(condition.is_well for condition in self.conditions()):
+            await asyncio.sleep(READY_POLL_S)
+
+    def conditions(self) -> list[Condition]:
+        if self._worker is not None:
+            return self._worker.conditions()
+        reason = f" ({self._reason})" if self._reason else ""
+        return [Condition("worker", self._settings.name, False, f"has no server: {self._target.text} is down{reason}")]
+
+    def requests(self, task: "asyncio.Task[Any] | None") -> tuple[list[str], list[str]]:
+        return self._worker.requests(task) if self._worker is not None else ([], [])
+
     def look(self) -> None:
         """Something may have happened to the server: check it now."""
         self._look.set()
@@ -87,6 +105,7 @@ class Attached:
         while True:
             self._look.clear()
             finding = await check(self._target, settings)
+            self._reason = finding.reason
             if self._judge.hear(finding):
                 await self._turn(finding)
             interval = settings.health_interval

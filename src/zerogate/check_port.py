@@ -1,0 +1,84 @@
+"""Where a process says how it is, to who asks on this machine as the same user: a Unix socket, with nothing to set.
+
+Whoever connects reads one JSON object:
+
+    {"pid": of this process, "command": of the command that it belongs to, "children": [kinds], "conditions": [...]}
+
+`children` are those that a command has started, by the first word of their arguments. The event loop answers: if it is
+held up, nobody does, and that is an answer as well.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable, Sequence
+
+from zerogate.child import report_pipe
+from zerogate.condition import Condition
+from zerogate.runtime import make_directory
+
+logger = logging.getLogger("zerogate")
+
+PREFIX = "check-"
+BACKLOG = 16
+
+
+class CheckPort:
+    """From `open` to `close`, in the running event loop. A process that can have none does without."""
+
+    def __init__(self, conditions: Callable[[], Sequence[Condition]], children: Sequence[str] = ()) -> None:
+        self._conditions = conditions
+        self._children = list(children)
+        self._sock: socket.socket | None = None
+        self._path = ""
+
+    def open(self) -> None:
+        try:
+            try:
+                self._open()
+            except FileNotFoundError:
+                self._open()  # Another process has removed the folder just now, as the last that was there.
+        except OSError as error:
+            logger.debug("`zerogate check` will not find this process: %s", error)
+
+    def close(self) -> None:
+        if self._sock is not None:
+            asyncio.get_running_loop().remove_reader(self._sock)
+            self._sock.close()
+            self._sock = None
+            directory = os.path.dirname(self._path)
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+                os.rmdir(directory)  # unless others are still there
+
+    def _open(self) -> None:
+        self._path = os.path.join(make_directory(), f"{PREFIX}{os.getpid()}")
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)  # of another one that had our number
+            sock.bind(self._path)
+            sock.setblocking(False)
+            sock.listen(BACKLOG)
+        except OSError:
+            sock.close()
+            raise
+        self._sock = sock
+        asyncio.get_running_loop().add_reader(sock, self._answer)
+
+    def _answer(self) -> None:
+        assert self._sock is not None
+        with contextlib.suppress(OSError):
+            sock, _ = self._sock.accept()
+            with sock:
+                sock.setblocking(False)
+                sock.send(self._words())  # A few hundred octets: there is room for them.
+
+    def _words(self) -> bytes:
+        command = os.getppid() if report_pipe() is not None else os.getpid()
+        conditions = [each._asdict() for each in self._conditions()]
+        found = {"pid": os.getpid(), "command": command, "children": self._children, "conditions": conditions}
+        return json.dumps(found).encode()
