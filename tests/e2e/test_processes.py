@@ -12,6 +12,7 @@ from tests.support.chaos import ChaosSite, pids_of
 from tests.support.load import Clients, Load, get, post
 from tests.support.open_loop import OpenLoop
 from tests.support.processes import Process, wait_for
+from tests.support.raw_http import HttpConnection
 from zerogate.supervisor.keeper import MAX_FAILURES
 
 
@@ -141,6 +142,15 @@ def test_who_dies_again_and_again_is_given_up(site: Several, monkeypatch: pytest
     assert re.search(rf"router process 2 has died {MAX_FAILURES} times in a row .*giving up", last), last
     mine = f"127.0.0.1:{site.http_port}"
     wait_for(lambda: not pids_of("zerogate", mine), "all are gone")
+
+
+def test_a_malformed_request_for_its_status_is_told_so(site: Several) -> None:
+    """What all processes are asked for is not there yet when the body turns out to be none."""
+    site.chaos_router()
+    with HttpConnection(site.admin_port) as client:
+        client.send(b"GET /status HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n")
+        reply = client.read_reply()
+    assert (reply.status, reply.get("zerogate-error"), reply.get("connection")) == (400, "bad_request", "close")
 
 
 def test_a_hangup_is_for_all_of_them(site: Several) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from zerogate.router.desk import Desk
 from zerogate.router.faces import Client
 from zerogate.router.own import OwnExchange
-from zerogate.wire.http.errors import HttpError
+from zerogate.wire.http.errors import SHUTTING_DOWN, HttpError
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestHead
 
@@ -35,7 +35,7 @@ class LateExchange(OwnExchange):
             super().begin()
 
     def reject_request(self, error: HttpError) -> None:
-        self._give_up()
+        self._refuse(error)
 
     def abandon(self) -> None:
         if not self._is_over:
@@ -43,12 +43,14 @@ class LateExchange(OwnExchange):
             self._client.end()
 
     def shut_down(self) -> None:
-        self._give_up()
+        self._refuse(HttpError(SHUTTING_DOWN))
 
     def break_off(self) -> None:
         self._is_over = True
         super().break_off()
 
-    def _give_up(self) -> None:
+    def _refuse(self, error: HttpError) -> None:
         if not self._is_over:
-            self.break_off()
+            self._is_over = True
+            self._send_error(error)
+            self._end()

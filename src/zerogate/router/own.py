@@ -42,8 +42,14 @@ class OwnExchange:
             self.status = head.status
             self._client.send_whole(head, body)
         except HttpError as error:
-            self.status, self.error_code = error.status, error.code
-            self._client.send_error(error, self.request_id)
+            self._send_error(error)
+        self._end()
+
+    def _send_error(self, error: HttpError) -> None:
+        self.status, self.error_code = error.status, error.code
+        self._client.send_error(error, self.request_id)
+
+    def _end(self) -> None:
         self._desk.note(self, self._client)
         self._client.end()
 
