@@ -181,7 +181,7 @@ class Site:
 class Contender:
     """One row: its name on the command line, its title, what must be installed, and how it is served.
 
-    subject: the row whose figures are divided by this one's, if this is a peer.
+    subjects: the rows whose figures are divided by this one's, if this is a peer.
     interface: of the application that it serves; rows of different ones are not measured side by side.
     """
 
@@ -189,7 +189,7 @@ class Contender:
     title: str
     needs: tuple[parts.Part, ...]
     commands: Callable[[Site], list[Command]]
-    subject: str | None = None
+    subjects: tuple[str, ...] = ()
     interface: str = ASGI
 
 
@@ -333,6 +333,8 @@ def _numbered(name: str, count: int) -> list[str]:
 
 
 SUBJECT = "zerogate"
+SUBJECT_IN_PYTHON = "zerogate-python"
+SUBJECTS = (SUBJECT, SUBJECT_IN_PYTHON)
 SUBJECT_2 = "zerogate-2"
 SUBJECT_WSGI = "zerogate-wsgi"
 SUBJECT_SERVER = "zerogate-attach"
@@ -342,13 +344,19 @@ CONTENDERS = {
     contender.name: contender
     for contender in (
         Contender(SUBJECT, "zerogate", (parts.ZEROGATE,), _zerogate),
-        Contender("nginx", "nginx + uvicorn", (parts.NGINX, *parts.UVICORN), _nginx, SUBJECT),
-        Contender("haproxy", "HAProxy + uvicorn", (parts.HAPROXY, *parts.UVICORN), _haproxy, SUBJECT),
-        Contender("uvicorn", "uvicorn alone", parts.UVICORN, _uvicorn_alone, SUBJECT),
-        Contender("granian", "granian alone", parts.GRANIAN, _granian, SUBJECT),
+        Contender("nginx", "nginx + uvicorn", (parts.NGINX, *parts.UVICORN), _nginx, SUBJECTS),
+        Contender("haproxy", "HAProxy + uvicorn", (parts.HAPROXY, *parts.UVICORN), _haproxy, SUBJECTS),
+        Contender("uvicorn", "uvicorn alone", parts.UVICORN, _uvicorn_alone, SUBJECTS),
+        Contender("granian", "granian alone", parts.GRANIAN, _granian, SUBJECTS),
+        Contender(
+            SUBJECT_IN_PYTHON,
+            "zerogate, not compiled",
+            (parts.ZEROGATE_IN_PYTHON,),
+            lambda site: _zerogate(site, parts.ZEROGATE_IN_PYTHON),
+        ),
         Contender(SUBJECT_2, "zerogate, 2 workers", (parts.ZEROGATE,), lambda site: _zerogate(site, n_workers=2)),
         Contender(
-            "nginx-2", "nginx + 2 uvicorn", (parts.NGINX, *parts.UVICORN), lambda site: _nginx(site, 2), SUBJECT_2
+            "nginx-2", "nginx + 2 uvicorn", (parts.NGINX, *parts.UVICORN), lambda site: _nginx(site, 2), (SUBJECT_2,)
         ),
         Contender(
             SUBJECT_WSGI,
@@ -362,7 +370,7 @@ CONTENDERS = {
             "nginx + gunicorn (gthread), Flask",
             (parts.NGINX, parts.GUNICORN, parts.FLASK),
             lambda site: _nginx(site, interface=WSGI),
-            SUBJECT_WSGI,
+            (SUBJECT_WSGI,),
             WSGI,
         ),
         Contender(
@@ -370,15 +378,15 @@ CONTENDERS = {
             "granian alone, Flask",
             (*parts.GRANIAN, parts.FLASK),
             lambda site: _granian(site, WSGI),
-            SUBJECT_WSGI,
+            (SUBJECT_WSGI,),
             WSGI,
         ),
         Contender(
             SUBJECT_SERVER, "zerogate attach + uvicorn", (parts.ZEROGATE, *parts.UVICORN), _attach, interface=SERVER
         ),
-        Contender("nginx-server", "nginx + uvicorn", (parts.NGINX, *parts.UVICORN), _nginx, SUBJECT_SERVER, SERVER),
+        Contender("nginx-server", "nginx + uvicorn", (parts.NGINX, *parts.UVICORN), _nginx, (SUBJECT_SERVER,), SERVER),
         Contender(SUBJECT_FILES, "zerogate files", (parts.ZEROGATE, parts.STARLETTE), _files, interface=FILES),
-        Contender("nginx-files", "nginx, its own files", (parts.NGINX,), _nginx_files, SUBJECT_FILES, FILES),
+        Contender("nginx-files", "nginx, its own files", (parts.NGINX,), _nginx_files, (SUBJECT_FILES,), FILES),
     )
 }
 
@@ -394,7 +402,7 @@ BASELINES: dict[str, tuple[str, Callable[[Site, parts.Tree], list[Command]]]] = 
 def baseline(tree: parts.Tree, interface: str) -> Contender:
     """The row of another zerogate, to see what a change costs or saves."""
     subject, commands = BASELINES[interface]
-    return Contender(tree.name, "zerogate baseline", (tree,), lambda site: commands(site, tree), subject, interface)
+    return Contender(tree.name, "zerogate baseline", (tree,), lambda site: commands(site, tree), (subject,), interface)
 
 
 def services(contenders: Sequence[Contender], directory: Path, manner: Manner) -> list[Service]:

@@ -65,8 +65,8 @@ class Figures:
         self._points = [point for point in points if point.traffic == kind.name]
         self._titles = {contender.name: contender.title for contender in contenders}
         # Pairs of subject and peer. A peer whose subject was left out is in no ratio.
-        self._pairs = [(row.subject, row.name) for row in contenders if row.subject in self._titles]
-        self._subjects = [row.name for row in contenders if row.subject is None]
+        self._pairs = [(each, row.name) for row in contenders for each in row.subjects if each in self._titles]
+        self._subjects = [row.name for row in contenders if not row.subjects]
         self._unit = "MiB" if kind.body_mib else "request"
         self._titled = [metric.title.format(unit=self._unit) for metric in METRICS]
         self._clients = sorted({point.clients for point in self._points})

@@ -74,18 +74,23 @@ class Module:
 
 @dataclass(frozen=True)
 class Tree:
-    """zerogate itself: the one that this Python imports or, with a `root`, the one in another source tree."""
+    """zerogate itself: the one that this Python imports or, with a `root`, the one in another source tree.
+
+    is_native: with what is compiled, if that is there
+    """
 
     name: str
     root: Path | None
     how_to_get: str
+    is_native: bool = True
 
     def variables(self) -> dict[str, str]:
         """What makes a process import this zerogate and no other."""
+        kind = {} if self.is_native else {"ZEROGATE_NATIVE": "0"}
         if self.root is None:
-            return {}
+            return kind
         paths = (str(self._package().parent), os.environ.get("PYTHONPATH", ""))
-        return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        return {"PYTHONPATH": os.pathsep.join(filter(None, paths)), **kind}
 
     def is_here(self) -> bool:
         """Whether it can be run."""
@@ -129,6 +134,7 @@ PERF = Program("perf", "--version", "apt install linux-perf")
 _PIP = f"{sys.executable} -m pip install"
 PY_SPY = Program("py-spy", "--version", f"{_PIP} py-spy")
 ZEROGATE = Tree("zerogate", None, f"{_PIP} -e . (at the root of the project)")
+ZEROGATE_IN_PYTHON = Tree("zerogate in Python", None, ZEROGATE.how_to_get, is_native=False)
 _UVLOOP = Module("uvloop", "uvloop", f"{_PIP} uvloop")
 UVICORN = (*(Module(name, name, f"{_PIP} 'uvicorn[standard]'") for name in ("uvicorn", "httptools")), _UVLOOP)
 GUNICORN = Module("gunicorn", "gunicorn", f"{_PIP} gunicorn")
