@@ -194,19 +194,23 @@ class Contender:
 
 
 def _zerogate(
-    site: Site, tree: parts.Tree = parts.ZEROGATE, n_workers: int = 1, interface: str = ASGI
+    site: Site,
+    tree: parts.Tree = parts.ZEROGATE,
+    n_workers: int = 1,
+    interface: str = ASGI,
+    router_options: tuple[str, ...] = (),
 ) -> list[Command]:
-    commands = [_router(site, tree)]
+    commands = [_router(site, tree, *router_options)]
     for name in _numbered("worker", n_workers):
         worker = ("worker", APPLICATIONS[interface], "--name", name, "--threads", str(N_THREADS))
         commands.append(_dialling(site, tree, name, *worker))
     return commands
 
 
-def _router(site: Site, tree: parts.Tree) -> Command:
+def _router(site: Site, tree: parts.Tree, *options: str) -> Command:
     address = f"127.0.0.1:{site.http_port}"
     where = site.tls("--http", "off", "--https", address, "--tls-cert", "{file}") or ("--http", address)
-    router = (*where, "--bind", site.upstream("zerogate"), "--admin", "off", "--access-log", "off")
+    router = (*where, "--bind", site.upstream("zerogate"), "--admin", "off", "--access-log", "off", *options)
     return Command("router", (sys.executable, "-m", "zerogate", "router", *router), tree.variables())
 
 
@@ -335,6 +339,7 @@ def _numbered(name: str, count: int) -> list[str]:
 SUBJECT = "zerogate"
 SUBJECT_IN_PYTHON = "zerogate-python"
 SUBJECTS = (SUBJECT, SUBJECT_IN_PYTHON)
+SUBJECT_PROCESSES = "zerogate-processes"
 SUBJECT_2 = "zerogate-2"
 SUBJECT_WSGI = "zerogate-wsgi"
 SUBJECT_SERVER = "zerogate-attach"
@@ -353,6 +358,13 @@ CONTENDERS = {
             "zerogate, not compiled",
             (parts.ZEROGATE_IN_PYTHON,),
             lambda site: _zerogate(site, parts.ZEROGATE_IN_PYTHON),
+        ),
+        Contender(
+            SUBJECT_PROCESSES,
+            "zerogate, 2 router processes",
+            (parts.ZEROGATE,),
+            lambda site: _zerogate(site, router_options=("--processes", "2")),
+            (SUBJECT,),
         ),
         Contender(SUBJECT_2, "zerogate, 2 workers", (parts.ZEROGATE,), lambda site: _zerogate(site, n_workers=2)),
         Contender(

@@ -84,7 +84,7 @@ class Service:
 
     def pids(self) -> dict[str, list[int]]:
         """The processes behind each command: the one that was started and all that it started."""
-        return {name: usage.session_members(process.pid) for name, process in self._processes.items()}
+        return {name: usage.family(process.pid) for name, process in self._processes.items()}
 
     def logs(self) -> str:
         """How each process fares, and the last lines that it wrote."""
@@ -110,7 +110,7 @@ class Service:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 print(f"{self.name}: {name} did not stop within {STOP_TIMEOUT_S:.0f} s: killed", file=sys.stderr)
-            for pid in usage.session_members(process.pid):
+            for pid in usage.family(process.pid):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             process.wait()

@@ -15,12 +15,15 @@ NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 # guest and guest_nice are in user and nice already.
 IDLE_FIELDS = (3, 4)
 COUNTED_FIELDS = 8
-# The position of the session id in /proc/PID/stat, after the name in parentheses.
+# The positions of the parent's id and the session's in /proc/PID/stat, after the name in parentheses.
+PARENT_FIELD = 1
 SESSION_FIELD = 3
 
 
-def session_members(session: int) -> list[int]:
-    """The processes of a session, in order of their ids: a child started in its own session and all its children."""
+def family(pid: int) -> list[int]:
+    """A child that was started in a session of its own, all of that session, and all whom one of these has started in
+    another; in order of their ids."""
+    kin: dict[int, list[int]] = {}
     members = []
     for entry in PROC.iterdir():
         if not entry.name.isdigit():
@@ -29,9 +32,12 @@ def session_members(session: int) -> list[int]:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        is_zombie = fields[0] == "Z"
-        if int(fields[SESSION_FIELD]) == session and not is_zombie:
-            members.append(int(entry.name))
+        if fields[0] != "Z":
+            kin.setdefault(int(fields[PARENT_FIELD]), []).append(int(entry.name))
+            if int(fields[SESSION_FIELD]) == pid:
+                members.append(int(entry.name))
+    for each in members:  # It grows meanwhile.
+        members += [child for child in kin.get(each, ()) if child not in members]
     return sorted(members)
 
 
