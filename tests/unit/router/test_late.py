@@ -47,7 +47,10 @@ def test_it_is_answered_when_the_answer_is_known() -> None:
         (lambda exchange: exchange.abandon(), ["client.end"]),
         (lambda exchange: exchange.shut_down(), ["client.error 503", "desk.note", "client.end"]),
         (lambda exchange: exchange.break_off(), ["client.cut", "client.end"]),
-        (lambda exchange: exchange.reject_request(HttpError(BAD_REQUEST, "")), ["client.error 400", "desk.note", "client.end"]),
+        (
+            lambda exchange: exchange.reject_request(HttpError(BAD_REQUEST, "")),
+            ["client.error 400", "desk.note", "client.end"],
+        ),
     ],
     ids=["left", "stopped", "a bug", "malformed"],
 )
