@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support.processes import Site, make_site
+from tests.support.processes import ROUTER_PROCESSES, Site, make_site
 
 HERE = Path(__file__).parent
 
@@ -85,6 +85,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """How many processes `-n auto` is: what is read and imported, each of them reads and imports."""
     return 2 if is_short_loop(config) else 3
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """TEST_ROUTER_PROCESSES is for all but those that are about what one process decides, or has one link."""
+    Site.router_processes = 1 if item.get_closest_marker("one_process") else ROUTER_PROCESSES
 
 
 @pytest.fixture

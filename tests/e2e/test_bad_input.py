@@ -24,6 +24,9 @@ from tests.zmtp_peer import GREETING, READY_DEALER, frame, item, ready
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.frames import GoAwayStatus, RstStatus
 
+# A raw worker has a link to one process of a router.
+pytestmark = pytest.mark.one_process
+
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "spdy31_vectors.json").read_text())
 NEGATIVES: dict[str, dict[str, Any]] = {vector["id"]: vector for vector in VECTORS["negative"]}
 

@@ -16,6 +16,9 @@ from zerogate.router.links import JOINS_BURST, JOINS_PER_S
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.frames import RstStatus
 
+# A raw worker has a link to one process of a router.
+pytestmark = pytest.mark.one_process
+
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[ServedSite]:

@@ -11,6 +11,9 @@ from tests.support.sites import ServedSite, make_served_site
 from zerogate.wire.spdy import events
 from zerogate.wire.spdy.frames import RstStatus
 
+# A raw worker has a link to one process of a router.
+pytestmark = pytest.mark.one_process
+
 KIB = 1024
 # What a worker may have sent before it hears of the end: a stream's window, and some more for heads.
 MAX_BYTES = 300 * KIB

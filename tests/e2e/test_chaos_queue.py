@@ -34,6 +34,7 @@ def waiting_clients(chaos: ChaosSite, n: int, already: int = 0) -> Iterator[list
         yield clients
 
 
+@pytest.mark.one_process
 def test_first_come_first_served(chaos: ChaosSite) -> None:
     router = chaos.chaos_router("--queue-timeout", "120s")
     chaos.chaos_worker("slow", *SLOT)
@@ -50,6 +51,7 @@ def test_first_come_first_served(chaos: ChaosSite) -> None:
     chaos.wait_quiet()
 
 
+@pytest.mark.one_process
 def test_the_oldest_goes_to_the_next_worker(chaos: ChaosSite) -> None:
     """Also to one that has just joined."""
     chaos.chaos_router()
@@ -63,6 +65,7 @@ def test_the_oldest_goes_to_the_next_worker(chaos: ChaosSite) -> None:
                 assert client.read_reply().body == str(number).encode()
 
 
+@pytest.mark.one_process
 def test_a_full_queue_refuses_and_says_when_to_come_again(chaos: ChaosSite) -> None:
     chaos.chaos_router("--queue-size", "50", "--queue-timeout", "120s")
     chaos.chaos_worker("slow", *SLOT)
@@ -85,6 +88,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_again(chaos: ChaosSite) -> N
     chaos.wait_quiet()
 
 
+@pytest.mark.one_process
 def test_a_queue_is_bounded_in_bytes(chaos: ChaosSite) -> None:
     """Bodies of waiting requests count, as far as the router has taken them; the rest stays with the client."""
     router = chaos.chaos_router("--queue-bytes", "1M")
@@ -135,6 +139,7 @@ def test_a_crowd_gets_through_a_narrow_door(chaos: ChaosSite) -> None:
     chaos.wait_quiet()
 
 
+@pytest.mark.one_process
 def test_a_queue_outlives_its_workers(chaos: ChaosSite) -> None:
     """Killed and started again under a crowd, one request at a time: GETs are none the worse for it."""
     chaos.chaos_router()

@@ -142,6 +142,7 @@ def test_trailers_of_a_reply_arrive_without_the_forbidden_ones(client: HttpConne
     assert reply.trailers == [("x-sum", "abc")]
 
 
+@pytest.mark.one_process
 def test_trailers_of_a_request_arrive_without_the_forbidden_ones(site: ServedSite) -> None:
     site.router()
     with RawWorker(site.endpoint) as worker, HttpConnection(site.http_port) as client:

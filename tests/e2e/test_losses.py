@@ -2,10 +2,15 @@
 
 import signal
 
+import pytest
+
 from tests.support.processes import Site, wait_for
 from tests.support.raw_http import HttpConnection
 from tests.support.raw_worker import RawWorker
 from tests.support.sites import ServedSite, make_served_site
+
+# A raw worker has a link to one process of a router.
+pytestmark = pytest.mark.one_process
 
 
 def test_a_lost_worker_s_requests_are_answered_by_another() -> None:

@@ -59,7 +59,7 @@ def test_a_worker_dials_the_routers_it_is_told_of(site: Site) -> None:
         site.router("--advertise", other.endpoint, "--advertise", site.endpoint)
         site.hello("told")
         assert Asking(other).reply().body == b"Hello from told\n"
-        assert site.status()["links"] == 1
+        assert site.status()["links"] == site.router_processes
     finally:
         other.close()
 
@@ -210,6 +210,7 @@ def test_a_held_route_hides_no_wider_one(site: Site) -> None:
 # Changes
 
 
+@pytest.mark.one_process
 def test_a_worker_that_joins_takes_the_oldest_that_waits(site: Site) -> None:
     site.router()
     with RawWorker(site.endpoint, "full", capacity=1) as full:
@@ -230,6 +231,7 @@ def test_a_worker_that_joins_takes_the_oldest_that_waits(site: Site) -> None:
         assert [ask.reply().status for ask in asking] == [200] * 3
 
 
+@pytest.mark.one_process
 def test_capacity_may_change_at_any_time(site: Site) -> None:
     site.router()
     with RawWorker(site.endpoint, "elastic", capacity=0) as worker:
@@ -247,6 +249,7 @@ def test_capacity_may_change_at_any_time(site: Site) -> None:
         assert [ask.reply().status for ask in asking] == [200] * 3
 
 
+@pytest.mark.one_process
 def test_routes_may_change_at_any_time(site: Site) -> None:
     site.router("--settle", "0s", "--hold", "0s")
     site.hello("everything-else")

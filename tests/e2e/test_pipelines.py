@@ -2,9 +2,14 @@
 
 import contextlib
 
+import pytest
+
 from tests.support.processes import Site, wait_for
 from tests.support.raw_http import HttpConnection
 from tests.support.raw_worker import RawWorker
+
+# A raw worker has a link to one process of a router.
+pytestmark = pytest.mark.one_process
 
 N_CLIENTS = 200
 AHEAD_BYTES = 250_000

@@ -83,6 +83,7 @@ def test_a_stopped_worker_is_lost_and_its_request_sent_on_once(pair: tuple[Serve
     wait_for(lambda: " worker_lost 1\n" in site.router_process.output(), "the count in the access log")
 
 
+@pytest.mark.one_process
 def test_a_process_that_comes_back_does_not_get_again_what_it_fell_silent_with() -> None:
     site = ServedSite()
     try:

@@ -85,6 +85,7 @@ def test_the_rate_can_be_set_off(chaos: ChaosSite) -> None:
         assert client.read_reply().status == 200
 
 
+@pytest.mark.one_process
 def test_who_is_ready_goes_before_who_is_not(chaos: ChaosSite) -> None:
     chaos.chaos_router()
     with RawWorker(chaos.endpoint, "raw", capacity=1) as worker, contextlib.ExitStack() as stack:

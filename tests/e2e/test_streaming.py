@@ -89,6 +89,7 @@ def test_a_request_of_known_length_arrives_while_it_is_being_made(client: HttpCo
     assert client.read_chunk() == b""
 
 
+@pytest.mark.one_process
 def test_a_worker_has_the_request_before_its_body(site: ServedSite) -> None:
     site.router()
     with RawWorker(site.endpoint) as worker, HttpConnection(site.http_port) as client:

@@ -261,6 +261,7 @@ def test_no_retries_if_none_are_wanted(chaos: ChaosSite) -> None:
     assert chaos.status()["counters"]["retries"] == 0
 
 
+@pytest.mark.one_process
 def test_retries_have_an_end(chaos: ChaosSite) -> None:
     """A request that kills its workers kills three of them."""
     chaos.chaos_router()
@@ -336,6 +337,7 @@ def test_plain_errors_of_the_application_are_no_failures(chaos: ChaosSite) -> No
     assert {w["state"] for w in chaos.status()["workers"]} == {"up"}
 
 
+@pytest.mark.one_process
 def test_a_reply_that_is_no_http_is_a_502_and_counted(chaos: ChaosSite) -> None:
     router = chaos.chaos_router()
     with RawWorker(chaos.endpoint, "odd") as worker, chaos.open() as client:

@@ -3,6 +3,8 @@
 import collections
 import contextlib
 
+import pytest
+
 from tests.support.asking import Asking, wait_waiting, who_answers
 from tests.support.processes import Site, wait_for
 from tests.support.raw_http import HttpConnection
@@ -10,6 +12,7 @@ from tests.support.raw_worker import RawWorker
 from tests.support.sites import ServedSite
 
 
+@pytest.mark.one_process
 def test_idle_workers_take_turns(site: Site) -> None:
     site.router()
     for name in ("worker-1", "worker-2"):
@@ -18,6 +21,7 @@ def test_idle_workers_take_turns(site: Site) -> None:
     assert names == (["worker-1", "worker-2"] * 5)[:9]
 
 
+@pytest.mark.one_process
 def test_turns_are_taken_whatever_the_connection(site: Site) -> None:
     site.router()
     for name in ("worker-1", "worker-2", "worker-3"):
@@ -52,6 +56,7 @@ def test_turns_in_one_route_are_not_used_up_in_another(site: Site) -> None:
     assert collections.Counter(who_answers(site, 20, "/b")) == {"both": 10, "only-b": 10}
 
 
+@pytest.mark.one_process
 def test_the_one_with_least_in_flight_is_next() -> None:
     site = ServedSite()
     try:
@@ -81,6 +86,7 @@ def test_the_one_with_least_in_flight_is_next() -> None:
         site.close()
 
 
+@pytest.mark.one_process
 def test_a_full_worker_is_passed_over_and_the_queue_is_served_in_order(site: Site) -> None:
     site.router()
     with RawWorker(site.endpoint, "small", capacity=1) as worker:

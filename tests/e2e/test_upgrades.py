@@ -11,6 +11,9 @@ from tests.support.sites import ROOT
 from zerogate.wire.spdy import events
 from zerogate.wire.spdy.frames import RstStatus
 
+# A raw worker has a link to one process of a router.
+pytestmark = pytest.mark.one_process
+
 UPGRADE = (
     b"GET /tunnel HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
     b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"

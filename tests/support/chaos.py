@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import DEADLINE_S, ROUTER_PROCESSES, Process, Site, wait_for
+from tests.support.processes import DEADLINE_S, Process, Site, wait_for
 from tests.support.raw_http import HttpConnection
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,9 +89,10 @@ class ChaosSite(Site):
 
 
 @contextlib.contextmanager
-def make_chaos_site(router_processes: int = ROUTER_PROCESSES) -> Iterator[ChaosSite]:
+def make_chaos_site(router_processes: int | None = None) -> Iterator[ChaosSite]:
     site = ChaosSite()
-    site.router_processes = router_processes
+    if router_processes is not None:
+        site.router_processes = router_processes
     try:
         yield site
     finally:
