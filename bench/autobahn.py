@@ -43,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
     n_bad = 0
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        ports = contenders._free_ports(2)
+        ports = contenders.free_ports(2)
         site = Site(Path(folder), ports[0], (ports[1],), Manner("tcp", forwards=False))
         router, worker = messages._zerogate(site)
         commands = [router, Command(worker.name, (*worker.argv, "--ws-deflate"))]

@@ -1,21 +1,27 @@
 """The contenders: one row each. What a row needs, and the commands that serve it."""
 
+import shlex
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import certificate
 import parts
 import replies
+from failure import BenchError
 from service import Command, Service
+from surroundings import surroundings
 
 TRANSPORTS = ("tcp", "ipc")
 MAX_UPSTREAMS = 2
 
-# What is behind a proxy or in a worker: an application, a server with one, or a folder.
-ASGI, WSGI, SERVER, FILES = INTERFACES = ("asgi", "wsgi", "server", "files")
+# What is behind a proxy or in a worker: an application, a server with one, or a folder; or an application to which
+# nobody can listen on the way.
+ASGI, WSGI, SERVER, FILES, SEALED = INTERFACES = ("asgi", "wsgi", "server", "files", "sealed")
 APPLICATIONS = {ASGI: "app:app", WSGI: "wsgi_app:app"}
 # As many as zerogate has by itself on two cores, for every WSGI server alike.
 N_THREADS = 8
@@ -57,8 +63,8 @@ http {{
     server {{
         listen 127.0.0.1:{http_port}{tls};
         location / {{
-            proxy_pass http://application;
-            proxy_http_version 1.1;
+            proxy_pass {upstream_scheme}://application;
+{upstream_tls}            proxy_http_version 1.1;
             # Each reply fits, but for the slow readers': no other goes by way of the disk.
             proxy_buffers 8 16k;
             proxy_set_header Connection "";
@@ -82,6 +88,14 @@ NGINX_TLS = """\
         ssl_certificate {file};
         ssl_certificate_key {file};
         ssl_protocols TLSv1.3"""
+
+# As CURVE does: both sides of the way to the application know each other, and nothing is remembered of a session.
+NGINX_UPSTREAM_TLS = """\
+            proxy_ssl_protocols TLSv1.3;
+            proxy_ssl_name localhost;
+            proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate {file};
+"""
 
 HAPROXY_TLS = " ssl crt {file} ssl-min-ver TLSv1.3"
 
@@ -207,16 +221,40 @@ def _zerogate(
     return commands
 
 
-def _router(site: Site, tree: parts.Tree, *options: str) -> Command:
+def _router(site: Site, tree: parts.Tree, *options: str, bind: str = "") -> Command:
     address = f"127.0.0.1:{site.http_port}"
     where = site.tls("--http", "off", "--https", address, "--tls-cert", "{file}") or ("--http", address)
-    router = (*where, "--bind", site.upstream("zerogate"), "--admin", "off", "--access-log", "off", *options)
+    router = (*where, "--bind", bind or site.upstream("zerogate"), "--admin", "off", "--access-log", "off", *options)
     return Command("router", (sys.executable, "-m", "zerogate", "router", *router), tree.variables())
 
 
-def _dialling(site: Site, tree: parts.Tree, name: str, *words: str) -> Command:
+def _dialling(site: Site, tree: parts.Tree, name: str, *words: str, **variables: str) -> Command:
     argv = (sys.executable, "-m", "zerogate", *words, "--connect", site.upstream("zerogate"))
-    return Command(name, argv, tree.variables())
+    return Command(name, argv, {**tree.variables(), **variables})
+
+
+def keyed(
+    site: Site, tree: parts.Tree = parts.ZEROGATE, n_workers: int = 1, bind: str = ""
+) -> tuple[list[Command], str]:
+    """A router with keys and workers that are on its list; and the router's key."""
+    folder = str(site.directory / "keys")
+    router_key = _keys(tree, "router", "--keys", folder).strip()
+    commands = [_router(site, tree, "--keys", folder, bind=bind)]
+    for name in _numbered("worker", n_workers):
+        variable, *words = shlex.split(_keys(tree, "worker", name, "--keys", folder))
+        worker = ("worker", APPLICATIONS[ASGI], "--name", name, "--router-key", words[words.index("--router-key") + 1])
+        key, _, value = variable.partition("=")
+        commands.append(_dialling(site, tree, name, *worker, **{key: value}))
+    return commands, router_key
+
+
+def _keys(tree: parts.Tree, *words: str) -> str:
+    """What `zerogate keys` prints. Raises BenchError."""
+    argv = [sys.executable, "-m", "zerogate", "keys", *words]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=surroundings(tree.variables()))
+    if done.returncode:
+        raise BenchError(f"zerogate keys {words[0]}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _attach(site: Site, tree: parts.Tree = parts.ZEROGATE) -> list[Command]:
@@ -256,9 +294,17 @@ def _folder(site: Site) -> Path:
 
 
 def nginx_command(
-    site: Site, servers: Sequence[str], *, connections: int = NGINX_CONNECTIONS, keepalive: int = NGINX_KEEPALIVE
+    site: Site,
+    servers: Sequence[str],
+    *,
+    connections: int = NGINX_CONNECTIONS,
+    keepalive: int = NGINX_KEEPALIVE,
+    upstream_certificate: Path | None = None,
 ) -> Command:
-    """nginx before these servers, in its own words, to each of which the same number of requests goes."""
+    """nginx before these servers, in its own words, to each of which the same number of requests goes.
+
+    upstream_certificate: theirs, if they are spoken to by TLS
+    """
     config = site.directory / "nginx.conf"
     config.write_text(
         NGINX_CONFIG.format(
@@ -269,6 +315,8 @@ def nginx_command(
             forwarding=NGINX_FORWARDING if site.manner.forwards else "",
             connections=connections,
             keepalive=keepalive,
+            upstream_scheme="http" if upstream_certificate is None else "https",
+            upstream_tls="" if upstream_certificate is None else NGINX_UPSTREAM_TLS.format(file=upstream_certificate),
         )
     )
     return Command("nginx", (parts.NGINX.path(), "-p", str(site.directory), "-c", str(config), "-e", "stderr"))
@@ -277,6 +325,13 @@ def nginx_command(
 def _nginx(site: Site, n_workers: int = 1, interface: str = ASGI) -> list[Command]:
     behind = _uvicorns_behind_proxy(site, n_workers) if interface == ASGI else _gunicorn_behind_proxy(site)
     return [nginx_command(site, [site.upstream("nginx", n) for n in range(n_workers)]), *behind]
+
+
+def _nginx_sealed(site: Site) -> list[Command]:
+    file = certificate.make(site.directory)
+    tls = ("--ssl-certfile", str(file), "--ssl-keyfile", str(file))
+    nginx = nginx_command(site, [site.upstream("nginx")], upstream_certificate=file)
+    return [nginx, *_uvicorns_behind_proxy(site, 1, *tls)]
 
 
 def _haproxy(site: Site) -> list[Command]:
@@ -298,7 +353,7 @@ def _uvicorn_alone(site: Site) -> list[Command]:
     return [_uvicorn("uvicorn", *where, *tls, "--no-proxy-headers")]
 
 
-def _uvicorns_behind_proxy(site: Site, n_workers: int) -> list[Command]:
+def _uvicorns_behind_proxy(site: Site, n_workers: int, *tls: str) -> list[Command]:
     reads = ("--proxy-headers", "--forwarded-allow-ips", "*") if site.manner.forwards else ("--no-proxy-headers",)
     commands = []
     for position, name in enumerate(_numbered("uvicorn", n_workers)):
@@ -307,7 +362,7 @@ def _uvicorns_behind_proxy(site: Site, n_workers: int) -> list[Command]:
             "ipc": ("--uds", str(site.upstream_path(position))),
         }[site.manner.transport]
         # The proxy decides when an idle connection between them ends, or a request could meet a closed one.
-        commands.append(_uvicorn(name, *where, *reads, "--timeout-keep-alive", "300"))
+        commands.append(_uvicorn(name, *where, *reads, *tls, "--timeout-keep-alive", "300"))
     return commands
 
 
@@ -344,6 +399,7 @@ SUBJECT_2 = "zerogate-2"
 SUBJECT_WSGI = "zerogate-wsgi"
 SUBJECT_SERVER = "zerogate-attach"
 SUBJECT_FILES = "zerogate-files"
+SUBJECT_SEALED = "zerogate-keys"
 
 CONTENDERS = {
     contender.name: contender
@@ -399,6 +455,19 @@ CONTENDERS = {
         Contender("nginx-server", "nginx + uvicorn", (parts.NGINX, *parts.UVICORN), _nginx, (SUBJECT_SERVER,), SERVER),
         Contender(SUBJECT_FILES, "zerogate files", (parts.ZEROGATE, parts.STARLETTE), _files, interface=FILES),
         Contender("nginx-files", "nginx, its own files", (parts.NGINX,), _nginx_files, (SUBJECT_FILES,), FILES),
+        Contender(SUBJECT_SEALED, "zerogate, CURVE", (parts.ZEROGATE,), lambda site: keyed(site)[0], interface=SEALED),
+        Contender("zerogate-open", "zerogate, no keys", (parts.ZEROGATE,), _zerogate, (SUBJECT_SEALED,), SEALED),
+        Contender(
+            "nginx-sealed",
+            "nginx + TLS + uvicorn",
+            (parts.NGINX, *parts.UVICORN),
+            _nginx_sealed,
+            (SUBJECT_SEALED,),
+            SEALED,
+        ),
+        Contender(
+            "nginx-open", "nginx + uvicorn, no TLS", (parts.NGINX, *parts.UVICORN), _nginx, (SUBJECT_SEALED,), SEALED
+        ),
     )
 }
 
@@ -408,6 +477,7 @@ BASELINES: dict[str, tuple[str, Callable[[Site, parts.Tree], list[Command]]]] = 
     WSGI: (SUBJECT_WSGI, lambda site, tree: _zerogate(site, tree, interface=WSGI)),
     SERVER: (SUBJECT_SERVER, _attach),
     FILES: (SUBJECT_FILES, _files),
+    SEALED: (SUBJECT_SEALED, lambda site, tree: keyed(site, tree)[0]),
 }
 
 

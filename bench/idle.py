@@ -81,7 +81,7 @@ def main() -> None:
     with contextlib.suppress(ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        ports = contenders._free_ports(2)
+        ports = contenders.free_ports(2)
         site = Site(Path(folder), ports[0], (ports[1],), Manner("tcp", forwards=False))
         service = Service("zerogate", site.http_port, messages._zerogate(site), Path(folder))
         with running([service], [messages.READY]):

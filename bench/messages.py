@@ -83,7 +83,7 @@ def run(rounds: int, seconds: float, n_clients: int, names: list[str]) -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
-        ports = iter(contenders._free_ports(2 * len(names)))
+        ports = iter(contenders.free_ports(2 * len(names)))
         services = []
         for name in names:
             directory = Path(folder) / name

@@ -40,6 +40,8 @@ examples:
   python bench/run.py --interface server --traffic varied,same  zerogate attach beside nginx, to the same uvicorn
   python bench/run.py --interface files --traffic same --path /1k
   python bench/run.py --interface files --traffic replies1m     static files, 1 KiB and 1 MiB
+  python bench/run.py --interface sealed --traffic varied,upload,download
+                                                                CURVE, and TLS to the application, a few minutes
   python bench/run.py --json bench/results/now.json --markdown bench/RESULTS.md
 """
 
@@ -159,7 +161,8 @@ def parser() -> argparse.ArgumentParser:
         choices=contenders.INTERFACES,
         default=contenders.ASGI,
         help="the rows of ASGI servers with a plain application, those of WSGI servers with Flask, those of what "
-        "stands before one and the same HTTP server, or those that serve static files (default asgi)",
+        "stands before one and the same HTTP server, those that serve static files, or those whose way to the "
+        "application is sealed, beside the same in the clear (default asgi)",
     )
     add(
         "--baseline",
