@@ -1,14 +1,15 @@
 """Static files as an application: Starlette's StaticFiles, which does ranges, validators, types and a page for 404.
 
 Beyond that: what is compressed beforehand beside a file (`app.js.br`, `app.js.gz`) goes to who takes it, names that
-begin with a dot are nobody's business, and `cache-control` is what one says. Folders are never listed.
+begin with a dot are nobody's business, and `cache-control` is what one says. Folders are never listed. Small files are
+kept in memory (`small_files.py`), and answered without a thread as long as they have not changed.
 """
 
 import mimetypes
 import os
 import stat
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -19,6 +20,7 @@ from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from zerogate.errors import UsageError
+from zerogate.worker.small_files import MAX_FILE_BYTES, Mark, SmallFile, SmallFiles, are_settled, mark_of, read_small
 
 # By suffix, the best first; and which content coding it is (RFC 9110, 8.4.1).
 CODINGS: Final = ((".br", "br"), (".gz", "gzip"))
@@ -40,20 +42,44 @@ _PACKED: Final = {"gzip": "application/gzip", "br": "application/octet-stream"}
 
 PLAIN: Final = "application/octet-stream"
 
+# RFC 9110, 13.1: those that may make a 304 of it.
+_CONDITIONS: Final = frozenset({b"if-none-match", b"if-modified-since"})
+
 
 # Where it is, what it is, and its content coding.
 Variant = tuple[str, os.stat_result, str]
 
 
 class FoundFile(str):
-    """The path of a file, and what is compressed beforehand beside it."""
+    """The path of a file, and what is compressed beforehand beside it.
+
+    marks: what says whether any of that has changed; empty if that cannot be told yet
+    contents: by path, of those that are small
+    """
 
     def __new__(cls, path: str, variants: list[Variant]) -> "FoundFile":
         made = super().__new__(cls, path)
         made.variants = variants
+        made.marks = []
+        made.contents = {}
         return made
 
     variants: list[Variant]
+    marks: list[Mark]
+    contents: dict[str, bytes]
+
+    def read(self, asked: str, found: os.stat_result) -> None:
+        """Have what is small in memory. `asked` is the path before symbolic links were followed."""
+        try:
+            marks = [mark_of(asked), mark_of(os.path.dirname(self)), *(mark_of(path) for path, _, _ in self.variants)]
+        except OSError:  # it has gone meanwhile
+            return
+        if are_settled(marks):
+            self.marks = marks
+            for path, each in ((str(self), found), *((path, each) for path, each, _ in self.variants)):
+                data = read_small(path, each)
+                if data is not None:
+                    self.contents[path] = data
 
 
 class Files(StaticFiles):
@@ -64,9 +90,15 @@ class Files(StaticFiles):
         if not os.path.isdir(folder):
             raise UsageError(f"{folder}: no such folder")
         super().__init__(directory=folder, html=True)
+        self._folder = folder
         self._cache_control = cache_control
+        self._small = SmallFiles()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kept = self._find_kept(scope)
+        if kept is not None:
+            await self._send_kept(kept, scope, receive, send)
+            return
         try:
             await super().__call__(scope, receive, send)
         except PermissionError:
@@ -85,7 +117,10 @@ class Files(StaticFiles):
             return full_path, found
         if not os.access(full_path, os.R_OK):
             raise PermissionError(full_path)
-        return FoundFile(full_path, _variants(full_path, found)), found
+        file = FoundFile(full_path, _variants(full_path, found))
+        if found.st_size <= MAX_FILE_BYTES:
+            file.read(os.path.join(self._folder, path), found)
+        return file, found
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
@@ -105,7 +140,36 @@ class Files(StaticFiles):
             own.add_vary_header("accept-encoding")
         if self._cache_control:
             own["cache-control"] = self._cache_control
+        if path in full_path.contents and status_code == HTTPStatus.OK:
+            key = _key_of(scope, accepted_codings(headers.get("accept-encoding", "")))
+            self._small.keep(key, SmallFile(full_path.marks, response.raw_headers, full_path.contents[path]))
         return NotModifiedResponse(response.headers) if self.is_not_modified(response.headers, headers) else response
+
+    def _find_kept(self, scope: Scope) -> SmallFile | None:
+        """What was answered to the same before, if it has not changed."""
+        if scope.get("method") not in ("GET", "HEAD"):
+            return None
+        accepts = None
+        for name, value in scope["headers"]:
+            if name == b"range":
+                return None
+            if name == b"accept-encoding" and accepts is None:
+                accepts = value
+        return self._small.find(_key_of(scope, accepted_codings((accepts or b"").decode("latin-1"))))
+
+    async def _send_kept(self, kept: SmallFile, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(name in _CONDITIONS for name, _ in scope["headers"]):
+            headers = Headers(raw=kept.headers)
+            if self.is_not_modified(headers, Headers(scope=scope)):
+                await NotModifiedResponse(headers)(scope, receive, send)
+                return
+        await send({"type": "http.response.start", "status": 200, "headers": kept.headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else kept.data})
+
+
+def _key_of(scope: Scope, codings: frozenset[str]) -> object:
+    """What decides which octets are answered."""
+    return scope["path"], scope.get("root_path", ""), codings
 
 
 def _refuse(status: int, headers: Mapping[str, str] | None) -> Response:
@@ -125,7 +189,8 @@ def _variants(path: str, original: os.stat_result) -> list[Variant]:
     return found
 
 
-def accepted_codings(text: str) -> set[str]:
+@lru_cache(maxsize=256)
+def accepted_codings(text: str) -> frozenset[str]:
     """The content codings that a client takes (RFC 9110, 12.5.3), of those that there are here."""
     weights: dict[str, float] = {}
     for element in text.lower().split(","):
@@ -135,7 +200,7 @@ def accepted_codings(text: str) -> set[str]:
             weights[name] = float(weight)
         except ValueError:
             weights[name] = 0.0
-    return {coding for _, coding in CODINGS if weights.get(coding, weights.get("*", 0.0)) > 0}
+    return frozenset(coding for _, coding in CODINGS if weights.get(coding, weights.get("*", 0.0)) > 0)
 
 
 def media_type(path: str) -> str:

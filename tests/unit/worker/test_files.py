@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from zerogate.errors import UsageError
+from zerogate.worker import small_files
 from zerogate.worker.files import Files, accepted_codings, media_type
 
 BIG = os.urandom(300_000)
@@ -163,6 +164,73 @@ def test_what_is_compressed_beforehand(folder: Path) -> None:
     for suffix in (".br", ".gz"):
         os.utime(folder / f"app.js{suffix}", (0, 0))
     assert "vary" not in ask(files, "/app.js", ("accept-encoding", "br")).fields
+
+
+@pytest.fixture
+def keeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written just now is kept, too."""
+    monkeypatch.setattr(small_files, "SETTLED_S", -60.0)
+
+
+@pytest.mark.usefixtures("keeping")
+def test_a_small_file_is_answered_alike_from_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "app.js.gz").write_bytes(gzip.compress((folder / "app.js").read_bytes()))
+    files = Files(str(folder), "max-age=60")
+    asked: list[Any] = [("/app.js",), ("/app.js", ("accept-encoding", "gzip")), ("/",), ("/sub/",)]
+    first = [ask(files, *each) for each in asked]
+    modified = ("if-modified-since", first[0].fields["last-modified"])
+    others: list[Any] = [
+        ("/app.js", modified),
+        ("/app.js", ("if-none-match", first[0].fields["etag"]), ("if-modified-since", "x")),
+        ("/app.js", ("if-none-match", '"other"'), modified),
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr("zerogate.worker.files.Files.lookup_path", None)  # nobody asks the disk
+        assert [ask(files, *each) for each in asked] == first
+        head = ask(files, "/app.js", method="HEAD")
+        assert (head.fields, head.body) == (first[0].fields, b"")
+        kept = [ask(files, *each) for each in others]
+    assert kept == [ask(Files(str(folder), "max-age=60"), *each) for each in others]
+    assert [reply.status for reply in kept] == [304, 304, 200]
+    assert ask(files, "/app.js", ("range", "bytes=4-6")).body == b"a ="
+    assert ask(files, "/app.js", method="POST").status == 405
+
+
+@pytest.mark.usefixtures("keeping")
+def test_what_has_changed_is_read_again(folder: Path) -> None:
+    files = Files(str(folder))
+    (folder / "link").symlink_to("app.js")
+    assert ask(files, "/link").body == ask(files, "/link").body == (folder / "app.js").read_bytes()
+    (folder / "app.js").write_bytes(b"new")
+    assert ask(files, "/link").body == b"new"
+    # Also beside what a link leads to.
+    (folder / "bare" / "link").symlink_to("../app.js")
+    for _ in range(2):
+        assert ask(files, "/bare/link", ("accept-encoding", "gzip")).body == b"new"
+    (folder / "app.js.gz").write_bytes(b"packed")
+    assert ask(files, "/bare/link", ("accept-encoding", "gzip")).body == b"packed"
+    (folder / "link").unlink()
+    (folder / "link").symlink_to("../secret")
+    assert ask(files, "/link").status == 404
+    # What is compressed beforehand may come and go.
+    assert ask(files, "/app.js", ("accept-encoding", "br")).body == b"new"
+    (folder / "app.js.br").write_bytes(b"brotli")
+    for _ in range(2):
+        assert ask(files, "/app.js", ("accept-encoding", "br")).body == b"brotli"
+        assert ask(files, "/app.js").body == b"new"
+    (folder / "app.js.br").write_bytes(b"another")
+    assert ask(files, "/app.js", ("accept-encoding", "br")).body == b"another"
+    (folder / "app.js").unlink()
+    assert ask(files, "/app.js").status == 404
+
+
+@pytest.mark.usefixtures("keeping")
+def test_a_page_for_404_is_none_for_another_path(folder: Path) -> None:
+    (folder / "404.html").write_text("<p>gone</p>")
+    files = Files(str(folder))
+    assert ask(files, "/nowhere").status == ask(files, "/nowhere").status == 404
+    (folder / "nowhere").write_text("here")
+    assert ask(files, "/nowhere").body == b"here"
 
 
 def test_what_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
