@@ -16,7 +16,6 @@ from zerogate.wire.fields import Fields
 from zerogate.wire.http.reply import PlainReplyHead, reply_head
 from zerogate.wire.http.request import PlainRequestHead, RequestHead
 from zerogate.wire.http1 import reply_reader
-from zerogate.wire.http1.blocks import refuse_offence
 from zerogate.wire.http1.heads import native_reader
 from zerogate.wire.http1.limits import HttpLimits
 from zerogate.wire.http1.reader import Event, RequestReader
@@ -279,7 +278,6 @@ def check_server_reply(block: bytes) -> bool:
     native = _server_reply(block, LIMITS[0].max_fields)
     if native is not None:
         try:
-            refuse_offence(block)
             careful: object = reply_reader._read_in_python(block)
         except Exception as error:
             careful = error

@@ -96,6 +96,7 @@ cdef class FastCall(CallState):
             super().end()
             return
         self._stream.handler = None
+        self.work = None
         owner = self._owner
         calls = owner.calls
         calls.remove(self)

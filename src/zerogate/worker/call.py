@@ -79,7 +79,7 @@ class CarefulCall(CallState, StreamHandler):
     stage: how far the reply is; see the module
     is_gone: the client has left, or the link has, maybe after all was said: nobody hears the reply
     has_body_ended: all of the body has come, though it may not have been taken yet
-    work: what the host does for it; set by the host
+    work: what the host does for it; set by the host, until the end
     """
 
     # What: slots, all set for each call. Why, benchmark: defaults of the class are dearer to read than these to set, by
@@ -294,8 +294,9 @@ class CarefulCall(CallState, StreamHandler):
             self.break_off()
         if self._timer is not None:
             self._timer.cancel()
-        # The stream and its handler refer to each other: without this each call would wait for the collector.
+        # They refer to us, and we to them: without this each call would wait for the collector.
         self._stream.handler = None
+        self.work = None
         owner = self._owner
         owner.calls.remove(self)
         owner.free_slot(self.link)

@@ -143,8 +143,6 @@ class ThreadCall:
             self._release()
 
     def _release(self, _: object = None) -> None:
-        # They refer to each other: without this each call would wait for the collector.
-        self.call.work = None
         self.call.end()
 
     def _begin_answer(self, begin: Callable[[], None]) -> None:

@@ -269,13 +269,16 @@ def test_the_end(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     for step in STAGES[stage]:
         step(setting.call)
     setting.said()
+    setting.call.work = cast(Any, setting)
     assert setting.owner.calls == {setting.call}
     assert setting.owner.released == []
     setting.call.end()
     assert setting.said() == TABLE[stage]["break_off"][0]
     assert setting.owner.released == [setting.link]
     assert setting.owner.calls == set()
+    # Nothing refers back to it.
     assert setting.stream.handler is None
+    assert setting.call.work is None
     is_told = "GET /a: the application ended without a complete reply" in caplog.messages
     assert is_told == (TABLE[stage]["break_off"][0] != [])
 
@@ -616,12 +619,12 @@ def test_work_goes_on_a_while_when_nobody_waits_for_it(how: str) -> None:
 @virtually
 async def test_work_that_ends_in_time_is_not_cancelled() -> None:
     setting = Setting(loop=asyncio.get_running_loop())
-    setting.call.work = asyncio.ensure_future(asyncio.sleep(1000))
+    setting.call.work = work = asyncio.ensure_future(asyncio.sleep(1000))
     setting.call.on_reset(5)
     setting.call.end()
     await asyncio.sleep(2 * setting.owner.cancel_after)
-    assert not setting.call.work.done()
-    setting.call.work.cancel()
+    assert not work.done()
+    work.cancel()
 
 
 @virtually

@@ -190,7 +190,6 @@ class ReplyReader:
             if end >= 0:
                 block = data[position : end + 4]
                 position = end + 4
-                refuse_offence(block)
             else:
                 self._collector = BlockCollector(LIMITS.max_head_bytes)
         if self._collector is not None:
@@ -289,7 +288,8 @@ class ReplyReader:
 
 
 def _read_in_python(block: bytes) -> _Head:
-    """What `_begin` does with what is not read natively."""
+    """What `_begin` does with what is not read natively. Raises HttpError, too."""
+    refuse_offence(block)
     match = _match_status_line(block, 0, block.find(b"\r\n"))
     if match is None:
         raise ReplyError("malformed status line")

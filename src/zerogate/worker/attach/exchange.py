@@ -84,7 +84,7 @@ class Exchange(User):
         self._was_idle = False
         self._is_over = False
         self._room: asyncio.Future[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: tuple[()] | set[asyncio.Task[None]] = ()  # most need none
         call.work = self
 
     def __repr__(self) -> str:
@@ -136,8 +136,9 @@ class Exchange(User):
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._owner.loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        tasks = self._tasks = self._tasks or set()
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     async def _connect(self) -> None:
         try:
