@@ -84,7 +84,9 @@ class AsgiHost(Host):
         """Call the application and see the reply through, whatever it does."""
         try:
             if not call.is_gone:  # Nothing is begun for who has left already.
-                await self._application(scope, *channel(call))
+                # What: two names, and not `*channel(call)`. Why, benchmark: that takes 0.2 µs more.
+                receive, send = channel(call)
+                await self._application(scope, receive, send)
         except asyncio.CancelledError:
             call.break_off()
         except (Exception, SystemExit):

@@ -132,7 +132,9 @@ class Routers:
 
     def free_slot(self, link: Link) -> None:
         """The work for one of the link's requests has ended."""
-        self._call_up(self.capacity.free_slot(link))
+        next_in_turn = self.capacity.free_slot(link)
+        if next_in_turn is not None:
+            self._call_up(next_in_turn)
 
     def set_apart(self, link: Link) -> bool:
         """One of the link's requests is a tunnel or a stream of events from now on. False if it counts as before."""
