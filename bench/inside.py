@@ -24,7 +24,7 @@ from zerogate.router.clients.http1 import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import Dispatcher
-from zerogate.router.exchange import Exchange
+from zerogate.router.exchange import make_exchange
 from zerogate.router.links import Links
 from zerogate.runner import GC_THRESHOLD
 from zerogate.settings import RouterSettings, WorkerSettings
@@ -72,7 +72,7 @@ class Ends:
         counters = Counters()
         dispatcher = Dispatcher(settings, counters, loop)
         self.links = Links(settings, dispatcher, counters)
-        desk = Desk(settings, counters, partial(Exchange, dispatcher), None)
+        desk = Desk(settings, counters, partial(make_exchange, dispatcher), None)
         self.worker = Worker(WorkerSettings(connect=()), AsgiHost(app.app))
         self.n_replies = 0
         make = Http1Clients(desk)

@@ -20,7 +20,7 @@ from zerogate.router.clients.http1 import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import Dispatcher
-from zerogate.router.exchange import Exchange
+from zerogate.router.exchange import make_exchange
 from zerogate.router.links import Links
 from zerogate.settings import RouterSettings
 
@@ -67,7 +67,7 @@ class Bench:
         self.links = Links(self.settings, self.dispatcher, self.counters)
         self.notes = Notes()
         notes: Any = self.notes
-        self.desk = Desk(self.settings, self.counters, partial(Exchange, self.dispatcher), notes)
+        self.desk = Desk(self.settings, self.counters, partial(make_exchange, self.dispatcher), notes)
         self.http1_clients = Http1Clients(self.desk)
         self.peers: list[LinkPeer] = []
         self._shared: MemoryConnection | None = None

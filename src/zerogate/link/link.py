@@ -17,6 +17,7 @@ from zerogate.link.handlers import HEARS, StreamHandler, end_all, end_failed
 from zerogate.link.limits import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_BATCH, MAX_PIECES
 from zerogate.link.liveness import Liveness
 from zerogate.link.marks import id_of
+from zerogate.link.state import LinkState
 from zerogate.link.strangers import stranger
 from zerogate.link.watch import Watch
 from zerogate.settings import LinkSettings
@@ -56,7 +57,7 @@ class LinkOwner(Protocol):
         """The link is gone; its streams' handlers will be told. What there is to log of it is the owner's to say."""
 
 
-class Link(asyncio.Protocol):
+class Link(LinkState, asyncio.Protocol):
     """One link. `is_router` says which end this is; `max_concurrent` is what we take, if we say it.
 
     `mechanisms`: who may be at the other end (`zmtp.Connection`). `decode_opening`, `decode_reply`: what this end wants

@@ -4,7 +4,18 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 
+from zerogate.native.heads cimport RequestHead
 from zerogate.native.octets cimport octets
+
+cdef bytes write_request(
+    RequestHead head,
+    bytes forwarded_host,
+    bytes pairs,
+    int n_own_pairs,
+    bytes request_id,
+    bint is_believed,
+    bint keeps_underscores,
+)
 
 cdef struct Pair:
     PyObject* name  # bytes, owned by the fields

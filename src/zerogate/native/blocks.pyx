@@ -116,6 +116,18 @@ def request_block(
 
     is_believed: the client is, and claims cross, but for those that the router makes itself
     """
+    return write_request(head, forwarded_host, pairs, n_own_pairs, request_id, is_believed, keeps_underscores)
+
+
+cdef bytes write_request(
+    RequestHead head,
+    bytes forwarded_host,
+    bytes pairs,
+    int n_own_pairs,
+    bytes request_id,
+    bint is_believed,
+    bint keeps_underscores,
+):
     cdef Py_ssize_t size
     cdef uint32_t dropped = OWN | UNDERSCORE | (0 if is_believed else CLAIM)
     cdef const char* octets_

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 VARIABLE: Final = "ZEROGATE_NATIVE"
-MODULES: Final = ("names", "heads", "blocks", "session", "stored", "calls", "asgi", "servers")
+MODULES: Final = ("names", "heads", "blocks", "session", "stored", "calls", "asgi", "servers", "link", "exchange")
 
 NATIVE: Final = "native"
 OFF: Final = f"pure Python: {VARIABLE}=0"
@@ -46,3 +46,14 @@ def decline(*_: object) -> None:
 def find(module: str, name: str, otherwise: Any = decline) -> Any:
     """A compiled function or class; what stands in for it where nothing is compiled."""
     return getattr(import_module(f"{__package__}.{module}"), name) if IS_ON else otherwise
+
+
+class Base:
+    """Stands in for a compiled class that has the attributes of a Python one."""
+
+    __slots__ = ()
+
+
+def slots(base: Any, *names: str) -> tuple[str, ...]:
+    """Those of these attributes that `base` does not have already."""
+    return tuple(name for name in names if not hasattr(base, name))

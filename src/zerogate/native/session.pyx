@@ -76,57 +76,25 @@ def set_classes(stream, stream_opened, reply, whole_reply, data):
 cdef class WindowState:
     """Below wire/spdy/windows.py, ReceiveWindow."""
 
-    cdef public long long available, owed, _limit
-
 
 cdef class StreamState:
     """Below wire/spdy/streams.py, Stream."""
-
-    cdef public object handler, pending
-    cdef public WindowState receive_window
-    cdef public long long id, pending_bytes, send_window
-    cdef public int local, remote
-    cdef public bint is_queued
 
 
 cdef class TableState:
     """Below wire/spdy/stream_table.py, StreamTable."""
 
-    cdef public dict streams
-    cdef public long long next_id, parity, peer_count, peer_id, top_id, _send_window_bytes
-
 
 cdef class QueueState:
     """Below wire/spdy/send_queue.py, SendQueue."""
-
-    cdef public long long batch_bytes, window, _max_batch_bytes
-    cdef public bint is_held
-    cdef public object _output, _queue, _writer
 
 
 cdef class ReaderState:
     """Below wire/spdy/frames.py, FrameReader."""
 
-    cdef public object error
-    cdef public bytearray _partial
-    cdef public long long _flags, _missing, _stream_id, _wanted
-
 
 cdef class SessionState:
     """Below wire/spdy/sender.py, Sender."""
-
-    cdef public TableState _table
-    cdef public QueueState _queue
-    cdef public ReaderState _reader
-    cdef public WindowState _window
-    cdef public BlockReaderState _block_reader
-    cdef public BlockWriterState _block_writer
-    cdef public StreamState _data_stream
-    cdef public object _decode_opening, _decode_reply, error
-    cdef public dict streams
-    cdef public list output
-    cdef public long long _max_peer_streams
-    cdef public bint is_going_away
 
 
 cdef class FastPaths(SessionState):
@@ -134,30 +102,8 @@ cdef class FastPaths(SessionState):
 
     def open_stream(self, block, fin):
         """wire/spdy/sender.py, Sender.open_stream."""
-        cdef TableState table = self._table
-        cdef Py_ssize_t size
-        cdef unsigned char* at
-        cdef StreamState stream
-        cdef bytes frame
-        if type(block) is not bytes or self._block_writer._prefix or table.next_id > table.top_id:
-            return super().open_stream(block, fin)
-        size = PyBytes_GET_SIZE(block)
-        if size > MAX_STORED_BYTES:
-            return super().open_stream(block, fin)
-        size += STORED_HEADER_BYTES + SYNC_FLUSH_BYTES
-        stream = _make_stream(table.next_id, DONE if fin else OPEN, REPLY_DUE, table._send_window_bytes)
-        frame = PyBytes_FromStringAndSize(NULL, HEADER_BYTES + SYN_STREAM_BYTES + size)
-        at = <unsigned char*>PyBytes_AS_STRING(frame)
-        at = put_word(at, SYN_STREAM)
-        at = put_word(at, ((FIN if fin else 0) << 24) | <unsigned int>(SYN_STREAM_BYTES + size))
-        at = put_word(at, <unsigned int>stream.id)
-        at = put_word(at, 0)
-        at[0] = at[1] = 0
-        put_stored(at + 2, <octets>PyBytes_AS_STRING(block), PyBytes_GET_SIZE(block))
-        table.streams[stream.id] = stream
-        table.next_id += 2
-        self.output.append(frame)
-        return stream
+        cdef StreamState stream = try_open(self, block, fin) if type(block) is bytes else None
+        return super().open_stream(block, fin) if stream is None else stream
 
     def send_whole_reply(self, StreamState stream not None, block, data):
         """wire/spdy/sender.py, Sender.send_whole_reply."""
@@ -216,6 +162,31 @@ cdef class FastPaths(SessionState):
         else:
             return super().receive(data)
         return events
+
+
+cdef StreamState try_open(SessionState session, bytes block, bint fin):
+    """wire/spdy/sender.py, Sender.open_stream; None if it is declined."""
+    cdef TableState table = session._table
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(block)
+    cdef unsigned char* at
+    cdef StreamState stream
+    cdef bytes frame
+    if session._block_writer._prefix or table.next_id > table.top_id or size > MAX_STORED_BYTES:
+        return None
+    size += STORED_HEADER_BYTES + SYNC_FLUSH_BYTES
+    stream = _make_stream(table.next_id, DONE if fin else OPEN, REPLY_DUE, table._send_window_bytes)
+    frame = PyBytes_FromStringAndSize(NULL, HEADER_BYTES + SYN_STREAM_BYTES + size)
+    at = <unsigned char*>PyBytes_AS_STRING(frame)
+    at = put_word(at, SYN_STREAM)
+    at = put_word(at, ((FIN if fin else 0) << 24) | <unsigned int>(SYN_STREAM_BYTES + size))
+    at = put_word(at, <unsigned int>stream.id)
+    at = put_word(at, 0)
+    at[0] = at[1] = 0
+    put_stored(at + 2, <octets>PyBytes_AS_STRING(block), PyBytes_GET_SIZE(block))
+    table.streams[stream.id] = stream
+    table.next_id += 2
+    session.output.append(frame)
+    return stream
 
 
 cdef int _receive(SessionState session, data, octets start, Py_ssize_t size, list events) except -1:

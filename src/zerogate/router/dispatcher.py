@@ -36,6 +36,8 @@ MIN_STREAM_IDS = 16
 class Dispatcher:
     """Pools, their queues, and two more: the lobby, for requests that came before anybody could serve their route, and
     the anteroom, for those whose bodies have to begin before they want a worker.
+
+    waiting: the pools with a queue, and some that had one lately; to be looked at only
     """
 
     def __init__(self, settings: RouterSettings, counters: Counters, timers: Timers) -> None:
@@ -46,8 +48,7 @@ class Dispatcher:
         self.workers: dict[int, Worker] = {}
         self.lobby = self._make_queue()
         self.anteroom: Queue[Waiting] = Queue(settings.max_clients, settings.queue_bytes)
-        # The pools with a queue, and some that had one lately.
-        self._waiting: dict[Waiters, None] = {}
+        self.waiting: dict[Waiters, None] = {}
         self._outage = Outage()
         self._settles_at = timers.time() + settings.settle
         self._has_been_joined = False
@@ -83,14 +84,33 @@ class Dispatcher:
         else:
             worker = pool.pick(request.tried, request.shunned)
         if worker is None:
-            self._waiting[pool] = None
+            self.waiting[pool] = None
             self._enqueue(request, pool.queue, pool.workers)
             if len(pool.queue) == 1:
                 self._tell_of_outage(pool)
             if pool.has_rules:
                 self._call_in(pool)
         else:
-            self._assign(request, worker, pool.route.prefix)
+            self.assign(request, worker, pool.route.prefix)
+
+    def assign(self, request: Waiting, worker: Worker, prefix: str) -> None:
+        """Send it to the worker whose slot it has. A bug costs it alone: we may be here for somebody else's sake."""
+        request.prefix = prefix
+        try:
+            request.send(worker)
+        except Exception as error:
+            try:
+                self._take_back(request, worker, error)
+            except Exception:
+                logger.exception("%r failed", request)
+                request.break_off()
+            return
+        worker.served += 1
+        if worker.ids_left < MIN_STREAM_IDS and not worker.away:
+            logger.info("link to worker %s has run out of stream ids: asking for a new one", worker.title)
+            worker.set_away(Away.DRAINING, True)
+            worker.link.goaway()
+            self.reconsider(worker)
 
     def _choose(self, request: Waiting, pool: Pool) -> Worker | None:
         """By the pool's rules. None if nobody has room, or it waits for the one it wants: then it has a queue."""
@@ -111,7 +131,7 @@ class Dispatcher:
         line = pool.line_of(worker) or pool.add_line(worker, self._make_queue())
         if not line.queue.push(request):
             return False
-        self._waiting[line] = None
+        self.waiting[line] = None
         request.has_awaited = True
         self._wait(request)
         self._timers.call_later(wait_s, self._await_no_more, request, line)
@@ -147,7 +167,7 @@ class Dispatcher:
         worker.free_slot()
         if worker.has_room:
             # What: asked here. Why, benchmark: mostly nobody waits and the worker is alone, and this is each request.
-            if self._waiting or worker.contested:
+            if self.waiting or worker.contested:
                 self._offer(worker)
         elif worker.is_idle and Away.DRAINING in worker.away:
             worker.link.close("drained")
@@ -163,19 +183,19 @@ class Dispatcher:
 
     def _offer(self, worker: Worker) -> None:
         """The worker has room: the oldest that waits for it goes first, and what is left may be picked."""
-        if self._waiting and self._waiting_for(worker):
+        if self.waiting and self._waiting_for(worker):
             self._serve_waiting(worker)
         worker.offer()
 
     def _waiting_for(self, worker: Worker) -> list[Waiters]:
         """Those who may go to the worker: looked for where there are fewer to look at."""
-        if len(worker.pools) < len(self._waiting):
+        if len(worker.pools) < len(self.waiting):
             lines = (pool.line_of(worker) for pool in worker.pools)
             all_waiters = [*worker.pools, *(line for line in lines if line is not None)]
             return [waiters for waiters in all_waiters if waiters.queue.waiting and waiters.feeds(worker)]
-        for waiters in [waiters for waiters in self._waiting if not waiters.queue.waiting]:
-            del self._waiting[waiters]
-        return [waiters for waiters in self._waiting if waiters.feeds(worker)]
+        for waiters in [waiters for waiters in self.waiting if not waiters.queue.waiting]:
+            del self.waiting[waiters]
+        return [waiters for waiters in self.waiting if waiters.feeds(worker)]
 
     def _serve_waiting(self, worker: Worker, before: float = math.inf) -> None:
         """Those who came before then, the oldest first."""
@@ -190,10 +210,10 @@ class Dispatcher:
                 passed_over.append((pool, request))
             else:
                 pool.count(worker, request)
-                self._assign(request, worker, pool.route.prefix)
+                self.assign(request, worker, pool.route.prefix)
         # They had tried before, so the first places are theirs.
         for pool, request in reversed(passed_over):
-            self._waiting[pool] = None
+            self.waiting[pool] = None
             pool.queue.put_back(request)
 
     # Workers
@@ -263,25 +283,6 @@ class Dispatcher:
         self._rests.blame(worker)
 
     # Inside
-
-    def _assign(self, request: Waiting, worker: Worker, prefix: str) -> None:
-        """Send it to the worker whose slot it has. A bug costs it alone: we may be here for somebody else's sake."""
-        request.prefix = prefix
-        try:
-            request.send(worker)
-        except Exception as error:
-            try:
-                self._take_back(request, worker, error)
-            except Exception:
-                logger.exception("%r failed", request)
-                request.break_off()
-            return
-        worker.served += 1
-        if worker.ids_left < MIN_STREAM_IDS and not worker.away:
-            logger.info("link to worker %s has run out of stream ids: asking for a new one", worker.title)
-            worker.set_away(Away.DRAINING, True)
-            worker.link.goaway()
-            self.reconsider(worker)
 
     def _take_back(self, request: Waiting, worker: Worker, error: Exception) -> None:
         """It could not be sent. Raises what is nobody's fault but ours."""
@@ -377,7 +378,7 @@ class Dispatcher:
     def _break_up(self, line: Waiters | None) -> None:
         """Whom they wait for is not there any more."""
         if line is not None:
-            self._waiting.pop(line, None)
+            self.waiting.pop(line, None)
             self._submit_all(line.queue)
 
     def _drop(self, route: Route) -> None:
@@ -385,5 +386,5 @@ class Dispatcher:
         pool = self.routes.get(route)
         assert pool is not None, route
         self.routes.remove(route)
-        self._waiting.pop(pool, None)
+        self.waiting.pop(pool, None)
         self._submit_all(pool.queue)

@@ -19,6 +19,10 @@ _EVERYBODY = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 # What proxies call a scheme. Some tell a WebSocket's own, which its upgrade's request has not.
 _SCHEMES = {b"http": b"http", b"https": b"https", b"ws": b"http", b"wss": b"https"}
 
+# :method :path :version :host :scheme x-forwarded-for -proto -host x-real-ip -port x-request-id; x-client-cert-subject
+# is one more.
+N_OWN_PAIRS = 11
+
 
 class Trust(NamedTuple):
     """Whose word is believed: addresses in these networks, and whoever comes by a Unix socket."""
@@ -72,13 +76,25 @@ class Forwarding:
     """Who sends the requests of one connection: the peer's address and scheme, and whether its word is believed.
 
     address, port: the peer's; empty and 0 for a Unix socket
+    n_own_pairs: how many pairs of a request are no fields of the client's
     own_pairs: `:scheme`, `x-forwarded-for`, `x-forwarded-proto`, `x-real-ip` and `x-real-port` as the connection itself
         says, encoded
     subject: whose certificate the client has shown; `own_pairs` have it only if there is one
     local_host: where the client has connected to: its host, if it names none (HTTP/1.0)
     """
 
-    __slots__ = ("_trust", "address", "crossing", "is_trusted", "local_host", "own_pairs", "port", "scheme", "subject")
+    __slots__ = (
+        "_trust",
+        "address",
+        "crossing",
+        "is_trusted",
+        "local_host",
+        "n_own_pairs",
+        "own_pairs",
+        "port",
+        "scheme",
+        "subject",
+    )
 
     def __init__(
         self,
@@ -100,6 +116,7 @@ class Forwarding:
         self._trust = trust
         self.is_trusted = trust.includes(address)
         self.own_pairs = self._pairs(address, port, scheme)
+        self.n_own_pairs = N_OWN_PAIRS + 1 if subject else N_OWN_PAIRS
 
     def request_id(self, head: RequestHead) -> bytes:
         """The request id that a trusted proxy gave, or b""."""

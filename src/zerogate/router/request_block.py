@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 from zerogate.native import compiled
 from zerogate.router.crossing import Crossing, is_claim, name_prefix
-from zerogate.router.forwarding import Forwarding
+from zerogate.router.forwarding import N_OWN_PAIRS, Forwarding
 from zerogate.wire.http.paths import below, normal_path
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import LENGTHS, encode_pair
@@ -22,10 +22,6 @@ _HOST = name_prefix(b":host")
 _FORWARDED_HOST = name_prefix(b"x-forwarded-host")
 _REQUEST_ID = name_prefix(b"x-request-id")
 PREFIX_NAME = b"x-forwarded-prefix"
-
-# :method :path :version :host :scheme x-forwarded-for -proto -host x-real-ip -port x-request-id; x-client-cert-subject
-# is one more.
-_N_OWN_PAIRS = 11
 
 
 _has_claims_natively: Callable[[RequestHead], bool | None] = compiled.find("blocks", "has_claims")
@@ -56,8 +52,9 @@ def encode_natively(head: RequestHead, forwarding: Forwarding, request_id: bytes
     else:
         host, pairs, is_believed = head.host, forwarding.own_pairs, False
     keeps_underscores = forwarding.crossing.keeps_underscores
-    n_pairs = _N_OWN_PAIRS + 1 if forwarding.subject else _N_OWN_PAIRS
-    block: bytes | None = _make_natively(head, host, pairs, n_pairs, request_id, is_believed, keeps_underscores)
+    block: bytes | None = _make_natively(
+        head, host, pairs, forwarding.n_own_pairs, request_id, is_believed, keeps_underscores
+    )
     return block
 
 
@@ -148,7 +145,7 @@ def _head_pairs(
     n_pairs = _add_usual(fields, parts, known)
     if n_pairs is None:
         n_pairs, claims = _add_fields(fields, parts, crossing, known)
-    parts[0] = _length(_N_OWN_PAIRS + n_pairs)
+    parts[0] = _length(N_OWN_PAIRS + n_pairs)
     return Begin(b"".join(parts), claims)
 
 

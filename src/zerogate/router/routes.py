@@ -52,9 +52,13 @@ class _Prefixes(dict[bytes, T]):
 
 
 class RouteTable(Generic[T]):
-    """What serves each route; `match` finds the most specific one."""
+    """What serves each route; `match` finds the most specific one.
+
+    only: what serves everything, while there is no other route
+    """
 
     def __init__(self) -> None:
+        self.only: T | None = None
         self._hosts: dict[bytes, _Prefixes[T]] = {}
         self._any_host: _Prefixes[T] = _Prefixes()
         self._n_wildcards = 0
@@ -69,6 +73,7 @@ class RouteTable(Generic[T]):
             prefixes = self._hosts[route.host.encode()] = _Prefixes()
             self._n_wildcards += route.host.startswith("*.")
         prefixes.add(_octets(route), target)
+        self._find_only()
 
     def remove(self, route: Route) -> None:
         prefixes = self._prefixes_of(route)
@@ -78,6 +83,10 @@ class RouteTable(Generic[T]):
         if route.host and not prefixes:
             del self._hosts[route.host.encode()]
             self._n_wildcards -= route.host.startswith("*.")
+        self._find_only()
+
+    def _find_only(self) -> None:
+        self.only = None if self._hosts or self._any_host.depth else self._any_host.get(b"")
 
     def values(self) -> list[T]:
         return [target for prefixes in (self._any_host, *self._hosts.values()) for target in prefixes.values()]
@@ -88,6 +97,8 @@ class RouteTable(Generic[T]):
         host: as the client sent it, a valid one
         path: in normal form (`RequestHead.path`)
         """
+        if self.only is not None:
+            return self.only
         hosts = self._hosts
         if hosts:
             name = normalise_host(host)

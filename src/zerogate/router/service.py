@@ -19,7 +19,7 @@ from zerogate.router.counters import Counters
 from zerogate.router.desk import Answer, Desk
 from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.entrance import Entrance, MakeClient, ProxyReader
-from zerogate.router.exchange import Exchange
+from zerogate.router.exchange import make_exchange
 from zerogate.router.links import Links
 from zerogate.router.listeners import Addresses, Crew, Kind, Listeners, Makers
 from zerogate.router.redirect import Redirect
@@ -67,7 +67,7 @@ class Router:
         counters = Counters()
         access_log = None if settings.access_log == "off" else AccessLog(settings.access_log)
         self._dispatcher = Dispatcher(settings, counters, self._loop)
-        answer: Answer = partial(Exchange, self._dispatcher)
+        answer: Answer = partial(make_exchange, self._dispatcher)
         if settings.redirect_https:
             answer = Redirect(answer, lambda: self.listeners.tls_port)
         self._desk = Desk(settings, counters, answer, access_log)

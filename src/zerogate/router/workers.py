@@ -6,8 +6,10 @@ import math
 from typing import Any, Protocol
 
 from zerogate.link.link import Link
+from zerogate.native.compiled import slots
 from zerogate.router.outage import Outage
 from zerogate.router.queue import Queue
+from zerogate.router.state import WorkerState
 from zerogate.router.timers import Timer
 from zerogate.wire.http.join import DEFAULT_WEIGHT
 from zerogate.wire.http.routes import Route
@@ -67,7 +69,7 @@ class ServedPool(Waiters, Protocol):
     def line_of(self, worker: "Worker") -> Waiters | None: ...
 
 
-class Worker:
+class Worker(WorkerState):
     """One joined worker, on one link.
 
     key_name: what the router's list calls its key; empty if it came without one
@@ -83,7 +85,8 @@ class Worker:
     Pools order workers by `load`, in-flight exchanges over weight, among equals by whose turn it is, then by `rank`.
     """
 
-    __slots__ = (
+    __slots__ = slots(
+        WorkerState,
         "away",
         "capacity",
         "contested",

@@ -97,6 +97,25 @@ class Passage(StreamHandler, Waiting):
             if head.has_body and not head.expects_continue:
                 self.state = State.COLLECTING
 
+    def take_over(
+        self,
+        state: int,
+        arrived: float,
+        worker: Worker | None,
+        stream: Stream | None,
+        status: int,
+        has_ended: bool,
+    ) -> None:
+        """Stand in the place of a UsualExchange (native/exchange.pyx) that has come so far."""
+        self.state = State(state)
+        self.arrived = arrived
+        self.worker = worker
+        self.status = status
+        self._has_ended = has_ended
+        self._stream = stream
+        if stream is not None:
+            stream.handler = self
+
     def __repr__(self) -> str:
         body = "" if self._body is None else f" {self._body!r}"
         worker = self.worker_name or "nobody"

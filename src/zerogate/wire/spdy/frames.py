@@ -10,8 +10,9 @@ from struct import Struct
 from typing import Final
 
 from zerogate.errors import SpdyError
+from zerogate.native.compiled import slots
 from zerogate.wire.pieces import piece_of
-from zerogate.wire.spdy.state import ReaderState, slots
+from zerogate.wire.spdy.state import ReaderState
 
 
 class FrameType(IntEnum):

@@ -7,10 +7,11 @@ from typing import Any, Final, Protocol
 
 from zerogate.errors import SpdyError, WireError, ZerogateError
 from zerogate.native import compiled
+from zerogate.native.compiled import slots
 from zerogate.wire.fields import CONTROLS, Fields, is_lower_token, is_value
 from zerogate.wire.spdy.dictionary import DICTIONARY
 from zerogate.wire.spdy.frames import GoAwayStatus, as_octets
-from zerogate.wire.spdy.state import BlockReaderState, BlockWriterState, StoredBlocks, set_dictionary, slots
+from zerogate.wire.spdy.state import BlockReaderState, BlockWriterState, StoredBlocks, set_dictionary
 
 # Before compression. The largest head that the common HTTP servers take; ours too.
 MAX_BLOCK_BYTES: Final = 64 * 1024

@@ -3,12 +3,13 @@
 from collections import deque
 from typing import cast
 
+from zerogate.native.compiled import slots
 from zerogate.wire.pieces import VIEW_BYTES, add_piece
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.events import Event, Writable
 from zerogate.wire.spdy.frames import MAX_DATA_BYTES
 from zerogate.wire.spdy.headers import BlockWriter, check_block
-from zerogate.wire.spdy.state import QueueState, slots
+from zerogate.wire.spdy.state import QueueState
 from zerogate.wire.spdy.streams import ENDING, HeldBlock, Pending, Stream
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES
 

@@ -1,12 +1,13 @@
 """The sending half of a session: calls in, frames out."""
 
 from zerogate.errors import ZerogateError
+from zerogate.native.compiled import slots
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.events import Event
 from zerogate.wire.spdy.frames import MAX_STREAM_ID, GoAwayStatus, SettingId, as_octets
 from zerogate.wire.spdy.headers import MAX_BLOCK_BYTES, BlockWriter, check_block
 from zerogate.wire.spdy.send_queue import SendQueue
-from zerogate.wire.spdy.state import SessionState, slots
+from zerogate.wire.spdy.state import SessionState
 from zerogate.wire.spdy.stream_table import StreamTable
 from zerogate.wire.spdy.streams import (
     DATA,

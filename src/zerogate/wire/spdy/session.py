@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from zerogate.errors import SpdyError
+from zerogate.native.compiled import slots
 from zerogate.wire.spdy import frames
 from zerogate.wire.spdy.events import Data, Event, GoAway, Headers, Reply, Reset, Settings, StreamOpened, WholeReply
 from zerogate.wire.spdy.frames import (
@@ -25,7 +26,7 @@ from zerogate.wire.spdy.frames import (
 )
 from zerogate.wire.spdy.headers import BlockReader, Decode, HeaderFieldError, decode_block
 from zerogate.wire.spdy.sender import Sender, StreamIdsExhausted
-from zerogate.wire.spdy.state import FastPaths, SessionState, set_classes, slots
+from zerogate.wire.spdy.state import FastPaths, SessionState, set_classes
 from zerogate.wire.spdy.streams import DATA, DONE, HEADERS, OPEN, REPLY, REPLY_DUE, TRANSITIONS, Stream
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES, ReceiveWindow
 

@@ -4,19 +4,13 @@ A part has its attributes there if it can, where fast paths read and write them 
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zerogate.native.compiled import find
-
-
-class Base:
-    """Stands in for what is not compiled."""
-
-    __slots__ = ()
+from zerogate.native.compiled import Base, find
 
 
 class NoPaths:
-    """The same, for classes that stand before another."""
+    """Stands in for what is not compiled, of classes that stand before another."""
 
     __slots__ = ()
 
@@ -47,8 +41,3 @@ else:
 # What is compiled imports nothing: it is given the classes of which it makes something, and the dictionary.
 set_classes: Callable[..., None] = find("session", "set_classes")
 set_dictionary: Callable[[bytes], None] = find("stored", "set_dictionary")
-
-
-def slots(base: Any, *names: str) -> tuple[str, ...]:
-    """Those of these attributes that `base` does not have already."""
-    return tuple(name for name in names if not hasattr(base, name))

@@ -1,8 +1,9 @@
 """The streams of a session: which ids are whose, which are open, and how many (draft 3.1, 2.3.2)."""
 
 from zerogate.errors import SpdyError
+from zerogate.native.compiled import slots
 from zerogate.wire.spdy.frames import MAX_STREAM_ID, GoAwayStatus
-from zerogate.wire.spdy.state import TableState, slots
+from zerogate.wire.spdy.state import TableState
 from zerogate.wire.spdy.streams import DONE, OPEN, REPLY_DUE, Stream
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES
 

@@ -15,8 +15,9 @@ A stream is gone when both halves are DONE or RESET.
 from collections import deque
 from typing import Any, Final
 
+from zerogate.native.compiled import slots
 from zerogate.wire.spdy.frames import RstStatus
-from zerogate.wire.spdy.state import StreamState, slots
+from zerogate.wire.spdy.state import StreamState
 from zerogate.wire.spdy.windows import ReceiveWindow
 
 # States and moves are plain integers: they are compared and added for every frame (see frames.DATA).

@@ -6,7 +6,8 @@ come is a ReceiveWindow. Either is the same for a stream and for the whole sessi
 
 from typing import Final
 
-from zerogate.wire.spdy.state import WindowState, slots
+from zerogate.native.compiled import slots
+from zerogate.wire.spdy.state import WindowState
 
 DEFAULT_WINDOW_BYTES: Final = 64 * 1024  # Until SETTINGS say otherwise.
 MAX_WINDOW_BYTES: Final = 0x7FFFFFFF

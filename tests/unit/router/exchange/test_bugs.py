@@ -4,6 +4,7 @@ Each test makes something raise once, in the middle of one request, and looks at
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -93,12 +94,19 @@ BUGS: list[tuple[str, Any, str]] = [
 ]
 
 
+def be_careful(bench: Bench) -> None:
+    """Each request has an Exchange: what is usual does not come by where the bug is."""
+    bench.desk._answer = partial(Exchange, bench.dispatcher)
+
+
 @pytest.mark.parametrize(
     ("act", "where", "name"), BUGS, ids=[f"{a}-{getattr(w, '__name__', w)}.{n}" for a, w, n in BUGS]
 )
 def test_a_bug_costs_one_exchange(act: str, where: Any, name: str, bug: Bug, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         bench = Bench()
+        if where is reply_half:
+            be_careful(bench)
         worker = await bench.worker("w", capacity=2)
         # It holds its body back, so that a worker has the request before the body comes.
         chunked = {"has_body": True, "expects_continue": True} if act == "body" else {}
@@ -146,6 +154,7 @@ async def served_in_full(bench: Bench, worker: LinkPeer) -> None:
 def test_a_bug_before_a_worker_has_the_request(bug: Bug) -> None:
     async def main() -> None:
         async with Bench.open() as bench:
+            be_careful(bench)
             worker = await bench.worker("w", capacity=1)
             bug.put(request_half, "request_block")
             victim = bench.ask("http1", b"GET", b"/victim")

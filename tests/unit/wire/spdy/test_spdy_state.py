@@ -3,9 +3,9 @@
 import pytest
 
 from zerogate.native import compiled
+from zerogate.native.compiled import Base, slots
 from zerogate.wire.spdy import state
 from zerogate.wire.spdy.session import CarefulSession, Session
-from zerogate.wire.spdy.state import Base, slots
 
 
 class Books:

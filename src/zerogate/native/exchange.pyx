@@ -1,0 +1,222 @@
+# cython: language_level=3
+"""Most exchanges, from end to end (router/exchange/ and what it stands on): a request without a body, a worker that has
+room at once, and a reply that comes whole.
+
+A UsualExchange knows the one way through the table of router/exchange/exchange.py that leads from `begin` by
+`on_whole_reply` to the end. With whatever else happens an Exchange takes its place, in the state that it would be in by
+then, and is told of it: so all that is rare is decided there alone. What is looked up by name in the Python of other
+rooms is so in the words of its faces.
+"""
+
+from time import monotonic
+
+from cpython.bytes cimport PyBytes_GET_SIZE
+
+from zerogate.native.blocks cimport write_request
+from zerogate.native.heads cimport ReplyHead, RequestHead
+from zerogate.native.link cimport LinkState, open_stream
+from zerogate.native.names cimport CLAIM, UNDERSCORE
+from zerogate.native.session cimport StreamState
+
+cdef enum:
+    MIN_STREAM_IDS = 16  # router/dispatcher.py
+
+# router/exchange/passage.py, State.
+cdef enum:
+    WAITING = 1
+    DUE = 2
+    DONE = 6
+
+cdef object _Exchange, _ReplyError, _request_block
+
+
+def set_parts(exchange, reply_error, request_block):
+    """What takes over, why it may, and what writes the blocks that are declined. What is compiled imports nothing."""
+    global _Exchange, _ReplyError, _request_block
+    _Exchange, _ReplyError, _request_block = exchange, reply_error, request_block
+
+
+cdef class WorkerState:
+    """Below router/workers.py, Worker."""
+
+
+cdef class PoolState:
+    """Below router/pool.py, Pool."""
+
+
+def usual_exchange(dispatcher, desk, client, head, forwarding, bytes request_id not None):
+    """router/exchange/exchange.py, Exchange: of a head that was read natively."""
+    cdef UsualExchange exchange
+    if type(head) is not RequestHead or (<RequestHead>head).lines == NULL or head.has_body:
+        return None
+    exchange = UsualExchange.__new__(UsualExchange)
+    exchange._dispatcher = dispatcher
+    exchange._desk = desk
+    exchange._client = client
+    exchange._forwarding = forwarding
+    exchange.head = head
+    exchange.request_id = request_id
+    exchange.arrived = monotonic()
+    exchange._state = WAITING
+    return exchange
+
+
+cdef class UsualExchange:
+    """See the module. `begin` and the stream's events are of the faces; so is all that an Exchange has beyond them."""
+
+    cdef object _dispatcher, _desk, _client, _forwarding, _careful
+    cdef WorkerState _worker
+    cdef StreamState _stream
+    cdef int _state
+    cdef bint _has_ended
+    cdef readonly RequestHead head
+    cdef readonly bytes request_id
+    cdef readonly double arrived
+    cdef readonly int status
+
+    def __repr__(self):
+        return f"<UsualExchange {self.request_id!r} {self.head!r} {self.worker_name or 'nobody'}>"
+
+    def __getattr__(self, name):
+        """What an exchange is asked for beyond what is here is an Exchange's matter."""
+        return getattr(self._take_over(), name)
+
+    # For the access log (router/access_log.py, Entry)
+
+    @property
+    def worker_name(self):
+        return "" if self._worker is None else self._worker.name
+
+    @property
+    def error_code(self):
+        return "" if self._careful is None else self._careful.error_code
+
+    @property
+    def retries(self):
+        return 0 if self._careful is None else self._careful.retries
+
+    # From the client
+
+    def begin(self):
+        """router/exchange/exchange.py, Exchange.begin; router/dispatcher.py, Dispatcher.submit."""
+        cdef RequestHead head = self.head
+        cdef WorkerState worker = None
+        routes = self._dispatcher.routes
+        pool = routes.only
+        if pool is None:
+            pool = routes.match(head.host, head.path)
+        if pool is not None:
+            worker = _pick(pool)
+        if worker is None:
+            self._take_over().begin()
+        elif not self._try_to_send(worker):
+            self._dispatcher.assign(self._take_over(), worker, pool.route.prefix)
+
+    cdef bint _try_to_send(self, WorkerState worker) except -1:
+        try:
+            return self._send(worker)
+        except Exception:
+            if self._state != WAITING:
+                raise
+            return False  # Nothing was sent: an Exchange meets the same, and gives the slot back.
+
+    cdef bint _send(self, WorkerState worker) except -1:
+        """router/exchange/request_half.py, RequestHalf._send; router/dispatcher.py, Dispatcher.assign."""
+        cdef RequestHead head = self.head
+        cdef StreamState stream
+        cdef bytes block
+        if worker.strips_prefix or worker.ids_left < MIN_STREAM_IDS:
+            return False
+        forwarding = self._forwarding
+        if head.marks & (CLAIM | UNDERSCORE):
+            block = _request_block(head, forwarding, self.request_id)
+        else:
+            block = write_request(
+                head, head.host, forwarding.own_pairs, forwarding.n_own_pairs, self.request_id, False, False
+            )
+        stream = open_stream(<LinkState?>worker.link, block, self)
+        if stream is None:
+            return False
+        self._stream = stream
+        self._worker = worker
+        self._state = DUE
+        worker.served += 1
+        self._client.expect(worker.timeout_s)
+        return True
+
+    # From the link
+
+    def on_whole_reply(self, fields, bytes data not None):
+        """router/exchange/reply_half.py, ReplyHalf._whole."""
+        cdef ReplyHead head
+        if self._state == DUE and type(fields) is ReplyHead:
+            head = fields
+            if head.length is None or head.length == PyBytes_GET_SIZE(data):
+                try:
+                    self._client.send_whole(head, data)
+                except _ReplyError:
+                    pass  # Nothing was sent: it is tried again, where it is known what to do.
+                else:
+                    self.status = head.status
+                    self._finish()
+                    return
+        self._take_over().on_whole_reply(fields, data)
+
+    def on_reply(self, fields, fin):
+        """router/exchange/reply_half.py, ReplyHalf._reply, of a reply that has no body."""
+        if self._state == DUE and fin and type(fields) is ReplyHead and (<ReplyHead>fields).is_bodiless:
+            self._client.send_head(fields, fin=True)
+            self.status = (<ReplyHead>fields).status
+            self._finish()
+        else:
+            self._take_over().on_reply(fields, fin)
+
+    cdef int _finish(self) except -1:
+        """router/exchange/passage.py, Passage._finish and Passage._end. The stream has ended, both ways."""
+        cdef WorkerState worker = self._worker
+        self._stream.handler = None
+        self._stream = None
+        self._state = DONE
+        worker.failures = 0
+        _free_slot(self._dispatcher, worker)
+        self._has_ended = True
+        try:
+            self._desk.note(self, self._client)
+        finally:
+            self._client.end()
+        return 0
+
+    cdef object _take_over(self):
+        """The Exchange that stands in this one's place from now on."""
+        if self._careful is None:
+            self._careful = made = _Exchange(
+                self._dispatcher, self._desk, self._client, self.head, self._forwarding, self.request_id
+            )
+            made.take_over(self._state, self.arrived, self._worker, self._stream, self.status, self._has_ended)
+        return self._careful
+
+
+cdef WorkerState _pick(pool):
+    """router/pool.py, Pool.pick, of a pool of one."""
+    cdef WorkerState only = (<PoolState?>pool)._only
+    if only is None or only.contested:
+        return pool.pick()
+    if not only.has_room:
+        return None
+    (<PoolState>pool)._had_turn = True
+    only.in_flight += 1
+    only.ids_left -= 1
+    only.load = only.in_flight * only.share
+    if only.in_flight >= only.capacity:
+        only.has_room = False
+    return only
+
+
+cdef int _free_slot(dispatcher, WorkerState worker) except -1:
+    """router/dispatcher.py, Dispatcher.free_slot, where nobody waits for it."""
+    if not worker.has_room or worker.contested or dispatcher.waiting:
+        dispatcher.free_slot(worker)
+    else:
+        worker.in_flight -= 1
+        worker.load = worker.in_flight * worker.share
+    return 0

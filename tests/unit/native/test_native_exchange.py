@@ -1,0 +1,179 @@
+"""Exchanges that take the usual way, and give way to an Exchange: the same comes of both, whatever happens."""
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import pytest
+from tests.support.bench import Bench
+from tests.support.http1_asker import Http1Ask, Http1Connection
+from tests.support.link_peer import LinkPeer, PeerRequest
+from tests.support.virtual_time import run_virtually
+
+from zerogate.errors import ReplyError
+from zerogate.native import compiled
+from zerogate.router.exchange import Exchange, make_exchange
+from zerogate.router.request_block import request_block
+from zerogate.wire.spdy.frames import RstStatus
+
+pytestmark = pytest.mark.skipif(not compiled.IS_ON, reason="there is no usual way")
+
+Step = Callable[[Http1Ask, PeerRequest, LinkPeer], Any]
+
+
+def say_length(request: PeerRequest, n_bytes: int, body: bytes) -> None:
+    """A reply in one piece, of which it is said that it has so many bytes."""
+    block = request._block(200, [(b"content-length", b"%d" % n_bytes)])
+    request._peer.session.send_whole_reply(request._stream, block, body)
+    request._peer.flush()
+
+
+def whole(ask: Http1Ask, request: PeerRequest, worker: LinkPeer) -> None:
+    request.whole(b"hello")
+
+
+# What happens once a worker has the request.
+PLAYS: dict[str, tuple[Step, ...]] = {
+    "a whole reply": (whole,),
+    "a length that is wrong": (lambda ask, request, worker: say_length(request, 3, b"ab"),),
+    "no content, and a length": (lambda ask, request, worker: request.whole(b"", 204),),
+    "no body": (lambda ask, request, worker: request.reply(304, fin=True),),
+    "a body where none may be": (lambda ask, request, worker: request.whole(b"x", 304),),
+    "an empty reply": (lambda ask, request, worker: request.reply(200, fin=True),),
+    "a length and no body": (lambda ask, request, worker: request.reply(200, [(b"content-length", b"9")], fin=True),),
+    "a head, and then a body": (
+        lambda ask, request, worker: request.reply(200, [(b"content-length", b"5")]),
+        lambda ask, request, worker: request.data(b"hello", fin=True),
+    ),
+    "a body without an end": (
+        lambda ask, request, worker: request.reply(200),
+        lambda ask, request, worker: request.data(b"hel"),
+    ),
+    "early hints": (lambda ask, request, worker: request.interim(103, [(b"link", b"</a>")]), whole),
+    "no valid status": (lambda ask, request, worker: request.whole(b"hello", 999),),
+    "a field between two peers": (lambda ask, request, worker: request.whole(b"a", fields=[(b"connection", b"x")]),),
+    "an unasked switch": (lambda ask, request, worker: request.reply(101),),
+    "a failure": (lambda ask, request, worker: request.end_with(RstStatus.INTERNAL_ERROR),),
+    "a refusal": (lambda ask, request, worker: request.end_with(RstStatus.REFUSED_STREAM),),
+    "a lost link": (lambda ask, request, worker: worker.die(),),
+    "a goodbye": (lambda ask, request, worker: worker.goaway(), whole),
+    "a client that leaves": (lambda ask, request, worker: ask.leave(),),
+    "the next request": (
+        lambda ask, request, worker: ask.send(b"GET /next HTTP/1.1\r\nhost: a.example\r\n\r\n"),
+        whole,
+    ),
+    "silence": (),
+}
+
+FIELDS = [(b"user-agent", b"test"), (b"cookie", b"a=b")]
+ASKS: dict[str, dict[str, Any]] = {
+    "GET": {"fields": FIELDS},
+    "HEAD": {"method": b"HEAD", "fields": FIELDS},
+    "POST without a body": {"method": b"POST", "fields": [*FIELDS, (b"content-length", b"0")]},
+    "a claim": {"fields": [(b"x-forwarded-for", b"192.0.2.1"), (b"x-request-id", b"theirs")]},
+    "an underscore": {"fields": [(b"a_b", b"c")]},
+    "HTTP/1.0": {"version": b"HTTP/1.0"},
+}
+
+
+async def come_of(make: Callable[..., Any], ask: dict[str, Any], play: tuple[Step, ...], **options: Any) -> Any:
+    """What client, worker, counters and log saw, and how many exchanges were of the usual kind."""
+    kinds = []
+
+    def answer(*parts: Any) -> Any:
+        exchange = make(*parts)
+        kinds.append(type(exchange))
+        return exchange
+
+    async with Bench.open(timeout=5.0, **options) as bench:
+        bench.desk._answer = partial(answer, bench.dispatcher)
+        bench.desk._id_prefix = b"id"
+        worker = await bench.worker("w", "*")
+        asked = Http1Connection(bench.http1_clients).request(**ask)
+        await bench.quiet()
+        request = worker.requests[-1]
+        for step in play:
+            step(asked, request, worker)
+        await bench.quiet()
+        for later in worker.requests[1:]:
+            later.whole(b"the next")
+        await bench.wait(20)
+        octets = re.sub(rb"date: [^\r]*", b"date: now", bytes(asked._transport.octets))
+        seen = (octets, asked.is_lost, request.fields, request.reset, len(worker.requests), asdict(bench.counters))
+        entries = [(e.status, e.worker_name, e.error_code, e.retries, e.request_id) for e in bench.notes.entries]
+        asked.leave()
+        worker.die()
+        await bench.wait(20)
+    return seen, entries, sum(kind is not Exchange for kind in kinds)
+
+
+@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.parametrize("play", PLAYS)
+def test_both_come_to_the_same(ask: str, play: str) -> None:
+    async def main() -> None:
+        usual = await come_of(make_exchange, ASKS[ask], PLAYS[play])
+        careful = await come_of(Exchange, ASKS[ask], PLAYS[play])
+        assert usual[:2] == careful[:2]
+        assert careful[2] == 0
+        assert (usual[2] > 0) == (ask != "HTTP/1.0")
+
+    run_virtually(main())
+
+
+def test_whoever_finds_no_room_waits_as_others_do() -> None:
+    async def main() -> None:
+        async with Bench.open() as bench:
+            worker = await bench.worker("w", "*", capacity=1)
+            first, second = (bench.ask("http1") for _ in range(2))
+            await bench.quiet()
+            assert len(worker.requests) == 1
+            worker.requests[0].whole(b"first")
+            await bench.quiet()
+            worker.requests[1].whole(b"second")
+            await bench.quiet()
+            assert (first.body, second.body) == (b"first", b"second")
+
+    run_virtually(main())
+
+
+def test_a_worker_that_wants_its_prefix_off_gets_it_so() -> None:
+    async def main() -> None:
+        async with Bench.open() as bench:
+            peer = bench.peer()
+            await bench.quiet()
+            peer.join("w", "/mount", strips_prefix=True)
+            await bench.quiet()
+            ask = bench.ask("http1", target=b"/mount/a")
+            await bench.quiet()
+            assert peer.requests[0].path == b"/a"
+            peer.requests[0].whole(b"hello")
+            await bench.quiet()
+            assert ask.body == b"hello"
+
+    run_virtually(main())
+
+
+def test_a_bug_before_a_worker_has_the_request_costs_no_slot() -> None:
+    """It is tried again with care, and that knows what to do when it fails, too."""
+
+    def buggy(*args: object) -> bytes:
+        raise ArithmeticError("a bug")
+
+    set_parts = compiled.find("exchange", "set_parts")
+
+    async def main() -> None:
+        async with Bench.open() as bench:
+            worker = await bench.worker("w", "*", capacity=1)
+            ask = bench.ask("http1", fields=[(b"x-forwarded-for", b"192.0.2.1")])
+            await bench.quiet()
+            worker.requests[0].whole(b"hello")
+            await bench.quiet()
+            assert ask.body == b"hello"
+
+    set_parts(Exchange, ReplyError, buggy)
+    try:
+        run_virtually(main())
+    finally:
+        set_parts(Exchange, ReplyError, request_block)
