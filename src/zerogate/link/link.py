@@ -130,8 +130,7 @@ class Link(LinkState, asyncio.Protocol):
         stream = self.session.open_stream(block, fin)
         stream.handler = handler
         self._n_batched += 1
-        if self._n_batched >= MAX_BATCH or len(self.session.streams) == 1:
-            # With nothing else in flight there is nothing to wait for.
+        if self._n_batched >= MAX_BATCH:
             self._flush_batch()
         elif not self._is_flush_due:
             self._flush_soon()

@@ -7,7 +7,20 @@ from pathlib import Path
 from typing import Any, Final
 
 VARIABLE: Final = "ZEROGATE_NATIVE"
-MODULES: Final = ("names", "heads", "blocks", "session", "stored", "calls", "asgi", "servers", "link", "exchange")
+MODULES: Final = (
+    "names",
+    "heads",
+    "blocks",
+    "session",
+    "stored",
+    "calls",
+    "asgi",
+    "servers",
+    "link",
+    "http1",
+    "client",
+    "exchange",
+)
 
 NATIVE: Final = "native"
 OFF: Final = f"pure Python: {VARIABLE}=0"

@@ -10,9 +10,8 @@ rooms is so in the words of its faces.
 
 from time import monotonic
 
-from cpython.bytes cimport PyBytes_GET_SIZE
-
 from zerogate.native.blocks cimport write_request
+from zerogate.native.client cimport end, expect, try_send_whole
 from zerogate.native.heads cimport ReplyHead, RequestHead
 from zerogate.native.link cimport LinkState, open_stream
 from zerogate.native.names cimport CLAIM, UNDERSCORE
@@ -27,28 +26,28 @@ cdef enum:
     DUE = 2
     DONE = 6
 
-cdef object _Exchange, _ReplyError, _request_block
+cdef object _Exchange, _request_block
 
 
-def set_parts(exchange, reply_error, request_block):
-    """What takes over, why it may, and what writes the blocks that are declined. What is compiled imports nothing."""
-    global _Exchange, _ReplyError, _request_block
-    _Exchange, _ReplyError, _request_block = exchange, reply_error, request_block
+def set_parts(exchange, request_block):
+    """What takes over, and what writes the blocks that are declined. What is compiled imports nothing."""
+    global _Exchange, _request_block
+    _Exchange, _request_block = exchange, request_block
 
 
 cdef class WorkerState:
     """Below router/workers.py, Worker."""
 
 
-cdef class PoolState:
-    """Below router/pool.py, Pool."""
+cdef class TurnsState:
+    """Below router/turns.py, Turns."""
 
 
-def usual_exchange(dispatcher, desk, client, head, forwarding, bytes request_id not None):
-    """router/exchange/exchange.py, Exchange: of a head that was read natively."""
+def make_exchange(dispatcher, desk, client, head, forwarding, bytes request_id not None):
+    """An Exchange, or what takes a shorter way as long as nothing unusual happens: of a head that was read natively."""
     cdef UsualExchange exchange
-    if type(head) is not RequestHead or (<RequestHead>head).lines == NULL or head.has_body:
-        return None
+    if type(head) is not RequestHead or (<RequestHead>head).lines == NULL or (<RequestHead>head).has_body:
+        return _Exchange(dispatcher, desk, client, head, forwarding, request_id)
     exchange = UsualExchange.__new__(UsualExchange)
     exchange._dispatcher = dispatcher
     exchange._desk = desk
@@ -88,6 +87,10 @@ cdef class UsualExchange:
         return "" if self._worker is None else self._worker.name
 
     @property
+    def worker_labels(self):
+        return "" if self._worker is None else self._worker.terms.label_text
+
+    @property
     def error_code(self):
         return "" if self._careful is None else self._careful.error_code
 
@@ -105,7 +108,7 @@ cdef class UsualExchange:
         pool = routes.only
         if pool is None:
             pool = routes.match(head.host, head.path)
-        if pool is not None:
+        if pool is not None and not pool.has_rules:
             worker = _pick(pool)
         if worker is None:
             self._take_over().begin()
@@ -141,35 +144,26 @@ cdef class UsualExchange:
         self._worker = worker
         self._state = DUE
         worker.served += 1
-        self._client.expect(worker.timeout_s)
+        expect(self._client, worker.timeout_s)
         return True
 
     # From the link
 
     def on_whole_reply(self, fields, bytes data not None):
-        """router/exchange/reply_half.py, ReplyHalf._whole."""
-        cdef ReplyHead head
-        if self._state == DUE and type(fields) is ReplyHead:
-            head = fields
-            if head.length is None or head.length == PyBytes_GET_SIZE(data):
-                try:
-                    self._client.send_whole(head, data)
-                except _ReplyError:
-                    pass  # Nothing was sent: it is tried again, where it is known what to do.
-                else:
-                    self.status = head.status
-                    self._finish()
-                    return
-        self._take_over().on_whole_reply(fields, data)
+        if not self._pass_on(fields, data):
+            self._take_over().on_whole_reply(fields, data)
 
     def on_reply(self, fields, fin):
-        """router/exchange/reply_half.py, ReplyHalf._reply, of a reply that has no body."""
-        if self._state == DUE and fin and type(fields) is ReplyHead and (<ReplyHead>fields).is_bodiless:
-            self._client.send_head(fields, fin=True)
-            self.status = (<ReplyHead>fields).status
-            self._finish()
-        else:
+        if not fin or not self._pass_on(fields, b""):
             self._take_over().on_reply(fields, fin)
+
+    cdef bint _pass_on(self, fields, bytes data) except -1:
+        """router/exchange/reply_half.py, ReplyHalf._whole, and ._reply of one that has no body."""
+        if self._state != DUE or type(fields) is not ReplyHead or not try_send_whole(self._client, fields, data):
+            return False
+        self.status = (<ReplyHead>fields).status
+        self._finish()
+        return True
 
     cdef int _finish(self) except -1:
         """router/exchange/passage.py, Passage._finish and Passage._end. The stream has ended, both ways."""
@@ -183,7 +177,7 @@ cdef class UsualExchange:
         try:
             self._desk.note(self, self._client)
         finally:
-            self._client.end()
+            end(self._client)
         return 0
 
     cdef object _take_over(self):
@@ -197,16 +191,16 @@ cdef class UsualExchange:
 
 
 cdef WorkerState _pick(pool):
-    """router/pool.py, Pool.pick, of a pool of one."""
-    cdef WorkerState only = (<PoolState?>pool)._only
+    """router/turns.py, Turns.pick, of who is alone."""
+    cdef WorkerState only = (<TurnsState?>pool)._only
     if only is None or only.contested:
         return pool.pick()
     if not only.has_room:
         return None
-    (<PoolState>pool)._had_turn = True
+    (<TurnsState>pool)._had_turn = True
     only.in_flight += 1
     only.ids_left -= 1
-    only.load = only.in_flight * only.share
+    only.load = only.in_flight * only.stride
     if only.in_flight >= only.capacity:
         only.has_room = False
     return only
@@ -218,5 +212,5 @@ cdef int _free_slot(dispatcher, WorkerState worker) except -1:
         dispatcher.free_slot(worker)
     else:
         worker.in_flight -= 1
-        worker.load = worker.in_flight * worker.share
+        worker.load = worker.in_flight * worker.stride
     return 0

@@ -16,13 +16,12 @@ cdef class LinkState:
 
 cdef StreamState open_stream(LinkState link, bytes block, handler):
     """link/link.py, Link.open_stream, with FIN. None if it is declined."""
-    cdef SessionState session = link.session
-    cdef StreamState stream = try_open(session, block, True)
+    cdef StreamState stream = try_open(<SessionState?>link.session, block, True)
     if stream is None:
         return None
     stream.handler = handler
     link._n_batched += 1
-    if link._n_batched >= MAX_BATCH or len(session.streams) == 1:
+    if link._n_batched >= MAX_BATCH:
         link._flush_batch()
     elif not link._is_flush_due:
         link._flush_soon()

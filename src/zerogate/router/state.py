@@ -1,12 +1,14 @@
-"""What workers and pools keep count of: the compiled classes below them, or nothing (native/exchange.pyx)."""
+"""What clients, workers and their turns keep count of: the compiled classes below them, or nothing."""
 
 from typing import TYPE_CHECKING
 
 from zerogate.native.compiled import Base, find
 
 if TYPE_CHECKING:
-    PoolState = Base
+    ClientState = Base
+    TurnsState = Base
     WorkerState = Base
 else:
-    PoolState = find("exchange", "PoolState", Base)
+    ClientState = find("client", "ClientState", Base)
+    TurnsState = find("exchange", "TurnsState", Base)
     WorkerState = find("exchange", "WorkerState", Base)

@@ -15,6 +15,8 @@ Who is alone has nothing to order: its heaps stay empty, and however often its w
 from collections.abc import Collection
 from heapq import heapify, heappop, heappush, heapreplace
 
+from zerogate.native.compiled import slots
+from zerogate.router.state import TurnsState
 from zerogate.router.workers import Worker
 
 # Outdated heap entries are swept out when they are more than this many times the workers.
@@ -25,10 +27,11 @@ IdleEntry = tuple[float, tuple[str, int], Worker]
 BusyEntry = tuple[float, float, tuple[str, int], Worker]
 
 
-class Turns:
+class Turns(TurnsState):
     """`members` are who takes turns. Offer one only while it has room."""
 
-    __slots__ = (
+    __slots__ = slots(
+        TurnsState,
         "_busy",
         "_clock",
         "_had_turn",

@@ -12,7 +12,6 @@ from tests.support.http1_asker import Http1Ask, Http1Connection
 from tests.support.link_peer import LinkPeer, PeerRequest
 from tests.support.virtual_time import run_virtually
 
-from zerogate.errors import ReplyError
 from zerogate.native import compiled
 from zerogate.router.exchange import Exchange, make_exchange
 from zerogate.router.request_block import request_block
@@ -172,8 +171,8 @@ def test_a_bug_before_a_worker_has_the_request_costs_no_slot() -> None:
             await bench.quiet()
             assert ask.body == b"hello"
 
-    set_parts(Exchange, ReplyError, buggy)
+    set_parts(Exchange, buggy)
     try:
         run_virtually(main())
     finally:
-        set_parts(Exchange, ReplyError, request_block)
+        set_parts(Exchange, request_block)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
+from zerogate.native.compiled import find
 from zerogate.router import sockets
 from zerogate.router.clients.alone import alone
 from zerogate.router.clients.ending import Ending
@@ -18,12 +19,15 @@ from zerogate.router.clients.probe import probe
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
 from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
+from zerogate.router.state import ClientState
 from zerogate.wire.http.errors import HEAD_TIMEOUT, SPEAKS_TLS, TOO_MANY_CLIENTS, HttpError, error_reply
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestEnd, RequestHead
 from zerogate.wire.http1 import Connection, Event, HttpLimits, Reading, Situation, Writing
 
 logger = logging.getLogger("zerogate.router")
+
+_take_request = find("client", "take_request")
 
 
 class Http1Clients:
@@ -39,7 +43,7 @@ class Http1Clients:
         return Http1Client(self._desk, Connection(self._limits), ends, refusal)
 
 
-class Http1Client(asyncio.Protocol):
+class Http1Client(ClientState, asyncio.Protocol):
     """One connection. At most one exchange at a time."""
 
     def __init__(
@@ -96,18 +100,10 @@ class Http1Client(asyncio.Protocol):
             self._exchange.abandon()
 
     def data_received(self, data: bytes) -> None:
-        connection = self._connection
         try:
-            events = connection.receive(data)
-            # What: most reads are a request and nothing else. Why, benchmark: 0.6 µs less than the loop of `_hand_on`.
-            if len(events) == 1 and type(head := events[0]) is RequestHead and not head.has_body:
-                self._is_handing_on = True
-                self._begin(head)
-                self._is_handing_on = False
-                if self._exchange is not None and not connection.has_unread and not self._is_paused:
-                    return
-                events = connection.next()
-            self._hand_on(events)
+            # What: most reads are a request alone. Why, benchmark: with its reply 3.5 µs less (bench/inside.py).
+            if not _take_request(self, data):
+                self._hand_on(self._connection.receive(data))
         except Exception as error:
             self.break_off(error)
 

@@ -15,6 +15,7 @@ A fault in a body whose reply is complete is told to nobody: another reply would
 from collections.abc import Sequence
 
 from zerogate.errors import ReplyError
+from zerogate.native.compiled import find, slots
 from zerogate.wire.http.errors import HttpError
 from zerogate.wire.http.reply import SWITCHING_PROTOCOLS, ReplyHead
 from zerogate.wire.http.request import RequestHead
@@ -22,6 +23,7 @@ from zerogate.wire.http1.heads import native_reader
 from zerogate.wire.http1.limits import HttpLimits
 from zerogate.wire.http1.reader import Event, RequestReader
 from zerogate.wire.http1.situations import SITUATIONS, Reading, Situation, Writing
+from zerogate.wire.http1.state import ConnectionState
 from zerogate.wire.http1.writer import (
     Framing,
     frame_head,
@@ -41,7 +43,7 @@ _READING_FAILED = Reading.FAILED
 _NOTHING, _CHUNKED, _UNTIL_CLOSE = Framing.NOTHING, Framing.CHUNKED, Framing.CLOSE
 
 
-class Connection:
+class Connection(ConnectionState):
     """One connection, sans-I/O.
 
     writing, request: where the reply is, and the request in progress, if any
@@ -49,7 +51,8 @@ class Connection:
     is_half_closed: the client will send nothing more
     """
 
-    __slots__ = (
+    __slots__ = slots(
+        ConnectionState,
         "_at",
         "_framing",
         "_is_held",
@@ -113,23 +116,14 @@ class Connection:
 
         What is behind that is kept back for `next`.
         """
-        events: list[Event]
-        if self.writing is _IDLE and self._reader.state is _READING_IDLE and not self._is_held and not self._unread:
-            # Between requests, as mostly; and then it is mostly a head and nothing else.
-            head = self._read_natively(data)
-            if head is not None and head.keep_alive and not head.has_body:
-                self.writing = _DUE
-                self.request = head
-                return [head]
-            events = []
-            position = self._read_head(data, 0, events) if data else 0
-        else:
-            events = []
-            position = 0
-            if self._unread:
-                data = self._unread[self._at :] + data
-                self._unread = b""
-                self._at = 0
+        events: list[Event] = []
+        position = 0
+        if self._unread:
+            data = self._unread[self._at :] + data
+            self._unread = b""
+            self._at = 0
+        elif data and self.is_idle and not self._is_held:
+            position = self._read_head(data, 0, events)  # Mostly that is all that has come.
         if position < len(data):
             self._take(data, position, events)
         return events
@@ -354,3 +348,7 @@ class Connection:
         self._reader.state = _READING_ENDED if self.is_half_closed else _READING_IDLE
         self._unread = b""
         self._at = 0
+
+
+# What comes alone, and what is sent whole, may not come by here (native/http1.pyx).
+find("http1", "set_members")(_IDLE, _DUE, _READING_IDLE)

@@ -6,7 +6,9 @@ A part has its attributes there if it can, where fast paths read and write them 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from zerogate.native.compiled import Base, find
+from zerogate.native.compiled import Base, find, slots
+
+__all__ = ["Base", "NoPaths", "slots"]
 
 
 class NoPaths:

@@ -105,7 +105,7 @@ def be_careful(bench: Bench) -> None:
 def test_a_bug_costs_one_exchange(act: str, where: Any, name: str, bug: Bug, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         bench = Bench()
-        if where is reply_half:
+        if act == "whole":
             be_careful(bench)
         worker = await bench.worker("w", capacity=2)
         # It holds its body back, so that a worker has the request before the body comes.

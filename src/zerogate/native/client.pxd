@@ -1,0 +1,18 @@
+# cython: language_level=3
+"""What a client of HTTP/1 keeps count of; and what an exchange asks of one, in the words of router/faces.py."""
+
+from zerogate.native.heads cimport ReplyHead
+from zerogate.native.http1 cimport ConnectionState
+
+
+cdef class ClientState:
+    cdef public ConnectionState _connection
+    cdef public object _desk, _exchange, _forwarding, _timed, _transport
+    cdef public double deadline
+    cdef public long long _credit_bytes, bytes_out
+    cdef public bint _is_body_held, _is_handing_on, _is_paused
+
+
+cdef bint try_send_whole(client, ReplyHead head, bytes body) except -1
+cdef int end(client) except -1
+cdef int expect(client, double seconds) except -1

@@ -1,0 +1,81 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""A client's connection (wire/http1/connection.py) between two requests, and at a reply that is all there.
+
+Taken: octets that are the head of one request without a body, of a connection that goes on; a whole reply to a request of
+HTTP/1.1 that is no HEAD, whose length is right. Declined: all else. Nothing is changed before anything is taken.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+
+from zerogate.native.heads cimport ReplyHead, RequestHead
+
+# Members of wire/http1/situations.py, Writing and Reading.
+cdef object _IDLE, _DUE, _READING_IDLE
+
+
+def set_members(idle, due, reading_idle):
+    """What is compiled imports nothing."""
+    global _IDLE, _DUE, _READING_IDLE
+    _IDLE, _DUE, _READING_IDLE = idle, due, reading_idle
+
+
+cdef class ConnectionState:
+    """Below wire/http1/connection.py, Connection."""
+
+
+cdef bint is_idle(ConnectionState connection) except -1:
+    """wire/http1/connection.py, Connection.is_idle."""
+    return connection.writing is _IDLE and connection._reader.state is _READING_IDLE
+
+
+cdef RequestHead take_head(ConnectionState connection, data):
+    """wire/http1/connection.py, Connection.receive. None if it is declined."""
+    cdef RequestHead head
+    if type(data) is not bytes or connection._is_held or connection._unread or not is_idle(connection):
+        return None
+    head = connection._read_natively(data)
+    if head is None or not head.keep_alive or head.has_body:
+        return None
+    connection.writing = _DUE
+    connection.request = head
+    return head
+
+
+cdef bytes frame_whole(ConnectionState connection, ReplyHead head, bytes body, bytes date):
+    """wire/http1/connection.py, Connection.send_whole, on a connection that goes on. None if it is declined."""
+    cdef RequestHead request
+    cdef bytes octets, text
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(body)
+    cdef char* to
+    if (
+        connection.writing is not _DUE
+        or connection.must_close
+        or connection.is_half_closed
+        or type(connection.request) is not RequestHead
+        or type(head.note) is not bytes
+    ):
+        return None
+    request = connection.request
+    if not request.minor_version or request.method == b"HEAD":
+        return None
+    if size if head.is_bodiless else head.body_length != size:
+        return None
+    text = head.note
+    if head.has_date:
+        date = b""
+    octets = PyBytes_FromStringAndSize(
+        NULL, PyBytes_GET_SIZE(text) + (8 + PyBytes_GET_SIZE(date) if date else 0) + 4 + size
+    )
+    to = _put(PyBytes_AS_STRING(octets), text)
+    if date:
+        to = _put(_put(to, b"\r\ndate: "), date)
+    _put(_put(to, b"\r\n\r\n"), body)
+    connection.writing = _IDLE
+    connection.request = None
+    return octets
+
+
+cdef inline char* _put(char* to, bytes text) noexcept:
+    memcpy(to, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+    return to + PyBytes_GET_SIZE(text)
