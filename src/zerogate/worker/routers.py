@@ -30,8 +30,7 @@ logger = logging.getLogger("zerogate.worker")
 
 # How often capacity is shared out anew among several routers.
 SHARE_EVERY_S = 0.1
-# How long tunnels that open and end may be counted before a router is told. It has an allowance of SETTINGS
-# (link/allowance.py), and only a worker that is full keeps anybody waiting for this.
+# How long tunnels that open and end are counted before a router is told: there is an allowance (link/allowance.py).
 TELL_AFTER_S = 0.005
 # How often names are looked up again, and what is dialled is looked through.
 LOOK_EVERY_S = 10.0
