@@ -131,7 +131,7 @@ def test_contributing_is_short_and_its_commands_are_ours() -> None:
     assert "pip install -e '.[test]'" in commands
     assert "python -m pytest -m fast" in commands
     markers = CONFIG["tool"]["pytest"]["ini_options"]["markers"]
-    assert [marker.partition(":")[0] for marker in markers] == ["fast", "slow"]
+    assert [marker.partition(":")[0] for marker in markers] == ["fast", "slow", "one_process"]
     assert CONFIG["tool"]["coverage"]["run"]["branch"] is True
 
 

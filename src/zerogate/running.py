@@ -96,7 +96,9 @@ class Alone:
 
     def __init__(self, found: Found, settings: RunSettings, folder: Path) -> None:
         endpoint = f"ipc://{folder}/link"
-        worker = settings.part(WorkerSettings, connect=(endpoint,), name=NAME, own_router=1, processes=1)
+        worker = settings.part(
+            WorkerSettings, connect=(endpoint,), name=NAME, own_router=1, processes=1, discover=False
+        )
         check_join(worker)
         files = [(path, files_settings(own)) for path, own in static_settings(settings, endpoint)]
         # Files first: until they are there, the application is asked for them.

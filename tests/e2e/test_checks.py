@@ -48,21 +48,24 @@ def site(tmp_path: Path) -> Iterator[CheckedSite]:
 
 
 def test_a_worker(site: CheckedSite) -> None:
-    site.wait_check(1, "no router and no worker of this user runs here")
+    # By name: other processes of this user may run meanwhile.
+    site.wait_check(1, "nobody here is called w-1", "w-1")
     worker = site.hello("w-1", wait=False, env=site.env)
-    site.wait_check(1, f"worker w-1 has joined no router ({site.endpoint}: Connection refused: nobody listens there)")
+    site.wait_check(
+        1, f"worker w-1 has joined no router ({site.endpoint}: Connection refused: nobody listens there)", "w-1"
+    )
     router = site.router("--name", "r", env=site.env)
     site.wait_check(0, "ok: router r listens at", "r")
     site.wait_check(0, "ok: worker w-1 has joined r", "w-1")
     site.wait_check(0, "ok: worker w-1 has joined r", "w")
     worker.send_signal(signal.SIGSTOP)
-    site.wait_check(1, f"process {worker.pid} does not answer")
+    site.wait_check(1, f"process {worker.pid} does not answer", "w-1")
     worker.send_signal(signal.SIGCONT)
-    site.wait_check(0, "worker w-1 has joined r")
+    site.wait_check(0, "worker w-1 has joined r", "w-1")
     assert router.terminate() == 0
-    site.wait_check(1, "worker w-1 has joined no router")
+    site.wait_check(1, "worker w-1 has joined no router", "w-1")
     worker.kill()
-    site.wait_check(1, "no router and no worker of this user runs here")
+    site.wait_check(1, "nobody here is called w-1", "w-1")
 
 
 def test_a_whole_run(site: CheckedSite, tmp_path: Path) -> None:
@@ -75,10 +78,10 @@ def test_a_whole_run(site: CheckedSite, tmp_path: Path) -> None:
         env=site.env,
     )
     run.wait_output("Ctrl-C stops")
-    site.wait_check(0, "worker good-1 has joined")
+    site.wait_check(0, "worker good-1 has joined", "good-1")
     site.wait_check(0, "worker good-2 has joined", "good")
     assert run.terminate() == 0
-    site.wait_check(1, "no router and no worker")
+    site.wait_check(1, "nobody here is called good", "good")
 
 
 def test_what_is_wrong_is_told_as_it_is(site: CheckedSite) -> None:

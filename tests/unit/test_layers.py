@@ -67,6 +67,7 @@ DEPENDENCIES = {
     "click": {"cli"},
     "cryptography": {"self_signed"},
     "dotenv": {"worker"},
+    "ifaddr": {"link"},
     "httptools": {"wire"},
     "idna": {"wire"},
     "nacl": {"wire"},
@@ -75,6 +76,7 @@ DEPENDENCIES = {
     "uvloop": {"runner"},
     "watchfiles": {"supervisor"},
     "websockets": {"worker"},
+    "zeroconf": {"link"},
 }
 
 

@@ -194,7 +194,7 @@ def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
     )
     module = app.partition(":")[0].rpartition(".")[2]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", module)[:MAX_NAME_CHARS] or "worker"
-    worker = settings.part(WorkerSettings, connect=(endpoint,), name=name, own_router=1)
+    worker = settings.part(WorkerSettings, connect=(endpoint,), name=name, own_router=1, discover=False)
     check_join(worker)
     return [
         Child("the router", ["router"], to_environment(router), takes_hangup=True),
@@ -236,6 +236,7 @@ def static_settings(settings: RunSettings, endpoint: str) -> list[tuple[str, Fil
             route=tuple(f"{host}{prefix}" for host in sorted(hosts)),
             processes=1,
             own_router=1,
+            discover=False,
             # No code of anybody's: nothing that could leak, or change.
             max_requests=Count.OFF,
             max_memory=None,

@@ -16,8 +16,10 @@ from typing import Any
 
 from zerogate.keys.keyring import find_folder
 from zerogate.link.marks import new_id
+from zerogate.link.mdns import Announcement
 from zerogate.notify import main_pid, notify
 from zerogate.router.admin import Admin
+from zerogate.router.announcing import announcement
 from zerogate.router.brief import Brief, send_brief
 from zerogate.router.clients.http1 import Http1Clients
 from zerogate.router.counters import Counters
@@ -70,6 +72,7 @@ class Group:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._status: dict[str, Any] = {}
         self._is_draining = False
+        self._announcement: Announcement | None = None
         self._began_at = time.monotonic()
         self.replaced = asyncio.Event()
 
@@ -109,6 +112,9 @@ class Group:
             await self._take_over(self._successor)
         self._listeners.accept_admin()
         self._predecessor.open(self._listeners.descriptors())
+        self._announcement = announcement(self._settings, self.addresses.bind)
+        if self._announcement is not None:
+            self._announcement.start()
 
     async def _take_over(self, successor: Successor) -> None:
         """As a router does alone: each process has the predecessor's workers first, and then its clients."""
@@ -133,6 +139,8 @@ class Group:
         while time.monotonic() < give_up and not self.replaced.is_set() and any(each.is_here for each in self._members):
             await asyncio.sleep(POLL_S)
         await self._predecessor.stop()
+        if self._announcement is not None:
+            await self._announcement.stop()
         await self._listeners.stop(self._moving)
 
     def close(self) -> None:

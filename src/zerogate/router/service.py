@@ -11,9 +11,11 @@ from typing import Any
 from zerogate.condition import Condition
 from zerogate.errors import StartError, UsageError
 from zerogate.link.listen import MakeProtocol
+from zerogate.link.mdns import Announcement
 from zerogate.notify import main_pid, notify
 from zerogate.router.access_log import AccessLog
 from zerogate.router.admin import Admin
+from zerogate.router.announcing import announcement
 from zerogate.router.clients.http1 import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Answer, Desk
@@ -98,6 +100,7 @@ class Router:
         self._moving: frozenset[str] = frozenset()
         self._is_draining = False
         self._is_hurried = False
+        self._announcement: Announcement | None = None
         self.replaced = asyncio.Event()
 
     @property
@@ -125,6 +128,9 @@ class Router:
                 await self._take_over(successor)
             if not self._is_guest:
                 self._predecessor.open(self.listeners.descriptors())
+            self._announcement = announcement(self.settings, self.addresses.bind)
+            if self._announcement is not None:
+                self._announcement.start()
         except BaseException:
             if successor is not None:
                 successor.close()
@@ -200,6 +206,8 @@ class Router:
             grace = self.settings.grace
             await self._wait(lambda: self._is_hurried or self.replaced.is_set(), self.settings.drain_delay)
         await self._predecessor.stop()
+        if self._announcement is not None:
+            await self._announcement.stop()
         await self.listeners.stop(self._moving)
         self._desk.stop()
         self.links.stop()

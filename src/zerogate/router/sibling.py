@@ -45,7 +45,9 @@ class Sibling:
         clients = self._board.lane(CLIENTS, lambda: self.router.n_clients + self._n_connecting(*OF_CLIENTS))
         links = self._board.lane(LINKS, lambda: len(self.router.links.workers) + self._n_connecting(Kind.LINKS))
         self._turns = {**dict.fromkeys(OF_CLIENTS, clients), Kind.LINKS: links}
-        self.router = Router(settings.changed(admin="off", replace=False, drain_delay=0.0), brief.seat, self)
+        self.router = Router(
+            settings.changed(admin="off", replace=False, drain_delay=0.0, discover=False), brief.seat, self
+        )
         self._is_open = False
         self._writer: asyncio.StreamWriter | None = None
         self._obeying: asyncio.Task[None] | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from zerogate.errors import UsageError
 from zerogate.settings.kinds import KIB, MIB
-from zerogate.settings.option import MAX_COUNT, Settings, choice, count, duration, size, text
+from zerogate.settings.option import MAX_COUNT, Settings, choice, count, duration, flag, size, text
 
 # What a peer may have sent before it hears of any window (SPDY draft 3.1, 2.6.8): no window can be smaller.
 MIN_WINDOW_BYTES = 64 * KIB
@@ -27,6 +27,9 @@ class LinkSettings(Settings):
     )
     session_window: int = size(
         16 * MIB, "Bytes of one link that may be under way unread.", low=MIN_WINDOW_BYTES, high=MAX_WINDOW_BYTES
+    )
+    discover: bool = flag(
+        "Announce a router's port, or look for such routers, on the local network by mDNS. Keys decide who joins whom."
     )
     last_stream_id: int = count(MAX_COUNT, "Stream ids end here; a new link takes over.", is_hidden=True)
 

@@ -88,7 +88,7 @@ class Routers:
 
     def dial(self, text: str) -> None:
         """Keep a link to this endpoint for ever, and to each of its addresses. Raises UsageError."""
-        self._name(parse_endpoint(text), is_given=True)
+        self.name(parse_endpoint(text), is_given=True)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look(), name="look at names")
 
@@ -96,14 +96,14 @@ class Routers:
         """Dial those, too, that were named when this worker ran before."""
         for text in self._remembered.recall():
             with contextlib.suppress(UsageError):
-                self._name(parse_endpoint(text))
+                self.name(parse_endpoint(text))
 
     def dial_others(self, target: Target, reply: JoinReply) -> None:
         """Keep links to whom a router names: other routers, and other processes at the same endpoint."""
         named = []
         for text in reply.routers:
             try:
-                self._name(parse_endpoint(text))
+                self.name(parse_endpoint(text))
                 named.append(text)
             except UsageError as error:
                 name = printable(reply.router.encode("latin-1"))
@@ -112,7 +112,7 @@ class Routers:
         for router_id in reply.processes:
             # Whoever has a link already was named by it.
             if router_id not in self.claims:
-                self._name(target.endpoint, router_id)
+                self.name(target.endpoint, router_id)
 
     def leave(self) -> None:
         """Dial no more, and tell every router to send nothing new. What is under way to us or in flight goes on."""
@@ -182,31 +182,31 @@ class Routers:
         is_joined = any(router.has_joined for router in self._links.values())
         (self.joined.set if is_joined else self.joined.clear)()
 
-    # Inside
-
-    def _name(self, endpoint: Endpoint, wish: str = "", *, is_given: bool = False) -> None:
+    def name(self, endpoint: Endpoint, wish: str = "", *, is_given: bool = False) -> None:
+        """Dial it, unless that is done already. It counts as named just now."""
         if self.is_leaving:
             return
         target = self._targets.name(endpoint, self.loop.time(), wish, is_given=is_given)
         if target is None:
             return
-        settings = self.settings
         target.dialler = Dialler(
             endpoint,
             lambda dialler: self._make_link(target),
-            redial_min=settings.redial_min,
-            redial_max=settings.redial_max,
-            redial_refused=settings.redial_refused,
-            is_told=not settings.own_router,
+            redial_min=self.settings.redial_min,
+            redial_max=self.settings.redial_max,
+            redial_refused=self.settings.redial_refused,
+            is_told=not self.settings.own_router,
         )
         target.dialler.start()
+
+    # Inside
 
     async def _look(self) -> None:
         """Look names up, again and again: an address may come, and one may go."""
         while True:
             for target in [target for target in self._targets if is_name(target.endpoint)]:
                 for endpoint in await addresses_of(target.endpoint):
-                    self._name(endpoint)
+                    self.name(endpoint)
             for link in self._links.values():
                 link.name_others()
             # Who has no router forgets none: whichever comes back first knows of the others.

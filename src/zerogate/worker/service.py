@@ -14,6 +14,7 @@ from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.call import Call, CallOwner, CarefulCall
+from zerogate.worker.discovery import Discovery
 from zerogate.worker.host import Host
 from zerogate.worker.limits import Limits
 from zerogate.worker.printable import printable
@@ -84,6 +85,7 @@ class Worker:
         self._refused_upgrades = SparseLog(logger, "requests for it")
         self._is_over = False
         self._is_hurried = False
+        self._discovery = Discovery(settings, self.routers.name) if settings.discover else None
 
     async def start(self) -> None:
         """Start the application, then dial. Raises UsageError for a bad endpoint, StartError if the host fails."""
@@ -92,6 +94,8 @@ class Worker:
         for endpoint in self.settings.connect:
             self.routers.dial(endpoint)
         self.routers.recall()
+        if self._discovery is not None:
+            self._discovery.start()
 
     async def stop(self, grace: float | None = None) -> None:
         """Have routers send nothing new, finish what they have sent within `grace`, shut the application down.
@@ -117,6 +121,8 @@ class Worker:
             await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
         routers.close("the worker stops")
         await self._wait(lambda: routers.are_gone, self.loop.time() + CLOSE_TIMEOUT_S)
+        if self._discovery is not None:
+            await self._discovery.stop()
         self._refused_upgrades.close()
         left = 0.0 if self._is_hurried else max(0.0, give_up - self.loop.time())
         await self._stop_host(left + SHUTDOWN_TIMEOUT_S)

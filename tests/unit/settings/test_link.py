@@ -1,5 +1,7 @@
 """What both ends can set."""
 
+from typing import Any
+
 import pytest
 
 from zerogate.errors import UsageError
@@ -15,11 +17,15 @@ def test_a_link_is_suspect_before_it_is_lost() -> None:
 
 @pytest.mark.parametrize("name", ["stream_window", "session_window"])
 def test_windows_are_those_that_the_protocol_has(name: str) -> None:
+    def made(size: int) -> LinkSettings:
+        options: dict[str, Any] = {name: size}
+        return LinkSettings(**options)
+
     for size in (DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES):
-        assert getattr(LinkSettings(**{name: size}), name) == size
+        assert getattr(made(size), name) == size
     for size in (DEFAULT_WINDOW_BYTES - 1, MAX_WINDOW_BYTES + 1):
         with pytest.raises(UsageError):
-            LinkSettings(**{name: size})
+            made(size)
 
 
 def test_no_time_to_stop_in_is_a_time() -> None:

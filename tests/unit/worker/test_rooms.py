@@ -12,7 +12,7 @@ RANKS = {
     rank: number
     for number, line in enumerate(
         (
-            "errors capacity claims identity joining printable remembered targets",
+            "errors capacity claims discovery identity joining printable remembered targets",
             "reply_block request_block pulse",
             "pulses",
             "routers",
