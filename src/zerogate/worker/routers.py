@@ -39,8 +39,7 @@ Serve = Callable[[Link, Stream, RequestFields, bool], None]
 
 
 class Routers:
-    """Every router that the worker knows of. `serve` is called for each stream that one of them opens, `on_joined` when
-    one of them has taken us.
+    """Every router that the worker knows of. `serve` is called for each stream of theirs, `on_joined` for each join.
 
     id: this process's own, random
     joined: set while a router has taken us, and means to send us requests

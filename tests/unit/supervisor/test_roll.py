@@ -1,6 +1,7 @@
 """Processes are replaced one after the other, and whatever happens on the way somebody serves."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -178,9 +179,10 @@ def test_a_stop_amid_a_roll_ends_both(at_s: float, number: int) -> None:
 
 
 def test_descriptors_are_given_back() -> None:
+    gc.collect()  # what other tests have left
     n_before = len(os.listdir("/proc/self/fd"))
     house = House(one=[JOINS], two=[JOINS])
     children: list[Child] = [rolling("one"), rolling("two")]
     assert run(house, children, *[ROLL] * 100, nothing, STOP, every_s=10.0) == 0
     assert house.notes.count("one begins") == house.notes.count("one ends") == 101
-    assert len(os.listdir("/proc/self/fd")) == n_before
+    assert len(os.listdir("/proc/self/fd")) <= n_before
