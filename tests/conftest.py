@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 # The folders whose tests start no process of ours. All of them are the short loop.
 FAST_FOLDERS = ("unit", "property", "conformance")
-FAST_TIMEOUT_S = 60
+FAST_TIMEOUT_S = 120
 
 # Whatever PYTHONDONTWRITEBYTECODE says, for these processes alone: pytest rewrites each module's assertions in each
 # process, which is a third of the short loop unless the outcome is kept.
