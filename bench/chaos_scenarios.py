@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from failure import INTERRUPTS
-from tests.support.chaos import IMPATIENT, ChaosSite
+from tests.support.chaos import ChaosSite
 from tests.support.load import (
     Clients,
     Load,
@@ -34,6 +34,9 @@ WARM_UP_S = 3.0
 MIB_IN_KIB = 1024
 SAMPLE_EVERY_S = 2.0
 SOAK_WARM_UP_SHARE = 0.25
+
+# A soak has many workers that fall silent: they are suspect after 0.5 s, and lost after 3 s.
+IMPATIENT = ("--suspect-after", "500ms", "--lost-after", "3s")
 
 # What a POST may be told, and a download may suffer, when its worker is killed: there is nothing safe to repeat.
 LOST_POST = "502 worker_lost"

@@ -137,6 +137,7 @@ def test_hold_is_for_workers_that_come_back(chaos: ChaosSite) -> None:
         assert client.read_reply().status == 200
 
 
+@pytest.mark.one_process
 def test_settle_is_for_workers_that_start(chaos: ChaosSite) -> None:
     chaos.router("--settle", "3s", "--access-log", "off")
     with RawWorker(chaos.endpoint, "other", routes=["/other"]), chaos.open() as early, chaos.open() as lost:
@@ -210,6 +211,7 @@ def test_as_large_as_it_may_be(strict: ChaosSite) -> None:
         assert client.read_reply().status == 200
 
 
+@pytest.mark.one_process
 def test_max_clients(chaos: ChaosSite) -> None:
     """Who is too many hears so or waits to be accepted; those who are there go on, and room is room again."""
     chaos.chaos_router("--max-clients", "5")
@@ -283,6 +285,7 @@ def test_retries_have_an_end(chaos: ChaosSite) -> None:
         chaos.wait_workers(2)
 
 
+@pytest.mark.one_process
 def test_a_worker_that_fails_is_passed_over_for_a_while(chaos: ChaosSite) -> None:
     chaos.chaos_router("--max-failures", "5", "--rest", "100s")
     chaos.chaos_worker("bad", env={"CHAOS_FAILS": "1"})
