@@ -88,8 +88,8 @@ class Pool(Turns):
         if shares is None:
             return [Group("", 1.0, list(self.workers.values()))]
         groups = [
-            Group(each[0].terms.label_text, shares.share_of(part), each)
-            for part in shares.parts.values()
+            Group(each[0].terms.label_text, share, each)
+            for part, share in shares.granted.items()
             if (each := list(part.members.values()))
         ]
         rest = max(0.0, 1.0 - sum(group.share for group in groups))

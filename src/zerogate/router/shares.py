@@ -93,16 +93,18 @@ class Shares:
         labels = self._labels.get(worker.serial)
         return None if labels is None else self.parts[labels]
 
-    def share_of(self, part: Part) -> float:
-        """What it gets: less than it has asked for where all together ask for more than there is."""
-        return part.share / max(1.0, sum(each.share for each in self.parts.values()))
+    @property
+    def granted(self) -> dict[Part, float]:
+        """What each gets: less than it has asked for where all together ask for more than there is."""
+        total = max(1.0, sum(part.share for part in self.parts.values()))
+        return {part: part.share / total for part in self.parts.values()}
 
     def note(self, *, is_all: bool) -> None:
         """One more request has come for the route. `is_all`: nobody is there who has no share."""
         there = [part for part in self.parts.values() if part.is_there]
-        total = sum(part.share for part in there)
+        total = sum(part.share for part in (there if is_all else self.parts.values()))
         for part in there:
-            part.note(part.share / total if is_all else self.share_of(part))
+            part.note(part.share / (total if is_all else max(1.0, total)))
 
     def in_turn(self, *, is_all: bool) -> list[Part]:
         """To whom a request is due, or any of them, whoever is owed most first."""

@@ -13,6 +13,7 @@ from zerogate.wire.http.paths import PathError, normal_path, path_text
 
 MAX_ROUTE_BYTES = 512
 
+_HOW = "write *, host, host/prefix, /prefix or *.host/prefix"
 _WILDCARD = "*."
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%\u00a0-\ud7ff\ue000-\U0010ffff-]+)*")
 _is_empty_inside = re.compile(rb"[/\\][/\\]").search
@@ -40,11 +41,11 @@ def parse_route(text: str) -> Route:
         return Route("", "")
     host, slash, rest = text.partition("/")
     if (not host and not slash) or not _PREFIX.fullmatch(prefix := (slash + rest).rstrip("/")):
-        raise RouteError(f"{text!r} is not a route: write *, host, host/prefix, /prefix or *.host/prefix")
+        raise RouteError(f"{text!r} is not a route: {_HOW}")
     try:
         route = Route(_read_host(host), _read_prefix(prefix))
     except (HostError, PathError) as error:
-        raise RouteError(f"{text!r} is not a route: {error}") from error
+        raise RouteError(f"{text!r} is not a route: {error.reason}; {_HOW}") from error
     if len(str(route)) > MAX_ROUTE_BYTES:
         raise RouteError(f"{text!r} is a route of {len(str(route))} bytes: at most {MAX_ROUTE_BYTES}")
     return route
