@@ -30,6 +30,8 @@ MAX_TAKEOVER_WAIT_S = 60.0
 _MODE = re.compile(r"0?[0-7]{3}", re.ASCII)
 # Each worker has a link to each of them, and each process of a worker a pulse (and a thread) for each.
 MAX_ROUTER_PROCESSES = 64
+# A client that waits longer has no use for what its worker remembers; and whoever has left is remembered as long.
+MAX_STICKY_WAIT_S = 60.0
 # Each retry is a worker lost: past so many it is the request that kills them.
 MAX_RETRIES = 100
 
@@ -185,7 +187,10 @@ class QueueSettings(Settings):
     hold: float = duration(60.0, "Time that a route waits for a worker after its last one left.", zero="none")
     settle: float = duration(5.0, "Time after the start in which requests wait for unknown routes.", zero="none")
     sticky_wait: float = duration(
-        1.0, "Time that a client waits for the worker that it comes back to: another has it then.", zero="none"
+        1.0,
+        "Time that a client waits for the worker that it comes back to: another has it then.",
+        zero="none",
+        high=MAX_STICKY_WAIT_S,
     )
 
 
