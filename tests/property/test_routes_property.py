@@ -25,26 +25,37 @@ SEGMENTS = ["x", "y", "xy", "X", "", ".", "..", "x;y", "..;z", ".x", "%", "%zz",
 
 
 def readings(host: bytes, target: bytes) -> Iterable[tuple[str, list[str]]]:
-    """What careless applications may take a request for: host, and the segments of its path."""
+    """What careless applications may take a request for: host, and the segments of its path.
+
+    They resolve dots before they decode, or after, or both; and cut parameters off segments, or not.
+    """
     name = host.rpartition(b":")[0] or host
     name = name.lower().rstrip(b".")
-    raw = target.partition(b"?")[0].partition(b"#")[0]
-    for path in (raw, unquote_to_bytes(raw)):
-        for cuts_parameters in (False, True):
-            segments: list[str] = []
-            for segment in path.decode("latin-1").replace("\\", "/").split("/"):
-                each = segment.partition(";")[0] if cuts_parameters else segment
-                if each == "..":
-                    segments = segments[:-1]
-                elif each not in ("", "."):
-                    segments.append(each)
-            yield name.decode("latin-1"), segments
+    raw = target.partition(b"?")[0].partition(b"#")[0].decode("latin-1")
+    for cuts_parameters in (False, True):
+        for path in (raw, "/".join(resolved(raw, cuts_parameters))):
+            decoded = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+            yield name.decode("latin-1"), resolved(decoded, cuts_parameters)
+
+
+def resolved(path: str, cuts_parameters: bool) -> list[str]:
+    """The segments that are left."""
+    segments: list[str] = []
+    for segment in path.replace("\\", "/").split("/"):
+        each = segment.partition(";")[0] if cuts_parameters else segment
+        if each == "..":
+            segments = segments[:-1]
+        elif each not in ("", "."):
+            segments.append(each)
+    return segments
 
 
 def spelt(text: str, data: st.DataObject, escapes: bool) -> str:
     """The text with some letters in upper case, or with some octets percent-encoded."""
     if escapes:
-        flags = data.draw(st.lists(st.sampled_from([0, 0, 1, 2]), min_size=len(text), max_size=len(text)))
+        flags = data.draw(
+            st.lists(st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1, 1, 2]), min_size=len(text), max_size=len(text))
+        )
         made = (
             [each, f"%{ord(each):02x}", f"%25{ord(each):02X}"][flag if each != "%" else 0]
             for each, flag in zip(text, flags, strict=True)
@@ -57,21 +68,23 @@ def spelt(text: str, data: st.DataObject, escapes: bool) -> str:
 def requests(draw: st.DrawFn) -> bytes:
     """Raw octets of one request, mostly a valid one."""
     data = draw(st.data())
-    host = spelt(draw(st.sampled_from(HOSTS)), data, False) + draw(
+    host = spelt(draw(st.sampled_from(["a.example"] * 5 + HOSTS)), data, False) + draw(
         st.sampled_from(["", "", ".", "..", ":80", ".:80", ":"])
     )
-    path = "/" + "/".join(draw(st.lists(st.sampled_from(SEGMENTS), max_size=4)))
+    segments = draw(st.lists(st.sampled_from(SEGMENTS), max_size=3))
+    path = "/" + "/".join(["x", *segments] if draw(st.booleans()) else segments)
     path = path[0] + spelt(path[1:], data, True)
     other = draw(st.sampled_from(HOSTS))
-    prefix = draw(st.sampled_from(["", "", f"http://{other}", f"HTTP://{other.upper()}:80", f"http://u@{other}"]))
+    prefix = draw(
+        st.sampled_from(["", "", "", "", f"http://{other}", f"HTTP://{other.upper()}:80", f"http://u@{other}"])
+    )
     query = draw(st.sampled_from(["", "", "?/x/../y", "?"]))
     version = draw(st.sampled_from(["1.1", "1.1", "1.0"]))
     lines = [
         *draw(
             st.sampled_from(
                 [
-                    [f"Host: {host}"],
-                    [f"Host: {host}"],
+                    *[[f"Host: {host}"]] * 10,
                     [f"hOST:\t{host}\t "],
                     [f"Host: {host}", f"Host: {other}"],
                     [f"Host: {host}", f"X-Forwarded-Host: {other}", f"Forwarded: host={other}"],
@@ -87,7 +100,7 @@ def requests(draw: st.DrawFn) -> bytes:
         )
     ]
     method = draw(st.sampled_from(["GET", "GET", "OPTIONS", "PURGE"]))
-    gap = draw(st.sampled_from([" ", " ", " ", "\t", "  "]))
+    gap = draw(st.sampled_from([" "] * 10 + ["\t", "  "]))
     head = "\r\n".join([f"{method}{gap}{prefix}{path}{query} HTTP/{version}", *lines, "", ""])
     return head.encode("latin-1")
 
@@ -110,7 +123,7 @@ route_texts = st.builds(
 
 
 @settings(max_examples=400)
-@given(grant_texts, st.lists(route_texts, min_size=1, max_size=4), st.booleans(), requests())
+@given(grant_texts, st.lists(route_texts, max_size=3), st.booleans(), requests())
 @example("a.example/x", ["a.example/x"], False, b"GET /x/%2e%2e/y HTTP/1.1\r\nHost: a.example\r\n\r\n")
 @example("a.example/x", ["a.example/x"], False, b"GET /x/..%2fy HTTP/1.1\r\nHost: a.example\r\n\r\n")
 @example("a.example/x", ["a.example/x"], False, b"GET /x/..;/y HTTP/1.1\r\nHost: a.example\r\n\r\n")
@@ -120,7 +133,7 @@ route_texts = st.builds(
 def test_a_key_gets_nothing_of_others(grant_text: str, texts: list[str], is_contested: bool, raw: bytes) -> None:
     grant = parse_route(grant_text)
     routes = []
-    for text in texts:
+    for text in [grant_text, *texts]:
         try:
             routes.append(parse_route(text))
         except RouteError:
