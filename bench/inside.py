@@ -20,6 +20,7 @@ import browsers
 import orders
 from request import Request
 
+from zerogate.link.dial import Dialler
 from zerogate.router.clients.http1 import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Desk
@@ -88,6 +89,9 @@ class Ends:
         """The worker's link to the router, with both ends in this process."""
         loop = asyncio.get_running_loop()
         target = Target(parse_endpoint("tcp://127.0.0.1:1"), "", is_given=True, named_at=loop.time())
+        target.dialler = Dialler(
+            target.endpoint, self.worker.routers._make_link, redial_min=1.0, redial_max=1.0, redial_refused=1.0
+        )
         here: Any = self.links.make_link()
         there: Any = self.worker.routers._make_link(target)
         there.connection_made(Pipe(lambda data: loop.call_soon(here.data_received, data)))

@@ -267,7 +267,7 @@ def test_a_half_closed_upload_is_incomplete(shared: ServedSite, client: HttpConn
 
 
 def test_the_target_is_passed_on_as_it_was_sent(client: HttpConnection) -> None:
-    for path in ("//a", "/a/../b", "/%2e%2e/a", "/a%2Fb", "/.;/a", "/a%00", "/%C3%A4", "/a?b=%20&c=d?e", "/a/"):
+    for path in ("//a", "/a%2Fb", "/a;b", "/.a", "/%C3%A4", "/a?b=%20&c=d?e", "/a?b=/../c", "/a/"):
         seen = inspect(client, f"/inspect{path}")
         assert seen["raw_path"] + ("?" + seen["query"] if seen["query"] else "") == f"/inspect{path}"
 
