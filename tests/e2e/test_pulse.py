@@ -80,7 +80,7 @@ def test_a_stopped_worker_is_lost_and_its_request_sent_on_once(pair: tuple[Serve
     workers[other].send_signal(signal.SIGSTOP)
     assert asked.reply().status == 502
     assert site.status()["counters"]["retries"] == 1
-    wait_for(lambda: " worker_lost 1\n" in site.router_process.output(), "the count in the access log")
+    wait_for(lambda: " worker_lost 1 -\n" in site.router_process.output(), "the count in the access log")
 
 
 @pytest.mark.one_process
