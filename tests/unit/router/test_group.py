@@ -14,6 +14,7 @@ from tests.support.router_end import until
 from zerogate.errors import StartError
 from zerogate.keys.files import make_router_key
 from zerogate.link import accept
+from zerogate.router import takeover
 from zerogate.router.group import Group
 from zerogate.router.scoreboard import SLACK, TAKEN_SLACK
 from zerogate.router.sibling import ORDERS, Sibling
@@ -267,7 +268,9 @@ def test_a_successor_that_fails_is_followed_by_nothing() -> None:
     asyncio.run(main())
 
 
-def test_a_port_that_is_taken_is_said_and_leaves_nothing_open() -> None:
+def test_a_port_that_is_taken_is_said_and_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takeover, "NAME_TIMEOUT_S", 0.1)  # it is asked by its own event loop, and cannot answer
+
     async def main() -> None:
         async with house() as found:
             address = found.group.addresses.http[0]
