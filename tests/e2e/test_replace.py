@@ -96,7 +96,7 @@ def test_without_workers_nobody_waits(site: Site) -> None:
 
 
 def test_workers_that_do_not_come_are_waited_for_only_so_long(site: Site) -> None:
-    old = router(site)
+    old = router(site, "--suspect-after", "60s", "--lost-after", "60s")  # It is still its worker, however slow we are.
     worker = site.hello("frozen")
     worker.send_signal(signal.SIGSTOP)
     new = router(site, "--replace", "--takeover-wait", "300ms")
