@@ -4,12 +4,13 @@ Nothing waits here: whoever would is asked again after each step, as an event lo
 """
 
 from collections.abc import Generator
+from functools import partial
 from random import Random
 from typing import Any, cast
 
 from tests.fuzz import material
 from zerogate.wire.spdy.streams import OPEN, REPLY_DUE, Stream
-from zerogate.worker.asgi import bind, channel
+from zerogate.worker.asgi import careful_receive, careful_send, receive, send
 from zerogate.worker.call import COMPLETE, MAX_PENDING_BYTES, Call, CarefulCall
 
 Answer = tuple[str, Any]
@@ -74,11 +75,11 @@ class Owner:
 class World:
     """One of the two calls."""
 
-    def __init__(self, kind: type[CarefulCall], binds: Any, fields: dict[bytes, bytes], fin: bool) -> None:
+    def __init__(self, kind: type[CarefulCall], channel: Any, fields: dict[bytes, bytes], fin: bool) -> None:
         self.owner = Owner()
         self.stream = Stream(1, REPLY_DUE, OPEN, 1 << 16)
         self.call = kind(cast(Any, self.owner), cast(Any, self.owner), self.stream, fields, fin)
-        self.receive, self.send = binds(self.call)
+        self.receive, self.send = (partial(each, self.call) for each in channel)
         self._waiting: list[Any] = []
 
     def begin(self, awaitable: Any) -> Answer:
@@ -145,8 +146,8 @@ def play(random: Random) -> bool:
     """One call from its begin to its end. Tells if its reply became complete; raises where the two differ."""
     fin = random.random() < 0.5
     fields = {**FIELDS, b"expect": b"100-continue"} if random.random() < 0.1 else FIELDS
-    fast = World(Call, channel, fields, fin)
-    careful = World(CarefulCall, bind, fields, fin)
+    fast = World(Call, (receive, send), fields, fin)
+    careful = World(CarefulCall, (careful_receive, careful_send), fields, fin)
 
     def both(act: Any) -> None:
         ours, theirs = act(fast), act(careful)
