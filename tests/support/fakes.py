@@ -276,7 +276,8 @@ class FakeWaiting(FakeExchange):
         self.prefix = ""
         self.tried: frozenset[str] = frozenset()
         self.shunned: frozenset[str] = frozenset()
-        self.is_noted = self.has_awaited = False
+        self.is_noted = False
+        self.awaits_until = 0.0
         self.cookie: StickyCookie | None = None
         self.client_address = ""
         self.is_broken_off = False

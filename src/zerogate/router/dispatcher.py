@@ -126,22 +126,25 @@ class Dispatcher:
     def _await(self, request: Waiting, pool: Pool, worker: Worker) -> bool:
         """Have it wait for this worker, a little. False if it has, or may not."""
         wait_s = self._settings.sticky_wait
-        if request.has_awaited or not wait_s:
+        if request.awaits_until or not wait_s:
             return False
         line = pool.line_of(worker) or pool.add_line(worker, self._make_queue())
         if not line.queue.push(request):
             return False
         self.waiting[line] = None
-        request.has_awaited = True
+        request.awaits_until = until = self._timers.time() + wait_s
         self._wait(request)
-        self._timers.call_later(wait_s, self._await_no_more, request, line)
+        # Not the request itself: who leaves sooner must not be kept in memory for so long.
+        self._timers.call_later(wait_s, self._await_no_more, line, until)
         return True
 
-    def _await_no_more(self, request: Waiting, line: Waiters) -> None:
-        """It has waited long enough for one worker, if it still does."""
-        if request.queue is line.queue:
-            line.queue.remove(request)
-            self._submit_again([request])
+    def _await_no_more(self, line: Waiters, until: float) -> None:
+        """Those who were to wait for one worker until then have waited long enough, if they still do."""
+        queue: Queue[Waiting] = line.queue
+        overdue = []
+        while queue.waiting and next(iter(queue.waiting)).awaits_until <= until:
+            overdue.append(queue.pop())
+        self._submit_again(overdue)
 
     def collect(self, request: Waiting) -> bool:
         """Let the request have its body begin before it is submitted. False if there is no room for more bodies."""
@@ -238,9 +241,9 @@ class Dispatcher:
                 worker.pools.append(pool)
                 pool.add(worker)
             elif not is_placed:
-                line = pool.line_of(worker)
+                lines = pool.lines
                 pool.settle(worker)
-                self._break_up(line)
+                self._break_up(*pool.lost_of(lines))
         self.workers[worker.serial] = worker
         self._outage.end(f"worker {worker.title} has joined: requests are served")
         for request in self.lobby.pop_all():
@@ -264,7 +267,9 @@ class Dispatcher:
         elif worker.away:
             for pool in list(worker.pools):
                 self._rests.wake_enough(pool.workers)
-                self._break_up(pool.line_of(worker))
+                line = pool.line_of(worker)
+                if line is not None:
+                    self._break_up(line)
                 self._call_in(pool)
 
     def pause(self, worker: Worker) -> None:
@@ -357,10 +362,10 @@ class Dispatcher:
     def _remove_from(self, route: Route, worker: Worker) -> None:
         pool = self.routes.get(route)
         assert pool is not None, route
-        line = pool.line_of(worker)
+        lines = pool.lines
         pool.remove(worker)
         worker.pools.remove(pool)
-        self._break_up(line)
+        self._break_up(*pool.lost_of(lines))
         if pool.workers:
             self._rests.wake_enough(pool.workers)
             self._call_in(pool)
@@ -375,9 +380,9 @@ class Dispatcher:
             if worker.has_room:
                 self._offer(worker)
 
-    def _break_up(self, line: Waiters | None) -> None:
-        """Whom they wait for is not there any more."""
-        if line is not None:
+    def _break_up(self, *lines: Waiters) -> None:
+        """Whom they wait for is not there any more, or is not theirs."""
+        for line in lines:
             self.waiting.pop(line, None)
             self._submit_all(line.queue)
 

@@ -54,7 +54,7 @@ class Pool(Turns):
         self._revise()
 
     def remove(self, worker: Worker) -> None:
-        """Who waits for this worker alone is in its line (`line_of`): see to them first."""
+        """Who waits for this worker alone may be in a line that is lost by it: see to them (`lost_of`)."""
         del self.workers[worker.serial]
         part = self.part_of(worker)
         if part is None:
@@ -176,6 +176,16 @@ class Pool(Turns):
     def line_of(self, worker: Worker) -> Line | None:
         """Who waits for this worker alone."""
         return None if self._affinity is None else self._affinity.lines.get(worker.serial)
+
+    @property
+    def lines(self) -> dict[int, Line]:
+        """Who waits for which worker, by its serial."""
+        return {} if self._affinity is None else dict(self._affinity.lines)
+
+    def lost_of(self, before: dict[int, Line]) -> list[Line]:
+        """Which of the `lines` that there were are none any more: all, once stickiness is another."""
+        now = self.lines
+        return [line for serial, line in before.items() if now.get(serial) is not line]
 
     def add_line(self, worker: Worker, queue: Queue[Any]) -> Line:
         """A new one, of a worker that clients come back to."""

@@ -13,7 +13,7 @@ class Waiting(Sought, Protocol):
 
     arrived: when it came, in the timers' time
     wait_until: when it has waited long enough; 0 before it first waits
-    has_awaited: whether it has waited for one worker alone, which it does once
+    awaits_until: until when it waits for one worker alone, which it does once; 0 if it has not
     size_bytes: what it holds in memory
     queue: where it waits, or None
     prefix: the path prefix of the route by which it was last sent
@@ -21,7 +21,7 @@ class Waiting(Sought, Protocol):
 
     arrived: float
     wait_until: float
-    has_awaited: bool
+    awaits_until: float
     queue: "Queue[Waiting] | None"
     prefix: str
 

@@ -1,6 +1,7 @@
 """Clients that come back: to whom, for how long it is waited for, and what a cookie can and cannot do."""
 
 import collections
+import weakref
 from typing import Any
 
 import pytest
@@ -179,6 +180,42 @@ def test_when_it_goes_nobody_waits_for_it(how: str) -> None:
         site.dispatcher.join(a, [parse_route("*")])
     assert request.worker is not None
     assert request.worker.name == "b"
+
+
+@pytest.mark.parametrize("how", ["leave", "terms", "another"])
+def test_who_waits_for_one_is_not_forgotten_when_stickiness_is_another(how: str) -> None:
+    site = Site(sticky_wait=60.0)
+    a = site.join("a", capacity=1)
+    site.learn("1", site.ask("1"))
+    site.sticky = "client" if how == "another" else ""
+    b = site.join("b", capacity=1)
+    c = site.join("c", capacity=3)
+    held = site.ask("2")
+    assert held.worker is b
+    # A cookie for b, who says nothing of cookies itself.
+    assert held.cookie is not None
+    site.learn("2", held)
+    request = site.ask("2")
+    assert request.worker is None
+    if how == "terms":
+        a.set_name("a", make_terms(["v=2"], None, ""))
+        site.dispatcher.join(a, [parse_route("*")])
+    else:
+        site.dispatcher.leave(a)
+    assert request.worker is c
+
+
+def test_who_leaves_while_it_waits_is_not_kept_in_memory() -> None:
+    site = Site(sticky_wait=60.0)
+    site.join("a", capacity=1)
+    site.learn("1", site.ask("1"))
+    site.join("b")
+    request = site.ask("1")
+    assert request.queue is not None
+    site.dispatcher.withdraw(request)
+    forgotten = weakref.ref(request)
+    del request
+    assert forgotten() is None
 
 
 @pytest.mark.parametrize("options", [{"sticky_wait": 0.0}, {"queue_size": 0}])

@@ -67,7 +67,7 @@ class Passage(StreamHandler, Waiting):
     tried: frozenset[str] = frozenset()
     shunned: frozenset[str] = frozenset()
     is_noted = False
-    has_awaited = False
+    awaits_until = 0.0
     cookie: StickyCookie | None = None
     _stream: Stream | None = None
     _body: RequestBody | None = None
