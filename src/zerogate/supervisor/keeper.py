@@ -22,7 +22,7 @@ MAX_FAILURES = 10
 
 
 class Keeper:
-    """`run` starts the child, and returns when `stopping` is set and the child has ended.
+    """`run` starts the child, and returns when `stopping` is set and the process that counts has ended.
 
     is_watched: a child that does not come up waits for somebody to change what it is made of (reload.py), and costs
         nobody else anything
@@ -43,7 +43,8 @@ class Keeper:
             life = child.life
             assert life is not None
             child.is_renewed.clear()
-            await life.is_over.wait()
+            # Who has been replaced may drain for long: whether the one that counts lives does not wait for that.
+            await first_of(life.is_over, child.is_renewed)
             if stopping.is_set():
                 return
             if child.life is not life:

@@ -1,13 +1,16 @@
-"""A child that is watched for changes costs nobody else anything, however it fails. All else: the command's tests."""
+"""A child that is watched for changes costs nobody else anything, however it fails; which of two processes counts. All
+else: the command's tests.
+"""
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.support.house import STOP, House, alone, child, own_signals, rolling, run
+from tests.support.house import STOP, House, alone, child, own_signals, rolling, run, send
 from zerogate.supervisor.keeper import MAX_FAILURES
 from zerogate.supervisor.reload import Watch
 
@@ -63,3 +66,11 @@ def test_the_other_is_as_ever() -> None:
     house = House(two=[{"dies_in": 60.0}, {}])
     assert keep(house, seconds=100.0) == 0
     assert house.notes.count("two begins") == 2
+
+
+def test_a_successor_that_dies_is_started_again_while_its_predecessor_drains() -> None:
+    house = House(one=[{"joins_in": 0.5, "ends_in": 10.0}, {"joins_in": 0.5, "dies_in": 2.0}, {"joins_in": 0.5}])
+    assert run(house, [rolling("one")], send(signal.SIGHUP), lambda: None, STOP, every_s=15.0) == 0
+    died, began_again = house.time_of("one ends"), house.time_of("one begins", 2)
+    assert began_again - died == pytest.approx(0.2)
+    assert began_again < house.time_of("one ends", 1)
