@@ -34,7 +34,7 @@ def main_pid(pid: int) -> str:
 
 
 def notify_reloading(monotonic_ns: int) -> None:
-    """What it runs with is about to change; `READY` ends it. The time tells one reload from another."""
+    """What it runs with is about to change (SIGHUP); `READY` ends it. The time tells one reload from another."""
     notify("RELOADING=1", f"MONOTONIC_USEC={monotonic_ns // 1000}")
 
 

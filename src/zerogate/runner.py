@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any, NoReturn, Protocol
@@ -200,12 +201,21 @@ async def _serve_until_told(
     # Who has a supervisor is killed by it.
     begin_stop: Callable[[], object] = bound.begin if not is_supervised else lambda: None
     stop_on_signals(stopping.set, _exit_at_once, begin_stop)
-    hangups = Hangups(stopping.set, on_hangup)
+    telling: asyncio.Task[None] | None = None
+
+    def renew() -> None:
+        is_ready = telling is not None and telling.done()
+        if is_ready:
+            notify.notify_reloading(time.monotonic_ns())
+        on_hangup()
+        if is_ready:
+            notify.notify(notify.READY)
+
+    hangups = Hangups(stopping.set, renew)
     heed_parent(stopping.set)
     notify.keep_alive(asyncio.get_running_loop().call_later)
     await _until(stopping, service.start())
     was_replaced = False
-    telling: asyncio.Task[None] | None = None
     if not stopping.is_set():
         stalls.start()
         _tune_collector()

@@ -100,10 +100,17 @@ def test_a_whole_run_is_one(site: Site, manager: Manager, tmp_path: Path) -> Non
     (tmp_path / "go").touch()
     manager.wait("READY=1")
     assert [line for line in manager.heard() if line.startswith("MAINPID")] == [f"MAINPID={run.pid}"]
+    assert manager.heard().count("READY=1") == 1
+    # From the signal until all have been replaced, it is reloading.
+    run.send_signal(signal.SIGHUP)
+    manager.wait("RELOADING=1")
+    assert any(line.startswith("MONOTONIC_USEC=") for line in manager.heard())
+    wait_for(lambda: manager.heard().count("READY=1") == 2, "the end of the reload")
+    assert run.output().count("takes over from") == 2
     run.send_signal(signal.SIGTERM)
     assert run.popen.wait(20) == 0
     manager.wait("STOPPING=1")
-    assert manager.heard().count("READY=1") == manager.heard().count("STOPPING=1") == 1
+    assert manager.heard().count("STOPPING=1") == 1
 
 
 def site_is_up(site: Site) -> bool:
@@ -130,3 +137,13 @@ def test_a_router_of_several_processes(site: Site, manager: Manager) -> None:
     assert router.terminate() == 0
     manager.wait("STOPPING=1")
     assert manager.heard().count("READY=1") == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=str)
+def test_a_router_that_reads_its_certificates_anew(site: Site, manager: Manager, options: tuple[str, ...]) -> None:
+    router = site.router(*options, env=manager.env)
+    manager.wait("READY=1")
+    router.send_signal(signal.SIGHUP)
+    manager.wait("RELOADING=1")
+    wait_for(lambda: manager.heard().count("READY=1") == 2, "the end of the reload")
+    assert router.terminate() == 0

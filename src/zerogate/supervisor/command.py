@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 
 from zerogate import notify
@@ -75,9 +76,11 @@ class _Supervisor:
         self._watch = watch
         self._stopping = asyncio.Event()
         self._lives = Lives(patience_s, self._on_word)
-        self._roll = Roll(self._lives)
+        self._roll = Roll(self._lives, self._end_renewal)
         # Who cannot serve yet.
         self._unready = set(children)
+        # What the service manager has been told.
+        self._is_ready = self._is_renewing = False
         # Something was cut off.
         self.has_killed = False
 
@@ -130,7 +133,7 @@ class _Supervisor:
         if self._stopping.is_set():
             return
         self._on_started()
-        _tell_ready()
+        self._tell_ready()
         await self._unless_stopping(center.replaced.wait())
         if not self._stopping.is_set():
             report(REPLACED)
@@ -173,12 +176,23 @@ class _Supervisor:
 
     def _renew(self) -> None:
         """SIGHUP: who can be renewed while it runs hears of it, others are replaced."""
+        if self._is_ready:
+            self._is_renewing = True
+            notify.notify_reloading(time.monotonic_ns())
         reopen_log_files()
         self._lives.send_signal(signal.SIGHUP, [child for child in self._children if child.takes_hangup])
         rolling = [child for child in self._rolling if child.life is not None]
         if rolling:
             logger.info("SIGHUP: replacing %s, one after the other", ", ".join(child.label for child in rolling))
             self._roll.want_all(rolling)
+        else:
+            self._end_renewal()
+
+    def _end_renewal(self) -> None:
+        """All that were to be replaced have been, or have failed to be."""
+        if self._is_renewing:
+            self._is_renewing = False
+            self._tell_ready()
 
     def _reopen_logs(self) -> None:
         reopen_log_files()
@@ -189,7 +203,7 @@ class _Supervisor:
         if child in self._unready:
             self._unready.discard(child)
             if not self._unready and self._center is None:
-                _tell_ready()
+                self._tell_ready()
 
     def _on_word(self, child: Child, life: Life, word: bytes) -> None:
         if word == (STARTED if child.arguments[0] == ROUTER else JOINED):
@@ -204,7 +218,7 @@ class _Supervisor:
             logger.info("%s is to be replaced: %s", child.label, life.worn)
             self._roll.want(child)
 
-
-def _tell_ready() -> None:
-    """The service manager, if it has started us."""
-    notify.notify(notify.READY, notify.main_pid(os.getpid()))
+    def _tell_ready(self) -> None:
+        """The service manager, if it has started us."""
+        self._is_ready = True
+        notify.notify(notify.READY, notify.main_pid(os.getpid()))

@@ -5,7 +5,7 @@ One child after the other, so that there is never more than one process too many
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from zerogate.errors import StartError
@@ -21,10 +21,11 @@ PATIENCE_S = 15.0
 
 
 class Roll:
-    """Who is to be replaced; `run` does it."""
+    """Who is to be replaced; `run` does it. `on_done` is called each time that nobody is to be any more."""
 
-    def __init__(self, lives: Lives) -> None:
+    def __init__(self, lives: Lives, on_done: Callable[[], object]) -> None:
         self._lives = lives
+        self._on_done = on_done
         self._wanted: dict[Child, None] = {}
         self._current: Child | None = None
         self._is_wanted = asyncio.Event()
@@ -60,6 +61,7 @@ class Roll:
                     logger.error("%s was not replaced (%s): %s%s", child.label, error, stays, others)
             self._current = None
             self._is_wanted.clear()
+            self._on_done()
 
     async def _replace(self, child: Child) -> None:
         """Raises StartError if the successor ends before it has taken over."""
