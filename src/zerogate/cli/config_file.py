@@ -19,13 +19,15 @@ from zerogate.cli.options import SettingOption, every_command, setting_options
 from zerogate.cli.suggestions import meant_setting, who_has
 from zerogate.errors import UsageError
 from zerogate.settings import ConfigSettings
-from zerogate.settings.kinds import OFF_WORD
+from zerogate.settings.kinds import MIB, OFF_WORD
 
 OWN_FILE = "zerogate.toml"
 PYPROJECT = "pyproject.toml"
 TABLE = ("tool", "zerogate")
 
 MAX_SHOWN_CHARS = 60
+# Far more than anybody writes.
+MAX_FILE_BYTES = 16 * MIB
 
 
 class Entry(NamedTuple):
@@ -110,13 +112,19 @@ def find_config(name: str) -> ConfigFile | None:
 def _read(path: str) -> ConfigFile | None:
     """None for a pyproject.toml that says nothing of us."""
     try:
-        content = tomllib.loads(Path(path).read_text("utf-8"))
+        with Path(path).open("rb") as file:
+            octets = file.read(MAX_FILE_BYTES + 1)
+        if len(octets) > MAX_FILE_BYTES:
+            raise UsageError(f"--config {path}: more than {MAX_FILE_BYTES // MIB}M")
+        content = tomllib.loads(octets.decode("utf-8"))
     except OSError as error:
         raise UsageError(f"--config {path}: {error.strerror or error}") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not TOML: {error}{elsewhere('config', path)}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not TOML: it is not UTF-8") from error
+    except RecursionError:
+        raise UsageError(f"{path}: it is nested too deeply") from None
     if Path(path).name != PYPROJECT:
         return ConfigFile(path, "", content)
     for name in TABLE:

@@ -25,6 +25,8 @@ MAX_AGE_S = 30 * DAY_S
 REFRESH_S = 3600.0
 # More than any site has; a router may name whom it likes.
 MAX_ROUTERS = 256
+# A file of so many, each with the longest name there is, is smaller.
+MAX_FILE_BYTES = 1024 * 1024
 
 
 def default_folder() -> Path | None:
@@ -77,12 +79,14 @@ class Remembered:
         if self._path is None:
             return {}
         try:
-            found = json.loads(self._path.read_text("utf-8"))["routers"]
+            if not self._path.is_file():
+                return {}  # A pipe, too, which would be waited for.
+            with self._path.open("rb") as file:
+                found = json.loads(file.read(MAX_FILE_BYTES))["routers"]
             oldest = time.time() - MAX_AGE_S
-            return {text: float(at) for text, at in found.items() if float(at) > oldest and text not in self._given}
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            fresh = {text: float(at) for text, at in found.items() if float(at) > oldest and text not in self._given}
+            return _latest(fresh)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             logger.debug("%s: not read (%s)", self._path, error)
             return {}
 
@@ -90,7 +94,7 @@ class Remembered:
         """In one piece, or not at all: others read it meanwhile."""
         if self._path is None:
             return
-        kept = dict(sorted(self._named.items(), key=lambda item: -item[1])[:MAX_ROUTERS])
+        kept = _latest(self._named)
         temporary = self._path.with_suffix(f".{os.getpid()}")
         try:
             self._path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -102,3 +106,7 @@ class Remembered:
             logger.debug("%s: not written (%s): routers are not remembered", self._path, error)
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def _latest(named: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(named.items(), key=lambda item: -item[1])[:MAX_ROUTERS])

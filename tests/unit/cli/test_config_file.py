@@ -68,6 +68,14 @@ def test_what_cannot_be_read(name: str) -> None:
         find_config(name)
 
 
+def test_what_nests_too_deeply_or_never_ends() -> None:
+    Path("zerogate.toml").write_text("route = " + "[" * 10_000)
+    with pytest.raises(UsageError, match=r"^zerogate\.toml: it is nested too deeply$"):
+        find_config("")
+    with pytest.raises(UsageError, match=r"^--config /dev/zero: more than 16M$"):
+        find_config("/dev/zero")
+
+
 @pytest.mark.parametrize("text", ["tool = 1", "[tool]\nzerogate = 1"])
 def test_where_a_table_should_be(text: str) -> None:
     Path("pyproject.toml").write_text(text)

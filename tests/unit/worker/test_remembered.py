@@ -9,7 +9,7 @@ import pytest
 
 from zerogate.settings import WorkerSettings
 from zerogate.worker import remembered
-from zerogate.worker.remembered import MAX_AGE_S, MAX_ROUTERS, REFRESH_S, Remembered, default_folder
+from zerogate.worker.remembered import MAX_AGE_S, MAX_FILE_BYTES, MAX_ROUTERS, REFRESH_S, Remembered, default_folder
 
 A, B, C = "tcp://a:1", "tcp://b:1", "tcp://c:1"
 
@@ -73,7 +73,16 @@ def test_not_more_than_any_site_has(tmp_path: Path) -> None:
     assert len(remember(tmp_path).recall()) == MAX_ROUTERS
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "[]", '{"routers": 7}', '{"routers": {"tcp://b:1": "x"}}', "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "nonsense", "[]", '{"routers": 7}', '{"routers": {"tcp://b:1": "x"}}', "\xff"),
+        f'{{"routers": {{"tcp://b:1": 1{"0" * 400}}}}}',
+        "[" * 100_000,
+        f'{{"routers": {{"tcp://b:1": 9e99}}{" " * MAX_FILE_BYTES}}}',
+    ],
+    ids=range(9),
+)
 def test_what_cannot_be_read_is_nothing(tmp_path: Path, text: str) -> None:
     remember(tmp_path).name([B])
     (path,) = tmp_path.iterdir()
@@ -82,6 +91,23 @@ def test_what_cannot_be_read_is_nothing(tmp_path: Path, text: str) -> None:
     assert found.recall() == []
     found.name([C])
     assert remember(tmp_path).recall() == [C]
+
+
+def test_a_file_that_names_more_than_any_site_has(tmp_path: Path) -> None:
+    remember(tmp_path).name([B])
+    (path,) = tmp_path.iterdir()
+    path.write_text(json.dumps({"routers": {f"tcp://b:{port}": time.time() + port for port in range(2000)}}))
+    found = remember(tmp_path).recall()
+    assert found[0] == "tcp://b:1999"
+    assert len(found) == MAX_ROUTERS
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    remember(tmp_path).name([B])
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    os.mkfifo(path)
+    assert remember(tmp_path).recall() == []
 
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
