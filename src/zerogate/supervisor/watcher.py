@@ -1,7 +1,9 @@
 """Watching files for changes, by the rules that uvicorn has made known: which folders, and which names in them."""
 
+import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 from zerogate.errors import StartError, UsageError
@@ -9,6 +11,9 @@ from zerogate.settings import ReloadSettings
 
 INCLUDE = ("*.py",)
 EXCLUDE = (".*", ".py[cod]", ".sw.*", "~*")
+
+# Whether a folder is still the one that is watched.
+LOOK_EVERY_S = 1.0
 
 
 class FileWatcher:
@@ -34,17 +39,43 @@ class FileWatcher:
         self._ignored = frozenset(watchfiles.DefaultFilter.ignore_dirs) | {"site-packages"}
 
     async def changes(self) -> AsyncIterator[list[str]]:
-        """Files that have changed, together. Raises StartError if they cannot be watched (any longer)."""
+        """Files that have changed, together. Raises StartError if they cannot be watched (any longer).
+
+        A folder that is taken away is waited for: what comes in its place has changed as a whole.
+        """
         try:
-            found = self._watchfiles.awatch(
-                *self._folders,
-                watch_filter=lambda change, path: self.is_watched(Path(path)),
-                ignore_permission_denied=True,
-            )
-            async for changes in found:
-                yield sorted({_short(path) for _, path in changes})
+            while True:
+                with contextlib.suppress(FileNotFoundError):
+                    async with contextlib.aclosing(self._changes_of(self._folders)) as found:
+                        async for changed in found:
+                            yield changed
+                await asyncio.sleep(LOOK_EVERY_S)
+                while None in _identities(self._folders):
+                    await asyncio.sleep(LOOK_EVERY_S)
+                yield [_short(str(folder)) for folder in self._folders]
         except (OSError, RuntimeError) as error:
             raise StartError(f"--reload cannot watch {', '.join(map(str, self._folders))}: {error}") from error
+
+    async def _changes_of(self, folders: list[Path]) -> AsyncGenerator[list[str], None]:
+        """Until one of the folders is another one, or none: the system watches what was there."""
+        watched = _identities(folders)
+        roots = {str(folder) for folder in folders}
+        deleted = self._watchfiles.Change.deleted
+        watching = self._watchfiles.awatch(
+            *folders,
+            watch_filter=lambda change, path: path in roots or self.is_watched(Path(path)),
+            rust_timeout=int(LOOK_EVERY_S * 1000),
+            yield_on_timeout=True,
+            ignore_permission_denied=True,
+        )
+        async with contextlib.aclosing(watching) as found:
+            async for changes in found:
+                if changed := sorted({_short(path) for _, path in changes if path not in roots}):
+                    yield changed
+                if _identities(folders) != watched or any(
+                    change is deleted and path in roots for change, path in changes
+                ):
+                    return
 
     def is_watched(self, path: Path) -> bool:
         """Whether a change of this file counts."""
@@ -54,6 +85,18 @@ class FileWatcher:
         if not self._ignored.isdisjoint(within.parts[:-1]):
             return False
         return any(map(path.match, self._include)) and not any(map(path.match, self._exclude))
+
+
+def _identities(folders: list[Path]) -> list[tuple[int, int] | None]:
+    """Which folders they are just now. None for one that is not there."""
+    found: list[tuple[int, int] | None] = []
+    for folder in folders:
+        try:
+            status = folder.stat()
+            found.append((status.st_dev, status.st_ino))
+        except OSError:
+            found.append(None)
+    return found
 
 
 def _short(path: str) -> str:

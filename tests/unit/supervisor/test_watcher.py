@@ -1,13 +1,17 @@
 """Which files count, and that a change is heard of."""
 
 import asyncio
+import contextlib
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from zerogate.errors import StartError, UsageError
 from zerogate.settings import ReloadSettings
+from zerogate.supervisor import watcher
 from zerogate.supervisor.watcher import FileWatcher
 
 pytest.importorskip("watchfiles")
@@ -93,6 +97,49 @@ def test_a_change_is_heard_of(here: Path) -> None:
             await heard.aclose()  # type: ignore[attr-defined]
 
     assert asyncio.run(main()) == ["pkg/views.py"]
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_a_folder_that_is_made_anew_is_watched_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch, *, is_moved: bool
+) -> None:
+    monkeypatch.setattr(watcher, "LOOK_EVERY_S", 0.05)
+    package = here / "pkg"
+
+    async def main() -> None:
+        heard = FileWatcher(ReloadSettings(reload_dir=("pkg",))).changes()
+
+        async def change() -> None:
+            n = 0
+            while True:
+                n += 1
+                with contextlib.suppress(FileNotFoundError):
+                    (package / f"views{n}.py").write_text("x = 1\n")
+                await asyncio.sleep(0.05)
+
+        async def until(what: Callable[[str], bool]) -> None:
+            while not any(map(what, await anext(heard))):
+                pass
+
+        changing = asyncio.create_task(change())
+        try:
+            async with asyncio.timeout(30):
+                await until(lambda name: name.startswith("pkg/"))
+                if is_moved:
+                    package.rename(here / "old")
+                else:
+                    shutil.rmtree(package)
+                again = asyncio.create_task(until(lambda name: name == "pkg"))
+                await asyncio.sleep(0.2)
+                assert not again.done()
+                package.mkdir()
+                await again
+                await until(lambda name: name.startswith("pkg/"))
+        finally:
+            changing.cancel()
+            await heard.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(main())
 
 
 def test_what_cannot_be_watched(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
