@@ -20,7 +20,16 @@ from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from zerogate.errors import UsageError
-from zerogate.worker.small_files import MAX_FILE_BYTES, Mark, SmallFile, SmallFiles, are_settled, mark_of, read_small
+from zerogate.worker.small_files import (
+    MAX_FILE_BYTES,
+    Key,
+    Mark,
+    SmallFile,
+    SmallFiles,
+    are_settled,
+    mark_of,
+    read_small,
+)
 
 # By suffix, the best first; and which content coding it is (RFC 9110, 8.4.1).
 CODINGS: Final = ((".br", "br"), (".gz", "gzip"))
@@ -167,8 +176,7 @@ class Files(StaticFiles):
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else kept.data})
 
 
-def _key_of(scope: Scope, codings: frozenset[str]) -> object:
-    """What decides which octets are answered."""
+def _key_of(scope: Scope, codings: frozenset[str]) -> Key:
     return scope["path"], scope.get("root_path", ""), codings
 
 

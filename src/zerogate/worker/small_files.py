@@ -7,6 +7,7 @@ was written just now.
 """
 
 import os
+import sys
 import time
 from typing import Final, NamedTuple
 
@@ -16,6 +17,9 @@ MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
 OVERHEAD_BYTES: Final = 2 * 1024
 # No file system's time is coarser, but for FAT's.
 SETTLED_S: Final = 1.5
+
+# What decides which octets are answered: the path that was asked for, what it is below, and which codings are taken.
+Key = tuple[str, str, frozenset[str]]
 
 # A path, and what the system said of it.
 Mark = tuple[str, os.stat_result]
@@ -35,39 +39,41 @@ class SmallFile(NamedTuple):
 
 
 class SmallFiles:
-    """By path, and whatever else decides what is answered. At most MAX_KEPT_BYTES: the first to go is who was not asked
+    """By what decides what is answered. At most MAX_KEPT_BYTES: the first to go is who was not asked
     for for longest."""
 
     def __init__(self, max_bytes: int = MAX_KEPT_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._kept: dict[object, SmallFile] = {}
+        self._kept: dict[Key, SmallFile] = {}
         self.n_bytes = 0
 
     def __repr__(self) -> str:
         return f"<SmallFiles {len(self._kept)} in {self.n_bytes} bytes>"
 
-    def find(self, key: object) -> SmallFile | None:
+    def find(self, key: Key) -> SmallFile | None:
         """The file, if it is here and has not changed."""
         found = self._kept.pop(key, None)
         if found is None:
             return None
         if not all(is_unchanged(mark) for mark in found.marks):
-            self.n_bytes -= size_of(found)
+            self.n_bytes -= size_of(key, found)
             return None
         self._kept[key] = found  # at the end, as the one that was asked for last
         return found
 
-    def keep(self, key: object, file: SmallFile) -> None:
+    def keep(self, key: Key, file: SmallFile) -> None:
         before = self._kept.pop(key, None)
-        self.n_bytes += size_of(file) - (0 if before is None else size_of(before))
+        self.n_bytes += size_of(key, file) - (0 if before is None else size_of(key, before))
         self._kept[key] = file
         while self.n_bytes > self._max_bytes:
             oldest = next(iter(self._kept))
-            self.n_bytes -= size_of(self._kept.pop(oldest))
+            self.n_bytes -= size_of(oldest, self._kept.pop(oldest))
 
 
-def size_of(file: SmallFile) -> int:
-    return len(file.data) + OVERHEAD_BYTES
+def size_of(key: Key, file: SmallFile) -> int:
+    """What it takes in memory. The path counts: with slashes enough one file has any number of long ones."""
+    path, root_path, _ = key
+    return sys.getsizeof(path) + sys.getsizeof(root_path) + len(file.data) + OVERHEAD_BYTES
 
 
 def is_unchanged(mark: Mark) -> bool:

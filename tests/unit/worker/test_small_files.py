@@ -7,14 +7,19 @@ import pytest
 
 from zerogate.worker.small_files import (
     MAX_FILE_BYTES,
-    OVERHEAD_BYTES,
+    Key,
     SmallFile,
     SmallFiles,
     are_settled,
     is_unchanged,
     mark_of,
     read_small,
+    size_of,
 )
+
+
+def key_of(path: str) -> Key:
+    return path, "", frozenset()
 
 
 def small(size: int = 10, *paths: Path) -> SmallFile:
@@ -25,31 +30,41 @@ def test_a_file_is_found_as_long_as_nothing_has_changed(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"1")
     kept = SmallFiles()
-    assert kept.find("a") is None
+    assert kept.find(key_of("a")) is None
     file = small(1, path)
-    kept.keep("a", file)
-    assert kept.find("a") is file
-    assert repr(kept) == f"<SmallFiles 1 in {1 + OVERHEAD_BYTES} bytes>"
+    kept.keep(key_of("a"), file)
+    assert kept.find(key_of("a")) is file
+    assert repr(kept) == f"<SmallFiles 1 in {size_of(key_of('a'), file)} bytes>"
     path.write_bytes(b"22")
-    assert kept.find("a") is None
+    assert kept.find(key_of("a")) is None
     assert kept.n_bytes == 0
 
 
 def test_who_was_not_asked_for_goes_first() -> None:
-    kept = SmallFiles(3 * (10 + OVERHEAD_BYTES))
+    kept = SmallFiles(3 * size_of(key_of("a"), small()))
     for name in "abc":
-        kept.keep(name, small())
-    kept.keep("a", small())  # in the place of the other one
-    assert kept.find("b") is not None
-    kept.keep("d", small())
-    assert [name for name in "abcd" if kept.find(name)] == ["a", "b", "d"]
-    assert kept.n_bytes == 3 * (10 + OVERHEAD_BYTES)
+        kept.keep(key_of(name), small())
+    kept.keep(key_of("a"), small())  # in the place of the other one
+    assert kept.find(key_of("b")) is not None
+    kept.keep(key_of("d"), small())
+    assert [name for name in "abcd" if kept.find(key_of(name))] == ["a", "b", "d"]
+    assert kept.n_bytes == 3 * size_of(key_of("a"), small())
+
+
+def test_one_file_by_many_long_paths_takes_no_more_memory_than_others() -> None:
+    kept = SmallFiles(100_000)
+    for n in range(100):
+        kept.keep(key_of("/" * (10_000 + n)), small())
+    assert repr(kept).startswith("<SmallFiles 8 in ")
+    assert kept.n_bytes <= 100_000
+    kept.keep(key_of("/" * 200_000), small())
+    assert kept.n_bytes == 0
 
 
 def test_what_is_too_large_for_all_of_it_is_not_kept() -> None:
     kept = SmallFiles(100)
-    kept.keep("a", small(1000))
-    assert kept.find("a") is None
+    kept.keep(key_of("a"), small(1000))
+    assert kept.find(key_of("a")) is None
     assert kept.n_bytes == 0
 
 
