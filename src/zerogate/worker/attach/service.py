@@ -6,6 +6,7 @@ that there is such a thing as a server behind a worker, and what is in flight wh
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,8 @@ DOWN_INTERVAL_S = 0.25
 # However many requests find it down.
 MIN_INTERVAL_S = 0.05
 READY_POLL_S = 0.05
+# A server that is started here has so long to come up before it is told that it has not.
+START_TOLD_S = 5.0
 
 
 class Attached:
@@ -52,6 +55,8 @@ class Attached:
         self._look = asyncio.Event()
         self._worker: Worker | None = None
         self._reason = ""
+        # When it is to be told that the server has not been up yet; infinite when that is done, or it has been.
+        self._tell_at = self._loop.time() + (START_TOLD_S if command else 0.0)
         self._leaving: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
         self._process: ServerProcess | None = None
@@ -107,7 +112,11 @@ class Attached:
             finding = await check(self._target, settings)
             self._reason = finding.reason
             if self._judge.hear(finding):
+                self._tell_at = math.inf
                 await self._turn(finding)
+            elif self._loop.time() >= self._tell_at:
+                self._tell_at = math.inf
+                logger.warning("the server at %s is not up yet (%s): waiting", self._target.text, finding.reason)
             interval = settings.health_interval
             try:
                 async with asyncio.timeout(interval if self._judge.is_up else min(interval, DOWN_INTERVAL_S)):

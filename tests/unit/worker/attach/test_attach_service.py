@@ -61,6 +61,27 @@ def test_it_joins_when_the_server_is_up_and_leaves_while_it_is_down() -> None:
     run_virtually(main())
 
 
+def test_a_server_that_is_not_up_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with attached(is_up=False) as scene:
+            await asyncio.sleep(30)
+            await scene.server.open()
+            await scene.router.joined()
+
+    run_virtually(main())
+    (told,) = [each.getMessage() for each in caplog.records if "not up" in each.getMessage()]
+    assert told.endswith(" is not up yet (nobody listens there): waiting")
+
+
+def test_a_server_that_is_up_is_not_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with attached() as scene:
+            await scene.router.joined()
+
+    run_virtually(main())
+    assert "not up" not in caplog.text
+
+
 def test_what_is_in_flight_goes_on() -> None:
     is_well = True
     may_reply = asyncio.Event()
