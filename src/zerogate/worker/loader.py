@@ -1,6 +1,7 @@
 """Finding the application, `module:attribute` or `module`, and saying in one line what is wrong if it is none."""
 
 import importlib
+import importlib.machinery
 import inspect
 import os
 import sys
@@ -85,10 +86,18 @@ def _import(module_name: str, folder: str) -> ModuleType:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise StartError(f"no module named {error.name!r}, in {folder} or installed") from error
+            meant = _meant_attribute(error.name)
+            raise StartError(f"no module named {error.name!r}, in {folder} or installed{meant}") from error
         raise StartError(f"importing {module_name!r} failed: {explain_failure(error)}") from error
     except (Exception, SystemExit) as error:
         raise StartError(f"importing {module_name!r} failed: {explain_failure(error)}") from error
+
+
+def _meant_attribute(name: str) -> str:
+    """What to say if the last dot before what is not there should have been a colon."""
+    module_name, _, attribute = name.rpartition(".")
+    is_there = callable(getattr(sys.modules.get(module_name), attribute, None))
+    return f": write {module_name}:{attribute}" if is_there else ""
 
 
 def _guess(module: ModuleType, module_name: str, factory: bool) -> tuple[str, bool]:
@@ -108,8 +117,12 @@ def _guess(module: ModuleType, module_name: str, factory: bool) -> tuple[str, bo
             return name, True
     makers = [f"{name}()" for name in FACTORY_NAMES]
     *others, last = makers if factory else [*APPLICATION_NAMES, *makers]
+    paths = getattr(module, "__path__", None)
+    # What `django-admin startproject` makes.
+    has_wsgi = paths is not None and importlib.machinery.PathFinder.find_spec(f"{module_name}.wsgi", paths) is not None
     raise StartError(
-        f"module {module_name!r} has none of {', '.join(others)} and {last}: write {module_name}:ATTRIBUTE"
+        f"module {module_name!r} has none of {', '.join(others)} and {last}: write "
+        + (f"{module_name}.wsgi" if has_wsgi else f"{module_name}:ATTRIBUTE")
     )
 
 

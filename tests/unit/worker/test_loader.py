@@ -71,6 +71,14 @@ def test_no_such_module(project: Path, target: str) -> None:
         load_application(target)
 
 
+def test_a_dot_that_should_have_been_a_colon(project: Path) -> None:
+    (project / "loader_dotted.py").write_text(f"{APP}\n")
+    with pytest.raises(StartError, match=r"or installed: write loader_dotted:app$"):
+        load_application("loader_dotted.app")
+    with pytest.raises(StartError, match=r"or installed$"):
+        load_application("loader_dotted.other")
+
+
 def test_no_such_attribute(project: Path) -> None:
     with pytest.raises(StartError, match=r"module 'json' has no attribute 'app\.x'"):
         load_application("json:app.x")
@@ -270,6 +278,14 @@ def test_a_module_alone_without_any(project: Path) -> None:
     )
     with pytest.raises(StartError, match=r"has none of create_app\(\) and make_app\(\): write"):
         load_application("loader_alone", factory=True)
+
+
+def test_a_project_of_django_s_is_told_of_its_wsgi(project: Path) -> None:
+    (project / "loader_site").mkdir()
+    for name in ("__init__", "wsgi"):
+        (project / "loader_site" / f"{name}.py").touch()
+    with pytest.raises(StartError, match=r"and make_app\(\): write loader_site\.wsgi$"):
+        load_application("loader_site")
 
 
 # Factories
