@@ -11,7 +11,7 @@ import click
 from zerogate.child import FOUND, STARTED, report, report_pipe, seat_channel
 from zerogate.cli.command import Group
 from zerogate.cli.config import config
-from zerogate.cli.greetings import addresses, found_words, greet, patience, served, worker_names
+from zerogate.cli.greetings import addresses, found_words, greet, patience, served, statics, worker_names
 from zerogate.cli.keys import keys
 from zerogate.cli.options import make_settings, settings_options
 from zerogate.cli.services import (
@@ -231,6 +231,7 @@ def run_fleet(app: str, settings: RunSettings) -> None:
                 *addresses(settings),
                 *words,
                 *served(settings),
+                *statics(settings),
                 *patience(settings),
                 f"{'More workers may come and go' if settings.bind else LONE}. Ctrl-C stops.",
             ),

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from zerogate.console import say
-from zerogate.settings import ListenSettings, ReplySettings, ServeSettings, WorkerSettings
+from zerogate.settings import ListenSettings, ReplySettings, RunSettings, ServeSettings, WorkerSettings
 from zerogate.settings.kinds import OFF_WORD
 from zerogate.version import __version__
 from zerogate.wire.http.routes import Route, parse_route
@@ -36,6 +36,12 @@ def served(settings: ServeSettings) -> list[str]:
     if settings.route == ("*",):
         return []
     return [f"  serves  {_explain(parse_route(text))}" for text in settings.route]
+
+
+def statics(settings: RunSettings) -> list[str]:
+    """Which folders are served beside the application, and where."""
+    pairs = [text.partition("=") for text in settings.static]
+    return [f"  static  {prefix} from {folder}" for prefix, _, folder in pairs]
 
 
 def patience(settings: ReplySettings) -> list[str]:

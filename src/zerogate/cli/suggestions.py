@@ -33,7 +33,6 @@ FOREIGN_NAMES = {
     "--router": "connect",
     "--limit-concurrency": "concurrency",
     "--worker-connections": "concurrency",
-    "--proxy-headers": "trust",
     "--proxy-allow-from": "trust",
     "--client-max-body-size": "max_body",
     "--chdir": "app_dir",
@@ -48,6 +47,7 @@ FOREIGN_NAMES = {
 # What they have and nobody needs here, or has elsewhere; and why.
 FOREIGN_WORDS = {
     "--no-access-log": "write --access-log off",
+    "--proxy-headers": "it is so; --trust says whose are believed",
     "--no-proxy-headers": "write --trust none",
     "--worker-class": "an application's interface is found out (--interface says it)",
     "-k": "an application's interface is found out (--interface says it)",

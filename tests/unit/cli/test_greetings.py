@@ -3,7 +3,7 @@
 import pytest
 
 import zerogate
-from zerogate.cli.greetings import addresses, greet, patience, served, worker_names
+from zerogate.cli.greetings import addresses, greet, patience, served, statics, worker_names
 from zerogate.settings import RouterSettings, RunSettings, WorkerSettings
 
 
@@ -23,6 +23,14 @@ def test_where_a_router_is() -> None:
     assert addresses(RouterSettings(http=(), bind=(), admin="off")) == []
     assert addresses(RouterSettings(http=("off",), bind=(), admin="off")) == []
     assert addresses(RouterSettings(http=("unix:/s",), bind=(), admin="off")) == ["  http    unix:/s"]
+
+
+def test_folders_beside_the_application() -> None:
+    assert statics(RunSettings(static=("/static=assets", "/m=a=b"))) == [
+        "  static  /static from assets",
+        "  static  /m from a=b",
+    ]
+    assert statics(RunSettings()) == []
 
 
 UNDERSTOOD = {
