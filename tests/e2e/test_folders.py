@@ -33,7 +33,7 @@ def left(temporary: Path) -> list[str]:
     return [path.name for path in temporary.iterdir() if path.name.startswith(PREFIX)]
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR2", "SIGALRM"])
 def test_no_signal_leaves_it_behind(site: Site, folder: Path, temporary: Path, name: str) -> None:
     process = start_run(site, "good:app", folder, temporary)
     process.wait_output("Ctrl-C stops")

@@ -126,7 +126,7 @@ def test_a_router_that_stays_away_for_long_finds_its_workers(site: Site) -> None
     worker = site.hello("patient", "--log-level", "debug", "--redial-max", "300ms")
     router.kill()
     # Past the longest wait between two tries.
-    wait_for(lambda: worker.output().count("dialling on") > 6, "tries in vain")
+    wait_for(lambda: worker.output().count(": dialling on") > 7, "tries in vain")
     site.router()
     assert Asking(site).reply().body == b"Hello from patient\n"
 

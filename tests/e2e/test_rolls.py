@@ -127,7 +127,7 @@ def test_a_stop_amid_a_roll_leaves_nobody_behind(site: Site, tmp_path: Path) -> 
     wait_gone(list(started))
 
 
-MANY = 200
+MANY = 50
 # The processes are those of a shell's: what 200 Python processes cost is nobody's news.
 MANY_ROLLS = """
 import sys
@@ -138,7 +138,7 @@ from zerogate.supervisor.command import supervise
 
 say = 'printf "started\\\\njoined\\\\n" > /dev/fd/$ZEROGATE_REPORT_FD; exec sleep 1000'
 life.child_command = lambda *arguments: ["sh", "-c", say]
-children = [Child("one", [], {}, may_roll=True)]
+children = [Child("one", ["worker"], {}, may_roll=True)]
 supervise(children, ProcessSettings(), lambda: print("up", flush=True))
 """
 

@@ -36,6 +36,7 @@ class Trouble:
             self._count_at = now + FIRST_COUNT_S
         self.words = words
         self._n_tries += 1
+        logger.debug("try %d: %s", self._n_tries, message)
         if not is_sure:
             return
         if words not in self._told and len(self._told) < MAX_CAUSES:

@@ -90,7 +90,7 @@ KINDS: tuple[Callable[[Dice], Atoms], ...] = (plain, plain, with_length, with_le
 
 
 def _head(dice: Dice, method: bytes) -> Atoms:
-    target = dice.choice((b"/", b"/slow", b"/pieces", b"/a/b?c=%20d", b"//x/../y", b"/" + b"t" * 3000))
+    target = dice.choice((b"/", b"/slow", b"/pieces", b"/a/b?c=%20d", b"//x%2Fy", b"/" + b"t" * 3000))
     host = dice.choice(HOSTS)
     fields = [dice.choice(FIELDS) for _ in range(dice.choice((0, 1, 3)))]
     return [b"%b %b HTTP/1.1\r\n" % (method, target), *([b"host: %b\r\n" % host] if host else []), *fields]
