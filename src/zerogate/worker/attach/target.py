@@ -42,6 +42,8 @@ def parse_target(text: str) -> Target:
         return Target(text, path=path)
     if text.lower().startswith("https:"):
         raise UsageError(f"{text}: a server is attached by plain HTTP, on the same machine or behind a tunnel")
+    if text.isdecimal():
+        raise UsageError(f"{text}: a port alone is no server: write http://127.0.0.1:{text}")
     match = _split_url(text if "//" in text else f"//{text}")
     if match is None:
         raise UsageError(f"{text}: write http://HOST:PORT or unix:/PATH, and no path behind it")

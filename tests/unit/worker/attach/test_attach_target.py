@@ -36,6 +36,7 @@ def test_what_is_understood(text: str, host: str, port: int, path: str, authorit
         ("ftp://host", "write http"),
         ("unix:app.sock", "from the root"),
         ("", "write http"),
+        ("3000", "write http://127.0.0.1:3000$"),
     ],
 )
 def test_what_is_not(text: str, reason: str) -> None:
