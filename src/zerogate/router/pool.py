@@ -135,9 +135,8 @@ class Pool(Turns):
         return worker
 
     def _by_share(self, request: Sought) -> Worker | None:
-        if self._shares is not None:
-            if self.queue.waiting:
-                return None  # Who waits goes first.
+        # Who waits goes first, where a share is due. A member with room is one that all of them shun: not so this one.
+        if self._shares is not None and not self.queue.waiting:
             is_all = not self._are_members_there
             for part in self._shares.in_turn(is_all=is_all):
                 # While others are there nobody gets for its share's sake what it has lost before.

@@ -78,3 +78,14 @@ def test_what_the_first_says_of_stickiness_holds() -> None:
     leave(pool, first)
     assert pool.choose(request) is not None
     assert request.cookie is not None
+
+
+def test_who_waits_and_shuns_a_worker_keeps_nobody_from_it() -> None:
+    pool = make_pool()
+    stable = make_worker("a", pool)
+    make_worker("c", pool, capacity=0, terms=make_terms(["v=2"], 5.0))
+    waiting = FakeWaiting()
+    waiting.tried = waiting.shunned = frozenset({stable.process_id})
+    assert pool.choose(waiting) is None
+    assert pool.queue.push(waiting)
+    assert pool.choose(FakeWaiting()) is stable
