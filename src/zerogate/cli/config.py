@@ -78,7 +78,7 @@ def config(ctx: click.Context, command: tuple[str, ...], config: str | None) -> 
 def _context(ctx: click.Context, root: click.Group, words: list[str], given: list[str]) -> click.Context:
     """As if the words had been written behind `zerogate`, with what is given before them; no argument is missed."""
     node: click.Command = root
-    parent = ctx
+    parent = ctx.find_root()
     name = ""
     while isinstance(node, click.Group):
         found, command, words = node.resolve_command(parent, words)
@@ -88,7 +88,7 @@ def _context(ctx: click.Context, root: click.Group, words: list[str], given: lis
             raise click.UsageError(f"which of its commands? {', '.join(node.list_commands(ctx))}", ctx)
     lenient = copy.copy(node)
     lenient.params = [_optional(param) for param in node.params]
-    return lenient.make_context(name, [*given, *words], parent=ctx)
+    return lenient.make_context(name, [*given, *words], parent=parent)
 
 
 def _optional(param: click.Parameter) -> click.Parameter:

@@ -123,6 +123,8 @@ def _read(path: str) -> ConfigFile | None:
         raise UsageError(f"{path}: not TOML: {error}{elsewhere('config', path)}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not TOML: it is not UTF-8") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise UsageError(f"{path}: not TOML: {error}") from error
     except RecursionError:
         raise UsageError(f"{path}: it is nested too deeply") from None
     if Path(path).name != PYPROJECT:

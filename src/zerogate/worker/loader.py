@@ -204,13 +204,15 @@ def _search_too(app_dir: str) -> str:
 
     Last, because what happens to lie about there (`logging.py`, `test/`) must not get in the way of everybody else.
     """
-    if app_dir:
+    try:
         folder = os.path.abspath(app_dir)
+    except FileNotFoundError:
+        raise UsageError("the current folder is not there any more") from None
+    if app_dir:
         if not os.path.isdir(folder):
             raise UsageError(f"--app-dir {app_dir}: no such folder")
         sys.path.insert(0, folder)
         return folder
-    folder = os.getcwd()
     if "" not in sys.path and folder not in sys.path:
         sys.path.append(folder)
     return folder

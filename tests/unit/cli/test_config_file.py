@@ -69,6 +69,9 @@ def test_what_cannot_be_read(name: str) -> None:
 
 
 def test_what_nests_too_deeply_or_never_ends() -> None:
+    Path("zerogate.toml").write_text("grace = " + "9" * 5000)
+    with pytest.raises(UsageError, match=r"^zerogate\.toml: not TOML: Exceeds the limit"):
+        find_config("")
     Path("zerogate.toml").write_text("route = " + "[" * 10_000)
     with pytest.raises(UsageError, match=r"^zerogate\.toml: it is nested too deeply$"):
         find_config("")
