@@ -35,6 +35,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_of_a_while(pid: int) -> float:
+    before = cpu_s(pid)
+    time.sleep(0.5)
+    return cpu_s(pid) - before
+
+
 def site_options(site: Site) -> tuple[str, ...]:
     return (
         *("--http", f"127.0.0.1:{site.http_port}", "--bind", site.endpoint),
@@ -82,9 +88,8 @@ def test_without_any_descriptor_left_it_waits(site: Site, loop: str, stack: cont
     resource.prlimit(router.pid, resource.RLIMIT_NOFILE, (router.n_fds() + 5,) * 2)
     crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", site.http_port))) for _ in range(20)]
     router.wait_output("connections have to wait: Too many open files")
-    before = cpu_s(router.pid)
-    time.sleep(1.0)
-    assert cpu_s(router.pid) - before < 0.3
+    # Who spins does so all the time.
+    assert min(cpu_of_a_while(router.pid) for _ in range(3)) < 0.15
     # Once for each port.
     assert router.output().count(f"--http 127.0.0.1:{site.http_port}: connections have to wait") == 1
     for sock in crowd:

@@ -166,3 +166,10 @@ def test_what_it_may_not_want(field: str, value: bytes) -> None:
     with pytest.raises(JoinError, match=rf"^{field} ") as caught:
         parse_join({**JOIN, b"worker": b"w", field.encode(): value}, 1)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("field", [(b"label", b"no value"), (b"share", b"200"), (b"sticky", b"header")])
+def test_terms_that_are_none(field: tuple[bytes, bytes]) -> None:
+    with pytest.raises(JoinError) as caught:
+        parse_join({**JOIN, b"worker": b"w", field[0]: field[1]}, 128)
+    assert caught.value.status == 400
