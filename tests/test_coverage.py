@@ -38,7 +38,8 @@ def test_nothing_is_left_out(tmp_path: Path) -> None:
     pytest_run = ("-m", "pytest", "-n", "0", "-m", "fast", "-q", "-p", "no:randomly", "-p", "no:cacheprovider")
     # Without the fast paths, as nothing in Python may rely on them; and then what calls them.
     run("coverage", "run", *pytest_run, *tests)
-    run("coverage", "run", "--append", *pytest_run, "tests/unit/wire", native="1")
+    callers = ("tests/unit/wire", "tests/unit/native", "tests/unit/router/exchange", "tests/unit/router/test_pool.py")
+    run("coverage", "run", "--append", *pytest_run, *callers, native="1")
     run("coverage", "json", "-o", str(tmp_path / "coverage.json"))
     files = json.loads((tmp_path / "coverage.json").read_text())["files"]
     seen = {path.partition("zerogate/")[2]: found for path, found in files.items()}

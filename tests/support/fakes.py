@@ -149,11 +149,13 @@ class FakeClient:
         self.is_writable = True
         self.bytes_out = 0
         self.unsent = 0
+        self.heads: list[ReplyHead] = []
 
     def send_interim(self, status: int, fields: Any) -> None:
         note(self.notes, "client.interim", status)
 
     def send_head(self, head: ReplyHead, *, fin: bool) -> None:
+        self.heads.append(head)
         note(self.notes, "client.head", head.status, fin)
 
     def send_whole(self, head: ReplyHead, body: bytes) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.support.fakes import FakeClient, FakeDesk, FakeDispatcher, FakeLink, Notes, make_worker
 from zerogate.router.exchange import Exchange, State
-from zerogate.router.forwarding import Forwarding
+from zerogate.router.forwarding import NOBODY, Forwarding, Trust
 from zerogate.wire.http.request import RequestHead
 
 COLLECTING, WAITING, DUE, OPEN, TUNNEL, HALF, DONE = State
@@ -18,7 +18,16 @@ SWITCH = {b":status": b"101", **VERSION}
 class Scene:
     """An exchange among fakes. A POST whose client holds its body back, but for COLLECTING; an upgrade for tunnels."""
 
-    def __init__(self, state: State, method: bytes = b"POST", *, has_body: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        state: State,
+        method: bytes = b"POST",
+        *,
+        has_body: bool = True,
+        fields: Any = (),
+        trust: Trust = NOBODY,
+        **options: Any,
+    ) -> None:
         self.notes: Notes = []
         self.client = FakeClient(self.notes)
         self.desk = FakeDesk(self.notes, **options)
@@ -28,12 +37,13 @@ class Scene:
         is_tunnel = state in (State.TUNNEL, State.HALF)
         head = RequestHead(
             *(b"GET" if is_tunnel else method, b"/", b"/", b"a"),
+            fields=list(fields),
             is_chunked=has_body and not is_tunnel,
             expects_continue=has_body and not is_tunnel and state is not State.COLLECTING,
             upgrade=b"websocket" if is_tunnel else b"",
         )
         parts: tuple[Any, Any, Any] = (FakeDispatcher(self.notes), self.desk, self.client)
-        self.exchange = Exchange(*parts, head, Forwarding("203.0.113.9", b"http"), b"id")
+        self.exchange = Exchange(*parts, head, Forwarding("203.0.113.9", b"http", trust), b"id")
         self._bring_to(state)
         assert self.exchange.state is state
         self.notes.clear()

@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.scene import CUT, DUE, END, HALF, LOST, OK, OPEN, TUNNEL, WAITING, Scene
 from zerogate.router.exchange import State
+from zerogate.wire.http.terms import make_terms
 from zerogate.wire.spdy.frames import RstStatus
 
 REFUSED = RstStatus.REFUSED_STREAM
@@ -90,4 +91,7 @@ def test_it_says_what_it_is() -> None:
     scene.exchange.send(scene.worker)
     scene.exchange.on_reply(OK, False)
     assert repr(scene.exchange) == "<Exchange id b'POST' b'/' <RequestBody OPEN, not kept> OPEN w>"
+    scene.worker.terms = make_terms(["version=2"], None, "")
+    assert (scene.exchange.worker_labels, scene.exchange.worker_title) == ("version=2", scene.worker.title)
+    assert (Scene(WAITING).exchange.worker_labels, Scene(WAITING).exchange.worker_title) == ("", "")
     assert repr(Scene(DUE, b"GET", has_body=False).exchange) == "<Exchange id b'GET' b'/' DUE w>"

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support.scene import BAD, CUT, DUE, END, HALF, OK, OPEN, SWITCH, TUNNEL, Scene
+from zerogate.router.affinity import StickyCookie
+from zerogate.router.forwarding import NOBODY, Trust, parse_trust
 
 
 def test_a_finished_reply_to_a_finished_request_is_not_reset() -> None:
@@ -164,3 +166,23 @@ def test_other_replies_are_requests() -> None:
 def test_a_worker_that_cancels_has_not_failed() -> None:
     assert "blame" not in Scene(TUNNEL).happens("on_reset", 5)
     assert "blame" in Scene(TUNNEL).happens("on_reset", 6)
+
+
+PROXY = [(b"x-forwarded-proto", b"https"), (b"x-forwarded-prefix", b"/outer/"), (b"x-forwarded-for", b"198.51.100.7")]
+
+
+@pytest.mark.parametrize(
+    ("trust", "told", "address"),
+    [
+        (NOBODY, b"a=b; Path=/x; HttpOnly; SameSite=Lax", "203.0.113.9"),
+        (parse_trust(["*"]), b"a=b; Path=/outer/x; HttpOnly; SameSite=Lax; Secure", "198.51.100.7"),
+    ],
+)
+def test_the_client_is_told_which_worker_is_its(trust: Trust, told: bytes, address: str) -> None:
+    """By the scheme and the path that it sees itself."""
+    scene = Scene(DUE, b"GET", has_body=False, fields=PROXY, trust=trust)
+    scene.exchange.cookie = StickyCookie(b"a", b"b", b"/x")
+    scene.exchange.on_reply({**OK, b"set-cookie": b"c=d"}, False)
+    (head,) = scene.client.heads
+    assert head.fields == [(b"set-cookie", b"c=d"), (b"set-cookie", told)]
+    assert scene.exchange.client_address == address
