@@ -11,9 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import contenders
-import parts
 import usage
-from contenders import NGINX_CONFIG, Manner, Site
+from contenders import Manner, Site, nginx_command
 from failure import BenchError, exit_code_of
 from request import Request
 from service import HERE, Command, Service, running
@@ -37,17 +36,12 @@ def _zerogate(site: Site) -> list[Command]:
 
 
 def _nginx(site: Site) -> list[Command]:
+    nginx = nginx_command(site, [site.upstream("nginx")])
     config = site.directory / "nginx.conf"
-    text = NGINX_CONFIG.format(
-        directory=site.directory,
-        servers=f"        server {site.upstream('nginx')};\n",
-        http_port=site.http_port,
-        forwarding="            proxy_set_header Upgrade $http_upgrade;\n",
-    )
-    config.write_text(text.replace('Connection ""', 'Connection "upgrade"'))
-    argv = (parts.NGINX.path(), "-p", str(site.directory), "-c", str(config), "-e", "stderr")
+    upgrading = 'proxy_set_header Connection "upgrade";\n            proxy_set_header Upgrade $http_upgrade;'
+    config.write_text(config.read_text().replace('proxy_set_header Connection "";', upgrading))
     where = ("--host", "127.0.0.1", "--port", str(site.upstream_ports[0]))
-    return [Command("nginx", argv), Command("uvicorn", (*UVICORN, *SANS_IO, *where))]
+    return [nginx, Command("uvicorn", (*UVICORN, *SANS_IO, *where))]
 
 
 def _uvicorn(site: Site) -> list[Command]:
