@@ -8,6 +8,7 @@ What a request means is not asked of the router's own code, but of the most care
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
+import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 from tests.support.fakes import FakeTimers, FakeWaiting, make_worker
@@ -122,6 +123,7 @@ route_texts = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(grant_texts, st.lists(route_texts, max_size=3), st.booleans(), requests())
 @example("a.example/x", ["a.example/x"], False, b"GET /x/%2e%2e/y HTTP/1.1\r\nHost: a.example\r\n\r\n")

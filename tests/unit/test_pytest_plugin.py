@@ -7,6 +7,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import zerogate.testing
 
 
@@ -27,6 +29,7 @@ def test_it_is_an_entry_point() -> None:
     assert {each.value for each in found} == {"zerogate.pytest_plugin"}
 
 
+@pytest.mark.slow
 def test_it_costs_nothing_where_nobody_asks(tmp_path: Path) -> None:
     """And needs no other plugin: pytest has only this one here."""
     (tmp_path / "test_it.py").write_text(

@@ -233,6 +233,7 @@ def test_a_failing_stable_worker_does_not_rest_on_its_canary() -> None:
 events = st.lists(st.sampled_from(["join", "leave", "full", "free", "silent", "back", "more", "fewer"]), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(1, 60), events, st.randoms(use_true_random=False))
 def test_the_share_over_whatever_happens(percentage: int, happens: list[str], dice: Any) -> None:
