@@ -8,7 +8,6 @@ Whoever connects reads one JSON object:
 held up, nobody does, and that is an answer as well.
 """
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -18,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 from zerogate.child import report_pipe
 from zerogate.condition import Condition
+from zerogate.link.accept import Acceptor
 from zerogate.runtime import make_directory
 
 logger = logging.getLogger("zerogate")
@@ -33,6 +33,7 @@ class CheckPort:
         self._conditions = conditions
         self._children = list(children)
         self._sock: socket.socket | None = None
+        self._acceptor: Acceptor | None = None
         self._path = ""
 
     def open(self) -> None:
@@ -45,10 +46,10 @@ class CheckPort:
             logger.debug("`zerogate check` will not find this process: %s", error)
 
     def close(self) -> None:
-        if self._sock is not None:
-            asyncio.get_running_loop().remove_reader(self._sock)
+        if self._sock is not None and self._acceptor is not None:
+            self._acceptor.pause()
             self._sock.close()
-            self._sock = None
+            self._sock = self._acceptor = None
             directory = os.path.dirname(self._path)
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
@@ -67,15 +68,13 @@ class CheckPort:
             sock.close()
             raise
         self._sock = sock
-        asyncio.get_running_loop().add_reader(sock, self._answer)
+        self._acceptor = Acceptor(sock, self._answer, "zerogate check")
+        self._acceptor.resume()
 
-    def _answer(self) -> None:
-        assert self._sock is not None
-        with contextlib.suppress(OSError):
-            sock, _ = self._sock.accept()
-            with sock:
-                sock.setblocking(False)
-                sock.send(self._words())  # A few hundred octets: there is room for them.
+    def _answer(self, sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError):  # It has gone again.
+            sock.setblocking(False)
+            sock.send(self._words())  # A few hundred octets: there is room for them.
 
     def _words(self) -> bytes:
         command = os.getppid() if report_pipe() is not None else os.getpid()

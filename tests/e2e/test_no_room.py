@@ -1,6 +1,7 @@
 """More clients than descriptors: they wait, and workers and the admin port are not among those who do."""
 
 import contextlib
+import json
 import os
 import resource
 import socket
@@ -13,6 +14,8 @@ import pytest
 from tests.support.commands import Script
 from tests.support.processes import Site, wait_for
 from tests.support.raw_http import HttpConnection
+from zerogate.check_port import PREFIX
+from zerogate.runtime import make_directory
 
 N_FDS = 200
 N_CLIENTS = 150
@@ -88,6 +91,10 @@ def test_without_any_descriptor_left_it_waits(site: Site, loop: str, stack: cont
     resource.prlimit(router.pid, resource.RLIMIT_NOFILE, (router.n_fds() + 5,) * 2)
     crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", site.http_port))) for _ in range(20)]
     router.wait_output("connections have to wait: Too many open files")
+    # So has who asks how it is.
+    asking = stack.enter_context(socket.socket(socket.AF_UNIX))
+    asking.settimeout(30.0)
+    asking.connect(os.path.join(make_directory(), f"{PREFIX}{router.pid}"))
     # Who spins does so all the time.
     assert min(cpu_of_a_while(router.pid) for _ in range(3)) < 0.15
     # Once for each port.
@@ -95,4 +102,5 @@ def test_without_any_descriptor_left_it_waits(site: Site, loop: str, stack: cont
     for sock in crowd:
         sock.close()
     wait_for(lambda: site.get()[0] == 200, "it goes on")
+    assert json.loads(asking.recv(65536))["pid"] == router.pid
     assert "Traceback" not in router.output()
