@@ -17,7 +17,7 @@ from zerogate.link.handlers import HEARS, StreamHandler, end_all, end_failed
 from zerogate.link.limits import HIGH_WATER_BYTES, MAX_BACKLOG_BYTES, MAX_BATCH, MAX_PIECES
 from zerogate.link.liveness import Liveness
 from zerogate.link.marks import id_of
-from zerogate.link.state import LinkState
+from zerogate.link.state import LinkState, take_message, write_batch
 from zerogate.link.strangers import stranger
 from zerogate.link.watch import Watch
 from zerogate.settings import LinkSettings
@@ -107,17 +107,13 @@ class Link(LinkState, asyncio.Protocol):
         self._reason = ""
         self._settings_left = Allowance(SETTINGS_BURST, SETTINGS_PER_S, self._loop.time())
         self.accepts: frozenset[str] = frozenset()
-        self.is_ready = False
-        self.is_suspect = False
-        self.is_closed = False
-        self.has_failed = False
-        self.was_silent = False
+        self.is_ready = self.is_suspect = self.is_closed = False
+        self.has_failed = self.was_silent = False
         self.peer = "?"
         self.peer_id = ""
         self.peer_key = b""
         self.peer_max_concurrent: int | None = None
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self.bytes_in = self.bytes_out = 0
 
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else "suspect" if self.is_suspect else "up" if self.is_ready else "opening"
@@ -129,11 +125,7 @@ class Link(LinkState, asyncio.Protocol):
         """Open a stream with a raw name/value block. Raises StreamIdsExhausted."""
         stream = self.session.open_stream(block, fin)
         stream.handler = handler
-        self._n_batched += 1
-        if self._n_batched >= MAX_BATCH:
-            self._flush_batch()
-        elif not self._is_flush_due:
-            self._flush_soon()
+        self._add_to_batch()
         return stream
 
     def send_reply(self, stream: Stream, block: bytes, fin: bool) -> None:
@@ -143,11 +135,7 @@ class Link(LinkState, asyncio.Protocol):
     def send_whole_reply(self, stream: Stream, block: bytes, data: bytes) -> None:
         """Send a reply of one piece: `send_reply` and `send_data` in one."""
         self.session.send_whole_reply(stream, block, data)
-        self._n_batched += 1
-        if self._n_batched >= MAX_BATCH:
-            self._flush_batch()
-        elif not self._is_flush_due:
-            self._flush_soon()
+        self._add_to_batch()
 
     def send_headers(self, stream: Stream, block: bytes, fin: bool) -> None:
         self.session.send_headers(stream, block, fin)
@@ -156,13 +144,12 @@ class Link(LinkState, asyncio.Protocol):
     def send_data(self, stream: Stream, data: bytes, fin: bool) -> None:
         """Send, or keep until there is credit; `stream.pending_bytes` tells how much is kept."""
         self.session.send_data(stream, data, fin)
-        if not self._is_flush_due:
-            self._flush_soon()
+        self._flush_soon()
 
     def consumed(self, stream: Stream, n_bytes: int) -> None:
         """The stream's handler has passed on `n_bytes` of its data: the peer may send as much again."""
         self.session.consumed(stream, n_bytes)
-        if self.session.output and not self._is_flush_due:
+        if self.session.output:
             self._flush_soon()
 
     def reset(self, stream: Stream, status: int) -> None:
@@ -185,16 +172,14 @@ class Link(LinkState, asyncio.Protocol):
 
     def close(self, reason: str) -> None:
         """End the link after what is queued has been written."""
-        if not self._reason:
-            self._reason = reason
+        self._reason = self._reason or reason
         if self._transport is not None and not self.is_closed:
             self._flush()
             self._transport.close()
 
     def abort(self, reason: str) -> None:
         """End the link at once."""
-        if not self._reason:
-            self._reason = reason
+        self._reason = self._reason or reason
         if self._transport is not None and not self.is_closed:
             self._transport.abort()
 
@@ -244,7 +229,8 @@ class Link(LinkState, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            self._receive(data)
+            if not take_message(self, data):
+                self._receive(data)
         except Exception as error:
             self._break_off(error)
 
@@ -264,8 +250,12 @@ class Link(LinkState, asyncio.Protocol):
             self._become_ready()
         for piece in pieces:
             self._dispatch(self.session.receive(piece))
+        self._settle(data)
+
+    def _settle(self, data: bytes) -> None:
+        """`data` has been dispatched: what is to be said, and whether the link goes on."""
         self._write_zmtp()
-        error = connection.error or self.session.error
+        error = self._zmtp.error or self.session.error
         if error is not None:
             self._flush()
             self.fail((stranger(data) if self.bytes_in == len(data) else "") or error.reason)
@@ -308,7 +298,7 @@ class Link(LinkState, asyncio.Protocol):
 
     # Inside
 
-    def _dispatch(self, batch: list[Any]) -> None:
+    def _dispatch(self, batch: Sequence[Any]) -> None:
         """Each event to whom it concerns."""
         for event in batch:
             hear = HEARS.get(type(event))
@@ -320,8 +310,7 @@ class Link(LinkState, asyncio.Protocol):
                 try:
                     hear(handler, event)
                 except Exception as error:
-                    end_failed(handler, self, error)
-                    self.reset(event.stream, RstStatus.INTERNAL_ERROR)
+                    self._end_failed(handler, event.stream, error)
 
     def _tell_owner(self, event: Any) -> None:
         kind = type(event)
@@ -337,11 +326,18 @@ class Link(LinkState, asyncio.Protocol):
                 self.peer_max_concurrent = event.max_concurrent
                 self._owner.on_settings(self, event.max_concurrent)
         except Exception as error:
-            logger.exception("the owner of %r failed", self)
             if kind is events.StreamOpened:
-                if event.stream.handler is not None:
-                    end_failed(event.stream.handler, self, error)
-                self.reset(event.stream, RstStatus.INTERNAL_ERROR)
+                self._end_failed(event.stream.handler, event.stream, error)
+            else:
+                logger.exception("the owner of %r failed", self)
+
+    def _end_failed(self, handler: StreamHandler | None, stream: Stream, error: Exception) -> None:
+        """A stream's handler has raised, or where there is none yet the owner."""
+        if handler is None:
+            logger.error("the owner of %r failed", self, exc_info=error)
+        else:
+            end_failed(handler, self, error)
+        self.reset(stream, RstStatus.INTERNAL_ERROR)
 
     def _break_off(self, error: Exception) -> None:
         """A bug of ours in the link itself: nobody knows any more what its bytes mean."""
@@ -357,6 +353,13 @@ class Link(LinkState, asyncio.Protocol):
         self._owner.on_ready(self)
         self._flush_soon()
 
+    def _add_to_batch(self) -> None:
+        self._n_batched += 1
+        if self._n_batched >= MAX_BATCH:
+            self._flush_batch()
+        else:
+            self._flush_soon()
+
     def _flush_soon(self) -> None:
         if not self._is_flush_due:
             self._is_flush_due = True
@@ -364,12 +367,14 @@ class Link(LinkState, asyncio.Protocol):
 
     def _flush_batch(self) -> None:
         """Write what there is. Never raises: who calls it may be anybody, and has done nothing wrong."""
-        self._n_batched = 0
-        if self.is_ready and self.session.output:
-            try:
+        try:
+            if write_batch(self):
+                return
+            self._n_batched = 0
+            if self.is_ready and self.session.output:
                 self._write(self._zmtp.encode_pieces(self.session.take_output()))
-            except Exception as error:
-                self._break_off(error)
+        except Exception as error:
+            self._break_off(error)
 
     def _flush(self) -> None:
         self._is_flush_due = False

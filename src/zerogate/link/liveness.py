@@ -4,11 +4,14 @@ A **pulse** is a second connection from the same process, which answers although
 link itself. Who has one is silent, but not lost.
 """
 
+from zerogate.link.state import LivenessState
+from zerogate.native.compiled import slots
+
 # So long a link may be silent before it is pinged, as a part of the time after which it is suspect.
 PING_PART = 1 / 3
 
 
-class Liveness:
+class Liveness(LivenessState):
     """See the module. All times are of one clock, in seconds.
 
     heard: when the link last brought something; for the link to write
@@ -16,7 +19,7 @@ class Liveness:
     pulse: that of the peer's pulse, if it has one. It may be replaced, and counts for what it has heard when it is over
     """
 
-    __slots__ = ("_due", "_interval", "alive", "heard", "pulse")
+    __slots__ = slots(LivenessState, "_due", "_interval", "alive", "heard", "pulse")
 
     def __init__(self, suspect_after: float, now: float) -> None:
         self._interval = suspect_after * PING_PART

@@ -21,5 +21,6 @@ cdef class CallState:
 
 cdef class FastCall(CallState):
     cdef bint take_start(self, bytes block) except -1
+    cdef int _reply_whole(self, bytes data) except -1
     cdef bint take_piece(self, data, bint more) except -1
     cdef bint has_much_pending(self) except -1

@@ -10,6 +10,9 @@ and pieces of a body that are bytes, while nobody waits for anything. Declined: 
 
 from cpython.bytes cimport PyBytes_CheckExact
 
+from zerogate.native.link cimport LinkState, send_whole_reply
+from zerogate.native.session cimport StreamState
+
 
 # Slots
 
@@ -115,10 +118,7 @@ cdef class FastCall(CallState):
         if not PyBytes_CheckExact(data) or self._has_trailers or self._waiters:
             return False
         if self.stage == HEAD and not more:
-            if data:
-                self.link.send_whole_reply(self._stream, self._head, data)
-            else:
-                self.link.send_reply(self._stream, self._head, True)
+            self._reply_whole(data)
         elif self.stage == BODY:
             if data or not more:
                 self.link.send_data(self._stream, data, not more)
@@ -127,6 +127,20 @@ cdef class FastCall(CallState):
         if not more:
             self.stage = COMPLETE
         return True
+
+    cdef int _reply_whole(self, bytes data) except -1:
+        link, stream = self.link, self._stream
+        if (
+            isinstance(link, LinkState)
+            and isinstance(stream, StreamState)
+            and send_whole_reply(<LinkState>link, <StreamState>stream, self._head, data, not data)
+        ):
+            return 0
+        if data:
+            link.send_whole_reply(stream, self._head, data)
+        else:
+            link.send_reply(stream, self._head, True)
+        return 0
 
     cdef bint has_much_pending(self) except -1:
         """Whether who sends is to wait."""

@@ -13,6 +13,7 @@ MODULES: Final = (
     "blocks",
     "session",
     "stored",
+    "messages",
     "calls",
     "asgi",
     "servers",

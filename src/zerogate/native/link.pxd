@@ -1,13 +1,22 @@
 # cython: language_level=3
 """What a link keeps count of, and its usual way out."""
 
+from zerogate.native.messages cimport TrafficState
 from zerogate.native.session cimport StreamState
 
 
+cdef class LivenessState:
+    cdef public double heard
+
+
 cdef class LinkState:
-    cdef public object session
+    cdef public object session, _loop, _owner, _transport
+    cdef public TrafficState _zmtp
+    cdef public LivenessState liveness
+    cdef public long long bytes_in, bytes_out
     cdef public int _n_batched
-    cdef public bint _is_flush_due
+    cdef public bint _has_opened, _is_flush_due, _is_paused, is_closed, is_ready, is_suspect
 
 
 cdef StreamState open_stream(LinkState link, bytes block, handler)
+cdef bint send_whole_reply(LinkState link, StreamState stream, bytes block, bytes data, bint is_bare) except -1

@@ -1,17 +1,126 @@
-# cython: language_level=3
-"""Onto a link (link/link.py): its counts are here, so that a stream can be opened without a step through Python.
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The usual way over a link (link/link.py): what it counts is here, so that a message passes without a step through
+Python but to whom it concerns.
 
-Taken: streams whose one frame is all that there is to send. Declined: what their session declines.
+Taken: streams whose one frame is all that there is to send; a message in the clear that came whole, of usual size; what
+is to be written, if it is one. Declined: all else, and what the session or the connection below declines.
 """
 
-from zerogate.native.session cimport SessionState, StreamState, try_open
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
+from zerogate.native.frames cimport octets
+from zerogate.native.messages cimport TrafficState, frame_message, take_message
+from zerogate.native.session cimport SessionState, StreamState, receive, try_open, try_whole_reply
+
+# link/limits.py, link/gathering.py.
 cdef enum:
-    MAX_BATCH = 32  # link/limits.py
+    MAX_BATCH = 32
+    MAX_PIECES = 4096
+    MIN_GATHERED_BYTES = 32 * 1024
+
+cdef object _StreamOpened, _Reply, _WholeReply
+# `flush` below, as the event loop is given it.
+cdef object _flush
+
+
+def set_events(stream_opened, reply, whole_reply):
+    """Of wire/spdy/events.py. What is compiled imports nothing."""
+    global _StreamOpened, _Reply, _WholeReply
+    _StreamOpened, _Reply, _WholeReply = stream_opened, reply, whole_reply
+
+
+cdef class LivenessState:
+    """Below link/liveness.py, Liveness."""
 
 
 cdef class LinkState:
     """Below link/link.py, Link."""
+
+
+def take_message_of(LinkState link not None, data):
+    """link/link.py, Link._receive, of one message. False if it is declined."""
+    cdef SessionState session
+    cdef bytes message
+    cdef list events
+    if type(data) is not bytes or not link.is_ready or link.is_suspect:
+        return False
+    message = take_message(link._zmtp, data)
+    if message is None:
+        return False
+    session = link.session
+    link.liveness.heard = link._loop.time()
+    link.bytes_in += PyBytes_GET_SIZE(data)
+    events = []
+    receive(session, message, <octets>PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message), events)
+    for event in events:
+        _dispatch(link, event)
+    if session.error is not None or link._zmtp.error is not None or len(session.output) > MAX_PIECES:
+        link._settle(data)
+    elif session.output or link._has_opened:
+        link._has_opened = False
+        if not link._is_flush_due:
+            _flush_soon(link)
+    return True
+
+
+cdef int _dispatch(LinkState link, event) except -1:
+    """link/link.py, Link._dispatch."""
+    cdef StreamState stream
+    if type(event) is _WholeReply or type(event) is _Reply:
+        stream = (<tuple>event)[0]
+        handler = stream.handler
+        if handler is not None:
+            try:
+                if type(event) is _Reply:
+                    handler.on_reply((<tuple>event)[1], (<tuple>event)[2])
+                else:
+                    handler.on_whole_reply((<tuple>event)[1], (<tuple>event)[2])
+            except Exception as error:
+                link._end_failed(handler, stream, error)
+    elif type(event) is _StreamOpened:
+        link._has_opened = True
+        stream = (<tuple>event)[0]
+        try:
+            link._owner.on_stream(link, stream, (<tuple>event)[1], (<tuple>event)[2])
+        except Exception as error:
+            link._end_failed(stream.handler, stream, error)
+    else:
+        link._dispatch((event,))
+    return 0
+
+
+def flush(LinkState link not None):
+    """link/link.py, Link._flush."""
+    cdef SessionState session = link.session
+    link._is_flush_due = False
+    if session._queue.is_held or not _is_written(link):
+        link._flush()
+
+
+cdef bint _is_written(LinkState link):
+    try:
+        return write_batch(link)
+    except Exception as error:
+        link._break_off(error)
+        return True
+
+
+cpdef bint write_batch(LinkState link) except -1:
+    """link/link.py, Link._flush_batch. False if it is declined."""
+    cdef SessionState session = link.session
+    cdef bytes message
+    if not link.is_ready or link._is_paused or link.is_closed:
+        return False
+    if session.output:
+        message = frame_message(link._zmtp, session.output, MIN_GATHERED_BYTES)
+        if message is None:
+            return False
+        session.output.clear()
+        session._queue.batch_bytes = 0
+        link.bytes_out += PyBytes_GET_SIZE(message)
+        link._transport.write(message)
+    link._n_batched = 0
+    return True
 
 
 cdef StreamState open_stream(LinkState link, bytes block, handler):
@@ -20,9 +129,32 @@ cdef StreamState open_stream(LinkState link, bytes block, handler):
     if stream is None:
         return None
     stream.handler = handler
+    _add_to_batch(link)
+    return stream
+
+
+cdef bint send_whole_reply(LinkState link, StreamState stream, bytes block, bytes data, bint is_bare) except -1:
+    """link/link.py, Link.send_whole_reply; `is_bare`: Link.send_reply with FIN. False if it is declined."""
+    if not try_whole_reply(<SessionState?>link.session, stream, block, data, is_bare):
+        return False
+    _add_to_batch(link)
+    return True
+
+
+cdef int _add_to_batch(LinkState link) except -1:
     link._n_batched += 1
     if link._n_batched >= MAX_BATCH:
         link._flush_batch()
     elif not link._is_flush_due:
-        link._flush_soon()
-    return stream
+        _flush_soon(link)
+    return 0
+
+
+cdef int _flush_soon(LinkState link) except -1:
+    """link/link.py, Link._flush_soon."""
+    link._is_flush_due = True
+    link._loop.call_soon(_flush, link)
+    return 0
+
+
+_flush = flush

@@ -1,6 +1,7 @@
 # cython: language_level=3
 """What a session keeps count of, for the other fast paths of the way of a request."""
 
+from zerogate.native.frames cimport octets
 from zerogate.native.stored cimport BlockReaderState, BlockWriterState
 
 
@@ -49,3 +50,5 @@ cdef class SessionState:
 
 
 cdef StreamState try_open(SessionState session, bytes block, bint fin)
+cdef int receive(SessionState session, data, octets start, Py_ssize_t size, list events) except -1
+cdef bint try_whole_reply(SessionState session, StreamState stream, bytes block, bytes data, bint is_bare) except -1

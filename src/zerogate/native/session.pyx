@@ -107,56 +107,20 @@ cdef class FastPaths(SessionState):
 
     def send_whole_reply(self, StreamState stream not None, block, data):
         """wire/spdy/sender.py, Sender.send_whole_reply."""
-        cdef QueueState queue = self._queue
-        cdef Py_ssize_t size, wrapped, copied
-        cdef unsigned char* at
-        cdef bytes frame
-        if (
-            type(block) is not bytes
-            or type(data) is not bytes
-            or self._block_writer._prefix
-            or stream.local != REPLY_DUE
-            or queue.is_held
-            or PyBytes_GET_SIZE(block) > MAX_STORED_BYTES
-        ):
-            return super().send_whole_reply(stream, block, data)
-        size = PyBytes_GET_SIZE(data)
-        if size > MAX_DATA_BYTES or size > stream.send_window or size > queue.window:
-            return super().send_whole_reply(stream, block, data)
-        wrapped = STORED_HEADER_BYTES + PyBytes_GET_SIZE(block) + SYNC_FLUSH_BYTES
-        copied = size if size <= MAX_COPIED_BYTES else 0
-        frame = PyBytes_FromStringAndSize(NULL, HEADER_BYTES + 4 + wrapped + HEADER_BYTES + copied)
-        at = <unsigned char*>PyBytes_AS_STRING(frame)
-        at = put_word(at, SYN_REPLY)
-        at = put_word(at, <unsigned int>(4 + wrapped))
-        at = put_word(at, <unsigned int>stream.id)
-        at = put_stored(at, <octets>PyBytes_AS_STRING(block), PyBytes_GET_SIZE(block))
-        at = put_word(at, <unsigned int>stream.id)
-        at = put_word(at, (FIN << 24) | <unsigned int>size)
-        memcpy(at, PyBytes_AS_STRING(data), copied)
-        self.output.append(frame)
-        if copied != size:
-            self.output.append(data)
-        stream.send_window -= size
-        queue.window -= size
-        queue.batch_bytes += size
-        if queue.batch_bytes > queue._max_batch_bytes:
-            queue.is_held = True
-        stream.local = DONE
-        if stream.remote == DONE:
-            _remove(self._table, stream)
-        return None
+        if type(block) is bytes and type(data) is bytes and try_whole_reply(self, stream, block, data, False):
+            return None
+        return super().send_whole_reply(stream, block, data)
 
     def receive(self, data):
         """wire/spdy/session.py, CarefulSession.receive."""
         cdef Py_buffer buffer
         cdef list events = []
         if type(data) is bytes:
-            _receive(self, data, <octets>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), events)
+            receive(self, data, <octets>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), events)
         elif type(data) is memoryview and data.readonly and data.c_contiguous and data.itemsize == data.ndim == 1:
             PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE)
             try:
-                _receive(self, data, <octets>buffer.buf, buffer.len, events)
+                receive(self, data, <octets>buffer.buf, buffer.len, events)
             finally:
                 PyBuffer_Release(&buffer)
         else:
@@ -189,7 +153,51 @@ cdef StreamState try_open(SessionState session, bytes block, bint fin):
     return stream
 
 
-cdef int _receive(SessionState session, data, octets start, Py_ssize_t size, list events) except -1:
+cdef bint try_whole_reply(SessionState session, StreamState stream, bytes block, bytes data, bint is_bare) except -1:
+    """wire/spdy/sender.py, Sender.send_whole_reply; `is_bare`: Sender.send_reply with FIN. False if it is declined."""
+    cdef QueueState queue = session._queue
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef Py_ssize_t wrapped, copied, tail
+    cdef unsigned char* at
+    cdef bytes frame
+    if (
+        session._block_writer._prefix
+        or stream.local != REPLY_DUE
+        or queue.is_held
+        or PyBytes_GET_SIZE(block) > MAX_STORED_BYTES
+        or size > MAX_DATA_BYTES
+        or size > stream.send_window
+        or size > queue.window
+    ):
+        return False
+    wrapped = STORED_HEADER_BYTES + PyBytes_GET_SIZE(block) + SYNC_FLUSH_BYTES
+    copied = size if size <= MAX_COPIED_BYTES else 0
+    tail = 0 if is_bare else HEADER_BYTES + copied
+    frame = PyBytes_FromStringAndSize(NULL, HEADER_BYTES + 4 + wrapped + tail)
+    at = <unsigned char*>PyBytes_AS_STRING(frame)
+    at = put_word(at, SYN_REPLY)
+    at = put_word(at, ((FIN if is_bare else 0) << 24) | <unsigned int>(4 + wrapped))
+    at = put_word(at, <unsigned int>stream.id)
+    at = put_stored(at, <octets>PyBytes_AS_STRING(block), PyBytes_GET_SIZE(block))
+    if not is_bare:
+        at = put_word(at, <unsigned int>stream.id)
+        at = put_word(at, (FIN << 24) | <unsigned int>size)
+        memcpy(at, PyBytes_AS_STRING(data), copied)
+    session.output.append(frame)
+    if copied != size:
+        session.output.append(data)
+    stream.send_window -= size
+    queue.window -= size
+    queue.batch_bytes += size
+    if queue.batch_bytes > queue._max_batch_bytes:
+        queue.is_held = True
+    stream.local = DONE
+    if stream.remote == DONE:
+        _remove(session._table, stream)
+    return True
+
+
+cdef int receive(SessionState session, data, octets start, Py_ssize_t size, list events) except -1:
     """Each frame by the way it goes. `start` is where the octets of `data` are."""
     cdef ReaderState reader = session._reader
     cdef Py_ssize_t at = 0, stop

@@ -1,0 +1,10 @@
+"""What a connection keeps count of: the compiled class below it, or nothing (native/messages.pyx)."""
+
+from typing import TYPE_CHECKING
+
+from zerogate.native.compiled import Base, find
+
+if TYPE_CHECKING:
+    TrafficState = Base
+else:
+    TrafficState = find("messages", "TrafficState", Base)
