@@ -20,6 +20,8 @@ MODULES: Final = (
     "link",
     "http1",
     "client",
+    "turns",
+    "routes",
     "exchange",
 )
 

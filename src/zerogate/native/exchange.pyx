@@ -16,6 +16,7 @@ from zerogate.native.heads cimport ReplyHead, RequestHead
 from zerogate.native.link cimport LinkState, open_stream
 from zerogate.native.names cimport CLAIM, UNDERSCORE
 from zerogate.native.session cimport StreamState
+from zerogate.native.turns cimport TurnsState, WorkerState, free_slot, pick
 
 cdef enum:
     MIN_STREAM_IDS = 16  # router/dispatcher.py
@@ -33,14 +34,6 @@ def set_parts(exchange, request_block):
     """What takes over, and what writes the blocks that are declined. What is compiled imports nothing."""
     global _Exchange, _request_block
     _Exchange, _request_block = exchange, request_block
-
-
-cdef class WorkerState:
-    """Below router/workers.py, Worker."""
-
-
-cdef class TurnsState:
-    """Below router/turns.py, Turns."""
 
 
 def make_exchange(dispatcher, desk, client, head, forwarding, bytes request_id not None):
@@ -109,7 +102,7 @@ cdef class UsualExchange:
         if pool is None:
             pool = routes.match(head.host, head.path)
         if pool is not None and not pool.has_rules:
-            worker = _pick(pool)
+            worker = pick(<TurnsState?>pool)
         if worker is None:
             self._take_over().begin()
         elif not self._try_to_send(worker):
@@ -190,27 +183,10 @@ cdef class UsualExchange:
         return self._careful
 
 
-cdef WorkerState _pick(pool):
-    """router/turns.py, Turns.pick, of who is alone."""
-    cdef WorkerState only = (<TurnsState?>pool)._only
-    if only is None or only.contested:
-        return pool.pick()
-    if not only.has_room:
-        return None
-    (<TurnsState>pool)._had_turn = True
-    only.in_flight += 1
-    only.ids_left -= 1
-    only.load = only.in_flight * only.stride
-    if only.in_flight >= only.capacity:
-        only.has_room = False
-    return only
-
-
 cdef int _free_slot(dispatcher, WorkerState worker) except -1:
     """router/dispatcher.py, Dispatcher.free_slot, where nobody waits for it."""
-    if not worker.has_room or worker.contested or dispatcher.waiting:
+    if not worker.has_room or dispatcher.waiting:
         dispatcher.free_slot(worker)
     else:
-        worker.in_flight -= 1
-        worker.load = worker.in_flight * worker.stride
+        free_slot(worker)
     return 0

@@ -8,6 +8,7 @@ there are.
 from collections import Counter
 from typing import Generic, TypeVar
 
+from zerogate.router.state import FastTable, PrefixesState, TableState
 from zerogate.wire.http.hosts import normalise_host
 from zerogate.wire.http.paths import normal_path
 from zerogate.wire.http.routes import Route
@@ -15,23 +16,23 @@ from zerogate.wire.http.routes import Route
 T = TypeVar("T")
 
 
-class _Prefixes(dict[bytes, T]):
+class _Prefixes(PrefixesState, Generic[T]):
     """What serves each path prefix of one host. `depth` is the number of segments of the longest."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.targets: dict[bytes, T] = {}
         self.depth = 0
         self._depths: Counter[int] = Counter()
 
     def add(self, prefix: bytes, target: T) -> None:
-        if prefix not in self:
+        if prefix not in self.targets:
             depth = prefix.count(b"/")
             self._depths[depth] += 1
             self.depth = max(self.depth, depth)
-        self[prefix] = target
+        self.targets[prefix] = target
 
     def remove(self, prefix: bytes) -> None:
-        del self[prefix]
+        del self.targets[prefix]
         depth = prefix.count(b"/")
         self._depths[depth] -= 1
         if not self._depths[depth]:
@@ -44,14 +45,14 @@ class _Prefixes(dict[bytes, T]):
         if depth:
             segments = path.split(b"/", depth + 1)[: depth + 1]
             while len(segments) > 1:
-                found = self.get(b"/".join(segments))
+                found = self.targets.get(b"/".join(segments))
                 if found is not None:
                     return found
                 segments.pop()
-        return self.get(b"")
+        return self.targets.get(b"")
 
 
-class RouteTable(Generic[T]):
+class CarefulTable(TableState, Generic[T]):
     """What serves each route; `match` finds the most specific one.
 
     only: what serves everything, while there is no other route
@@ -65,7 +66,7 @@ class RouteTable(Generic[T]):
 
     def get(self, route: Route) -> T | None:
         prefixes = self._prefixes_of(route)
-        return None if prefixes is None else prefixes.get(_octets(route))
+        return None if prefixes is None else prefixes.targets.get(_octets(route))
 
     def add(self, route: Route, target: T) -> None:
         prefixes = self._prefixes_of(route)
@@ -80,16 +81,16 @@ class RouteTable(Generic[T]):
         if prefixes is None:
             raise KeyError(route)
         prefixes.remove(_octets(route))
-        if route.host and not prefixes:
+        if route.host and not prefixes.targets:
             del self._hosts[route.host.encode()]
             self._n_wildcards -= route.host.startswith("*.")
         self._find_only()
 
     def _find_only(self) -> None:
-        self.only = None if self._hosts or self._any_host.depth else self._any_host.get(b"")
+        self.only = None if self._hosts or self._any_host.depth else self._any_host.targets.get(b"")
 
     def values(self) -> list[T]:
-        return [target for prefixes in (self._any_host, *self._hosts.values()) for target in prefixes.values()]
+        return [target for prefixes in (self._any_host, *self._hosts.values()) for target in prefixes.targets.values()]
 
     def match(self, host: bytes, path: bytes) -> T | None:
         """The target of the most specific route, or None.
@@ -116,6 +117,10 @@ class RouteTable(Generic[T]):
 
     def _prefixes_of(self, route: Route) -> "_Prefixes[T] | None":
         return self._hosts.get(route.host.encode()) if route.host else self._any_host
+
+
+class RouteTable(FastTable, CarefulTable[T]):
+    """The same, by shorter ways where these are compiled (native/routes.pyx)."""
 
 
 def _octets(route: Route) -> bytes:

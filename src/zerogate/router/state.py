@@ -1,14 +1,35 @@
-"""What clients, workers and their turns keep count of: the compiled classes below them, or nothing."""
+"""What clients, routes, workers and their turns keep count of: the compiled classes below them, or nothing."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zerogate.native.compiled import Base, find
 
+__all__ = ["Base", "NoPaths", "set_heap"]
+
+
+class NoPaths:
+    """Stands in for what is not compiled, of classes that stand before another."""
+
+    __slots__ = ()
+
+
 if TYPE_CHECKING:
     ClientState = Base
+    FastTable = NoPaths
+    FastTurns = NoPaths
+    PrefixesState = Base
+    TableState = Base
     TurnsState = Base
     WorkerState = Base
 else:
     ClientState = find("client", "ClientState", Base)
-    TurnsState = find("exchange", "TurnsState", Base)
-    WorkerState = find("exchange", "WorkerState", Base)
+    FastTable = find("routes", "FastTable", NoPaths)
+    FastTurns = find("turns", "FastTurns", NoPaths)
+    PrefixesState = find("routes", "PrefixesState", Base)
+    TableState = find("routes", "TableState", Base)
+    TurnsState = find("turns", "TurnsState", Base)
+    WorkerState = find("turns", "WorkerState", Base)
+
+# What is compiled imports nothing.
+set_heap: Callable[..., None] = find("turns", "set_heap")

@@ -16,7 +16,7 @@ from collections.abc import Collection
 from heapq import heapify, heappop, heappush, heapreplace
 
 from zerogate.native.compiled import slots
-from zerogate.router.state import TurnsState
+from zerogate.router.state import FastTurns, TurnsState, set_heap
 from zerogate.router.workers import Worker
 
 # Outdated heap entries are swept out when they are more than this many times the workers.
@@ -27,7 +27,7 @@ IdleEntry = tuple[float, tuple[str, int], Worker]
 BusyEntry = tuple[float, float, tuple[str, int], Worker]
 
 
-class Turns(TurnsState):
+class CarefulTurns(TurnsState):
     """`members` are who takes turns. Offer one only while it has room."""
 
     __slots__ = slots(
@@ -203,3 +203,12 @@ class Turns(TurnsState):
             self._busy = [(w.load, turns[w.serial], w.rank, w) for w in free if w.load]
             heapify(self._idle)
             heapify(self._busy)
+
+
+class Turns(FastTurns, CarefulTurns):
+    """The same, by shorter ways where these are compiled (native/turns.pyx)."""
+
+    __slots__ = ()
+
+
+set_heap(heappop, heappush, heapreplace)
