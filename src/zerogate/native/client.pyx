@@ -7,6 +7,7 @@ on. Declined: all else, and whatever another kind of client is asked.
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 
+from zerogate.native.desk cimport make_exchange
 from zerogate.native.heads cimport ReplyHead, RequestHead
 from zerogate.native.http1 cimport ConnectionState, frame_whole, is_idle, take_head
 
@@ -29,7 +30,7 @@ def take_request(ClientState client not None, data):
     client._credit_bytes = BODY_CREDIT_BYTES
     client._is_body_held = False
     client.bytes_out = 0
-    client._exchange = exchange = client._desk.make_exchange(client, head, client._forwarding)
+    client._exchange = exchange = make_exchange(client._desk, client, head, client._forwarding)
     exchange.begin()
     client._is_handing_on = False
     if client._exchange is None or connection._unread or client._is_paused:

@@ -19,6 +19,7 @@ MODULES: Final = (
     "servers",
     "link",
     "http1",
+    "desk",
     "client",
     "turns",
     "routes",

@@ -12,6 +12,7 @@ from time import monotonic
 
 from zerogate.native.blocks cimport write_request
 from zerogate.native.client cimport end, expect, try_send_whole
+from zerogate.native.desk cimport note
 from zerogate.native.heads cimport ReplyHead, RequestHead
 from zerogate.native.link cimport LinkState, open_stream
 from zerogate.native.names cimport CLAIM, UNDERSCORE
@@ -168,7 +169,7 @@ cdef class UsualExchange:
         _free_slot(self._dispatcher, worker)
         self._has_ended = True
         try:
-            self._desk.note(self, self._client)
+            note(self._desk, self, self._client, self.status)
         finally:
             end(self._client)
         return 0

@@ -20,6 +20,7 @@ from zerogate.router.departures import Departures
 from zerogate.router.faces import Client, ClientExchange, Connection
 from zerogate.router.forwarding import Forwarding, parse_trust
 from zerogate.router.request_block import has_claims
+from zerogate.router.state import DeskState
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import SPEAKS_TLS, HttpError
 from zerogate.wire.http.request import RequestHead
@@ -64,7 +65,7 @@ class _EarlyError:
         self.error_code = error.code
 
 
-class Desk:
+class Desk(DeskState):
     """See the module. `date` is the Date field's; `deadlines` are the clients'; `clients` is who is connected.
 
     `trust` says whose word on its own client is believed.

@@ -1,4 +1,4 @@
-"""What clients, routes, workers and their turns keep count of: the compiled classes below them, or nothing."""
+"""What clients, desks, routes, workers and their turns keep count of: the compiled classes below them, or nothing."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ class NoPaths:
 
 if TYPE_CHECKING:
     ClientState = Base
+    DeskState = Base
     FastTable = NoPaths
     FastTurns = NoPaths
     PrefixesState = Base
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     WorkerState = Base
 else:
     ClientState = find("client", "ClientState", Base)
+    DeskState = find("desk", "DeskState", Base)
     FastTable = find("routes", "FastTable", NoPaths)
     FastTurns = find("turns", "FastTurns", NoPaths)
     PrefixesState = find("routes", "PrefixesState", Base)
