@@ -138,13 +138,17 @@ class Pair:
     """A router's link and a worker's, joined; in a running event loop."""
 
     def __init__(
-        self, router: Owner | None = None, worker: Owner | None = None, settings: LinkSettings | None = None
+        self,
+        router: Owner | None = None,
+        worker: Owner | None = None,
+        settings: LinkSettings | None = None,
+        kind: type[Link] = Link,
     ) -> None:
         settings = settings or LinkSettings()
         self.router_owner = router or Owner()
         self.worker_owner = worker or Owner()
-        self.router = Link(self.router_owner, settings, is_router=True)
-        self.worker = Link(self.worker_owner, settings, is_router=False)
+        self.router = kind(self.router_owner, settings, is_router=True)
+        self.worker = kind(self.worker_owner, settings, is_router=False)
         self.router_end = PipeTransport(self.router)
         self.worker_end = PipeTransport(self.worker)
         self.router_end.other, self.worker_end.other = self.worker_end, self.router_end

@@ -1,0 +1,88 @@
+"""Messages by shorter ways: two links say and hear what the careful Python would, whatever happens on them."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.link_pair import REPLY, Handler, Owner, Pair
+from tests.support.virtual_time import run_virtually
+
+from zerogate.link.limits import MAX_BATCH
+from zerogate.link.link import Link
+from zerogate.native import compiled
+from zerogate.wire.spdy.frames import RstStatus
+
+pytestmark = pytest.mark.skipif(not compiled.IS_ON, reason="there is no usual way")
+
+SIZES = (0, 1, 200, 255, 8_192, 8_193, 16_383, 16_384, 40_000, 70_000)
+FAILS = ("", "", "", "", "whole reply", "reply", "data")
+
+
+class CarefulLink(Link):
+    """Asks no fast path."""
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._receive(data)
+        except Exception as error:
+            self._break_off(error)
+
+    def _flush_batch(self) -> None:
+        self._n_batched = 0
+        if self.is_ready and self.session.output:
+            self._write(self._zmtp.encode_pieces(self.session.take_output()))
+
+
+Step = tuple[int, int, int]
+
+
+async def play(kind: type[Link], steps: list[Step], fails: str) -> list[Any]:
+    """What was heard and said at both ends."""
+    pair = Pair(Owner(fails), Owner(fails), kind=kind)
+    await pair.settle()
+    handlers: list[Handler] = []
+    for what, which, how in steps:
+        if what <= 1:
+            wanted = [
+                Handler(str(len(handlers)), FAILS[which % len(FAILS)]) for _ in range(MAX_BATCH + 1 if how == 9 else 1)
+            ]
+            handlers += wanted
+            for handler in wanted:
+                pair.router.open_stream(REPLY, True, handler)
+        elif pair.worker_owner.streams:
+            stream = pair.worker_owner.streams[which % len(pair.worker_owner.streams)]
+            size = SIZES[how % len(SIZES)]
+            if stream.is_gone or pair.worker.is_closed:
+                continue
+            if what <= 4 and stream.local == 0:
+                pair.worker.send_whole_reply(stream, REPLY, b"x" * size)
+            elif what == 5 and stream.local == 0:
+                pair.worker.send_reply(stream, REPLY, bool(how % 2))
+            elif what == 6 and stream.local == 1:
+                pair.worker.send_data(stream, b"y" * size, bool(how % 2))
+            elif what == 7:
+                pair.worker.reset(stream, RstStatus.CANCEL)
+            elif what == 8:
+                pair.worker.ping(1.0)
+            elif what == 9 and not how:
+                pair.router_end.receive(b"\0\5hello")  # what is no SPDY
+        if how % 3 == 0:
+            await asyncio.sleep(0)
+    await pair.settle()
+    seen: list[Any] = [handler.heard for handler in handlers]
+    seen += [pair.router_owner.heard, pair.worker_owner.heard]
+    seen += [b"".join(end.written) for end in (pair.router_end, pair.worker_end)]
+    seen += [(link.bytes_in, link.bytes_out, link.is_closed, repr(link)) for link in (pair.router, pair.worker)]
+    pair.router.abort("done")
+    await pair.settle()
+    return seen
+
+
+steps = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 20), st.integers(0, 19)), max_size=30)
+
+
+@given(steps, st.sampled_from(("", "", "", "stream")))
+def test_both_say_and_hear_the_same(played: list[Step], fails: str) -> None:
+    assert run_virtually(play(Link, played, fails)) == run_virtually(play(CarefulLink, played, fails))
