@@ -13,7 +13,7 @@ from zerogate.settings import RenewalSettings
 from zerogate.settings.kinds import MIB
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.request_block import RequestFields
-from zerogate.worker.routers import Serve
+from zerogate.worker.router_link import Serve
 
 logger = logging.getLogger("zerogate.worker")
 

@@ -2,34 +2,15 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from tests.support.router_end import RouterEnd, routers, until
-from tests.support.virtual_time import run_virtually
+from tests.support.dialling import knowing_none
+from tests.support.router_end import RouterEnd, until
 from zerogate.link.marks import new_id
-from zerogate.settings import WorkerSettings
 from zerogate.worker.routers import LOOK_EVERY_S, Routers
 from zerogate.worker.targets import FORGET_AFTER_S
-
-
-def refuse(*arguments: Any) -> None:
-    raise AssertionError("no request was sent")
-
-
-def dialling(n: int, test: Callable[[list[RouterEnd], Routers], Awaitable[None]]) -> None:
-    async def main() -> None:
-        async with routers(n) as ends:
-            found = Routers(WorkerSettings(), refuse)
-            try:
-                await test(ends, found)
-            finally:
-                found.leave()
-                found.close("the test is over")
-
-    run_virtually(main())
 
 
 def make_one(ends: list[RouterEnd], *, tells_early: bool) -> None:
@@ -64,7 +45,7 @@ def test_one_router_behind_two_addresses_is_one_link(tells_early: bool) -> None:
         await settled()
         assert (len(first.links), len(second.links)) == (0, 1)
 
-    dialling(2, test)
+    knowing_none(2, test)
 
 
 def test_a_router_that_sends_away_is_free_to_be_dialled_beside() -> None:
@@ -79,7 +60,7 @@ def test_a_router_that_sends_away_is_free_to_be_dialled_beside() -> None:
         await settled()
         assert len(router.links) == 1
 
-    dialling(1, test)
+    knowing_none(1, test)
 
 
 class House:
@@ -128,7 +109,7 @@ def test_each_process_behind_an_endpoint_has_a_link(n: int) -> None:
         assert house.n_links == [1] * n
         assert len(found._targets) <= n + 1
 
-    dialling(n + 1, test)
+    knowing_none(n + 1, test)
 
 
 def test_others_are_forgotten_when_nobody_names_them() -> None:
@@ -160,7 +141,7 @@ def test_others_are_forgotten_when_nobody_names_them() -> None:
         await first.open()
         await second.joined()
 
-    dialling(3, test)
+    knowing_none(3, test)
 
 
 def test_all_addresses_of_a_name_are_dialled_and_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,4 +177,4 @@ def test_all_addresses_of_a_name_are_dialled_and_looked_up_again(monkeypatch: py
         await settled()
         assert [len(end.links) for end in ends] == [1, 0, 1]
 
-    dialling(3, test)
+    knowing_none(3, test)
