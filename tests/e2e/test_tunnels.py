@@ -69,6 +69,18 @@ def test_none_at_all(site: Site) -> None:
     wait_for(lambda: site.get()[0] == 200, "there is room again")
 
 
+def test_an_event_stream_of_a_wsgi_application_has_a_thread_and_so_a_slot(site: Site) -> None:
+    """Another request would have no thread before it ends: it is for another worker, or for the queue."""
+    site.router("--settle", "0s", "--queue-timeout", "300ms")
+    site.worker("tests.e2e.plain_wsgi", "w", "--threads", "1")
+    with event_stream(site):
+        assert site.get()[0] == 503
+        site.worker("tests.e2e.plain_wsgi", "other", "--threads", "1")
+        assert [site.get()[2] for _ in range(3)] == [b"plain"] * 3
+    wait_for(lambda: all(worker["in_flight"] == 0 for worker in site.status()["workers"]), "its thread is free")
+    assert [site.get()[2] for _ in range(4)] == [b"plain"] * 4
+
+
 def test_who_has_many_tunnels_is_not_taken_for_busy(site: Site) -> None:
     site.router("--settle", "0s")
     site.worker(APP, "a")

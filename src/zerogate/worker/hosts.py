@@ -41,7 +41,8 @@ def _wsgi(found: Found, settings: WorkerSettings) -> Made:
         root_path=settings.root_path,
         strips_prefix=settings.strip_prefix,
     )
-    return host, settings.changed(concurrency=settings.threads)
+    # A stream of events has its thread until it ends: whoever took its slot would have none.
+    return host, settings.changed(concurrency=settings.threads, max_tunnels=0)
 
 
 HOSTS: Final[dict[str, Callable[[Found, WorkerSettings], Made]]] = {ASGI3: _asgi3, ASGI2: _asgi2, WSGI: _wsgi}

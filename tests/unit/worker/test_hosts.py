@@ -17,12 +17,14 @@ def application(*words: Any) -> Any: ...
 
 
 @pytest.mark.parametrize(
-    ("interface", "kind", "capacity"), [(ASGI3, AsgiHost, 50), (ASGI2, AsgiHost, 50), (WSGI, WsgiHost, 7)]
+    ("interface", "kind", "capacity", "n_apart"),
+    [(ASGI3, AsgiHost, 50, 9), (ASGI2, AsgiHost, 50, 9), (WSGI, WsgiHost, 7, 0)],
 )
-def test_by_its_interface(interface: str, kind: type[Any], capacity: int) -> None:
+def test_by_its_interface(interface: str, kind: type[Any], capacity: int, n_apart: int) -> None:
     async def main() -> None:
-        host, settings = host_for(Found(application, interface, "a:b"), WorkerSettings(concurrency=50, threads=7))
+        given = WorkerSettings(concurrency=50, threads=7, max_tunnels=9)
+        host, settings = host_for(Found(application, interface, "a:b"), given)
         assert type(host) is kind
-        assert settings.concurrency == capacity
+        assert (settings.concurrency, settings.max_tunnels) == (capacity, n_apart)
 
     asyncio.run(main())
