@@ -18,15 +18,15 @@ cdef enum:
     MAX_PIECES = 4096
     MIN_GATHERED_BYTES = 32 * 1024
 
-cdef object _StreamOpened, _Reply, _WholeReply
+cdef object _Data, _StreamOpened, _Reply, _WholeReply
 # `flush` below, as the event loop is given it.
 cdef object _flush
 
 
-def set_events(stream_opened, reply, whole_reply):
+def set_events(data, stream_opened, reply, whole_reply):
     """Of wire/spdy/events.py. What is compiled imports nothing."""
-    global _StreamOpened, _Reply, _WholeReply
-    _StreamOpened, _Reply, _WholeReply = stream_opened, reply, whole_reply
+    global _Data, _StreamOpened, _Reply, _WholeReply
+    _Data, _StreamOpened, _Reply, _WholeReply = data, stream_opened, reply, whole_reply
 
 
 cdef class LivenessState:
@@ -66,13 +66,15 @@ def take_message_of(LinkState link not None, data):
 cdef int _dispatch(LinkState link, event) except -1:
     """link/link.py, Link._dispatch."""
     cdef StreamState stream
-    if type(event) is _WholeReply or type(event) is _Reply:
+    if type(event) is _WholeReply or type(event) is _Reply or type(event) is _Data:
         stream = (<tuple>event)[0]
         handler = stream.handler
         if handler is not None:
             try:
                 if type(event) is _Reply:
                     handler.on_reply((<tuple>event)[1], (<tuple>event)[2])
+                elif type(event) is _Data:
+                    handler.on_data((<tuple>event)[1], (<tuple>event)[2])
                 else:
                     handler.on_whole_reply((<tuple>event)[1], (<tuple>event)[2])
             except Exception as error:
