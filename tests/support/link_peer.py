@@ -1,6 +1,7 @@
 """A worker in memory: the other end of a real link of the router's, over no socket, that does what the test says."""
 
 import asyncio
+import zlib
 from typing import Any
 
 from tests.support.memory_transport import MemoryTransport
@@ -10,9 +11,10 @@ from zerogate.wire.fields import Fields
 from zerogate.wire.http.join import Join
 from zerogate.wire.http.routes import parse_route
 from zerogate.wire.spdy import events
+from zerogate.wire.spdy.dictionary import DICTIONARY
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block, merge_fields
-from zerogate.wire.spdy.session import Session
+from zerogate.wire.spdy.session import CarefulSession, Session
 from zerogate.wire.spdy.streams import Stream
 
 Pairs = list[tuple[bytes, bytes]]
@@ -94,12 +96,29 @@ class PeerRequest:
             self.n_writable += 1
 
 
+class Deflater:
+    """Wraps blocks as most SPDY libraries do: compressed."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.compressobj(6, zlib.DEFLATED, 15, 8, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
+
+    def wrap(self, block: bytes) -> bytes:
+        return self._stream.compress(block) + self._stream.flush(zlib.Z_SYNC_FLUSH)
+
+
 class LinkPeer:
     """One worker's end. `requests` are all that have come; `reads` turned off, a body's credit waits for `read`."""
 
-    def __init__(self, link: Link, *, capacity: int | None = 100, window_bytes: int = 256 * 1024) -> None:
+    def __init__(
+        self, link: Link, *, capacity: int | None = 100, window_bytes: int = 256 * 1024, compresses: bool = False
+    ) -> None:
         self.link = link
-        self.session = Session(opens_odd=False, max_concurrent=capacity, stream_window=window_bytes)
+        kind = CarefulSession if compresses else Session
+        self.session: CarefulSession = kind(opens_odd=False, max_concurrent=capacity, stream_window=window_bytes)
+        if compresses:
+            writer: Any = Deflater()
+            self.session._wrap = writer.wrap
+            self.session._queue._writer = writer
         self.reads = True
         self.requests: list[PeerRequest] = []
         self.join_replies: list[Fields] = []

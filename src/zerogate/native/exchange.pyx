@@ -143,8 +143,9 @@ cdef class UsualExchange:
 
     # From the link
 
-    def on_whole_reply(self, fields, bytes data not None):
-        if not self._pass_on(fields, data):
+    def on_whole_reply(self, fields, data):
+        # What comes by the careful session may be a view (wire/pieces.py).
+        if type(data) is not bytes or not self._pass_on(fields, data):
             self._take_over().on_whole_reply(fields, data)
 
     def on_reply(self, fields, fin):

@@ -121,6 +121,22 @@ def test_both_come_to_the_same(ask: str, play: str) -> None:
     run_virtually(main())
 
 
+@pytest.mark.parametrize("n_bytes", [100, 16 * 1024, 64 * 1024])
+def test_a_worker_that_compresses_may_answer_at_length(n_bytes: int) -> None:
+    """What the careful session makes of its reply has a view for a body."""
+
+    async def main() -> None:
+        async with Bench.open() as bench:
+            worker = await bench.worker("w", "*", compresses=True)
+            ask = bench.ask("http1")
+            await bench.quiet()
+            worker.requests[0].whole(b"x" * n_bytes)
+            await bench.quiet()
+            assert (ask.status, len(ask.body)) == (200, n_bytes)
+
+    run_virtually(main())
+
+
 def test_whoever_finds_no_room_waits_as_others_do() -> None:
     async def main() -> None:
         async with Bench.open() as bench:
