@@ -33,10 +33,14 @@ def uncovered(grants: Iterable[Route], routes: Iterable[Route]) -> list[Route]:
 def shadows(grant: Route, other: Route) -> bool:
     """Whether who has the first can take requests from who has the second, by a route that goes before its own.
 
-    A worker of `example.org/api` gets what one of `example.org` would have had, and a worker of `example.org` what one
-    of `*.org` or of any host would. That may be meant, and is to be said when such a grant is made.
+    A worker of `example.org/api` gets what one of `example.org` would have had; and a worker of `example.org` what one
+    of `*.org` or of any host would, though that one's prefix be the longer. That may be meant, and is to be said when
+    such a grant is made.
     """
-    return grant != other and covers(other, grant)
+    if grant.host == other.host:
+        return grant.prefix != other.prefix and _covers_prefix(other.prefix, grant.prefix)
+    has_both = _covers_prefix(other.prefix, grant.prefix) or _covers_prefix(grant.prefix, other.prefix)
+    return has_both and _covers_host(other.host, grant.host)
 
 
 def _covers_host(grant: str, host: str) -> bool:

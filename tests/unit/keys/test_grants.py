@@ -1,7 +1,7 @@
 """What a grant covers: as its docstring has it, and so that no request passes it by."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zerogate.keys.grants import covers, shadows, uncovered
@@ -36,13 +36,21 @@ def test_several_grants_together() -> None:
     assert uncovered([], routes) == routes
 
 
-def test_who_goes_before_whom() -> None:
-    site, api, anywhere = parse_route("example.org"), parse_route("example.org/api"), parse_route("*")
-    assert shadows(api, site)
-    assert shadows(site, anywhere)
-    assert not shadows(site, api)
-    assert not shadows(site, site)
-    assert not shadows(parse_route("example.com"), site)
+@pytest.mark.parametrize(
+    ("grant", "before", "others"),
+    [
+        ("example.org/api", "example.org * *.org /api *.org/api /", "example.org/api/v1 example.org/x example.com"),
+        ("example.org", "* *.org /api *.org/api", "example.org example.org/api www.example.org example.com"),
+        ("*.example.org", "* *.org /api *.org/api", "www.example.org *.www.example.org example.org *.com"),
+        ("*.example.org/x", "*.example.org *.org/x/y /x /", "*.org/y /y www.example.org/x example.org/x"),
+        ("/api", "*", "/api/v1 /apis example.org *.org/api /x"),
+        ("*", "", "* /api example.org *.example.org"),
+    ],
+)
+def test_who_goes_before_whom(grant: str, before: str, others: str) -> None:
+    made = parse_route(grant)
+    assert [text for text in before.split() if not shadows(made, parse_route(text))] == []
+    assert [text for text in others.split() if shadows(made, parse_route(text))] == []
 
 
 hosts = st.sampled_from(["", "a.example", "b.example", "*.example", "x.a.example", "*.a.example", "axexample"])
@@ -67,6 +75,19 @@ def test_whatever_a_covered_route_matches_its_grant_matches(
 
     if covers(grant, route) and matches(route):
         assert matches(grant)
+
+
+@example(Route("a.example", ""), Route("", "/a"), ("a.example", "/a/b"))
+@given(routes, routes, requests)
+def test_who_takes_a_request_of_another_s_is_said_to(one: Route, other: Route, request_: tuple[str, str]) -> None:
+    host, path = request_[0].encode(), request_[1].encode()
+    alone: RouteTable[Route] = RouteTable()
+    alone.add(other, other)
+    both: RouteTable[Route] = RouteTable()
+    both.add(other, other)
+    both.add(one, one)
+    if alone.match(host, path) == other and both.match(host, path) != other:
+        assert shadows(one, other)
 
 
 @given(routes, routes, routes)
