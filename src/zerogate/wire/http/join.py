@@ -40,7 +40,7 @@ _SIZE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class JoinError(ZerogateError):
-    """A worker cannot join. `status` is 400, 404, 405 or 503."""
+    """A worker cannot join. `status` is 400, 403, 404, 405 or 503."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -96,7 +96,7 @@ def parse_join(fields: Fields, max_routes: int) -> Join:
     """Read the fields of a JOIN. Raises JoinError, whose reason names the field."""
     method = fields.get(b":method", b"")
     if method != b"JOIN":
-        raise JoinError(405, f":method {method.decode('latin-1')!r}: workers open streams only to JOIN")
+        raise JoinError(405, f":method {method[:40].decode('latin-1')!r}: workers open streams only to JOIN")
     name = fields.get(b"worker", b"").decode("latin-1")
     if not _NAME.fullmatch(name):
         raise JoinError(400, f"worker {name[:140]!r}: 1 to 128 of A-Z a-z 0-9 . _ -")
