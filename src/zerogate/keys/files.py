@@ -50,6 +50,12 @@ def changing(folder: Path) -> Iterator[None]:
         raise UsageError(f"{error.filename or folder}: {error.strerror or error}") from error
 
 
+def give(fd: int, like: os.stat_result) -> None:
+    """Have a file belong to whom another belongs, as far as we may: a router need not be whoever makes its keys."""
+    with contextlib.suppress(PermissionError):
+        os.fchown(fd, like.st_uid, like.st_gid)
+
+
 def make_router_key(folder: Path) -> KeyPair:
     """A router's new key pair, kept in the folder. Raises UsageError if it has one already."""
     try:
@@ -92,12 +98,11 @@ def _rotate_router_key(folder: Path) -> KeyPair:
 
 def finish_rotation(folder: Path) -> None:
     """Forget the key before. Raises UsageError if there is none."""
-    try:
-        (folder / OLD_ROUTER_KEY).unlink()
-    except FileNotFoundError:
-        raise UsageError(f"{folder}: no change of the router's key is under way") from None
-    except OSError as error:
-        raise UsageError(f"{folder / OLD_ROUTER_KEY}: {error.strerror}") from error
+    with changing(folder):
+        try:
+            (folder / OLD_ROUTER_KEY).unlink()
+        except FileNotFoundError:
+            raise UsageError(f"{folder}: no change of the router's key is under way") from None
 
 
 def router_key_pairs(folder: Path) -> tuple[KeyPair, ...]:
@@ -122,7 +127,7 @@ def read_key_pair(path: Path) -> KeyPair:
     try:
         if path.stat().st_mode & _READABLE_BY_OTHERS:
             raise UsageError(f"{path}: others can read this secret key (chmod 600 {path})")
-        return parse_secret(path.read_text("utf-8"))
+        return parse_secret(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error.strerror if isinstance(error, OSError) else error}") from error
     except ZmtpError as error:
@@ -130,10 +135,15 @@ def read_key_pair(path: Path) -> KeyPair:
 
 
 def worker_key_pair(text: str) -> KeyPair:
-    """A worker's pair: `text` is its secret key, or the path of the file that has it. Raises UsageError."""
+    """A worker's pair: `text` is its secret key, or the path of the file that has it. Raises UsageError.
+
+    What is neither is not repeated: it may be most of a secret.
+    """
     try:
         return parse_secret(text)
-    except ZmtpError:
+    except ZmtpError as error:
+        if not os.path.exists(text):
+            raise UsageError(f"--key: no such file, and no key itself: {error.reason}") from None
         return read_key_pair(Path(text))
 
 
@@ -145,6 +155,7 @@ def parse_secret(text: str) -> KeyPair:
 def _write_secret(path: Path, pair: KeyPair) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
     with open(fd, "w", encoding="utf-8") as file:
+        give(fd, path.parent.stat())
         file.write(f"{encode_key(pair.secret)}\n")
         file.flush()
         os.fsync(file.fileno())

@@ -8,13 +8,14 @@ It is read again when it changes, and rewritten whole, so that nobody ever reads
 
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from zerogate.errors import ZerogateError, ZmtpError
-from zerogate.keys.files import changing
+from zerogate.keys.files import changing, give
 from zerogate.wire.http.routes import Route, RouteError, parse_route
 from zerogate.wire.zmtp import decode_key, encode_key
 
@@ -29,6 +30,10 @@ HEADING = "# Who may be a worker here: KEY NAME ROUTE..., a line each. It is rea
 
 class KeyListError(ZerogateError):
     """The list cannot be read; the reason names the line."""
+
+
+class _LineError(KeyListError):
+    """A line of it."""
 
 
 class Entry(NamedTuple):
@@ -58,7 +63,7 @@ def parse_key_list(text: str) -> KeyList:
     """Read a list. Raises KeyListError."""
     by_key: dict[bytes, Entry] = {}
     names: set[str] = set()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         words = line.split()
         if not words or words[0].startswith("#"):  # no key begins so: it would be over 2^32
             continue
@@ -66,7 +71,7 @@ def parse_key_list(text: str) -> KeyList:
             entry = _parse_line(words)
             _check_new(entry, by_key, names)
         except ZerogateError as error:
-            raise KeyListError(f"line {number}: {error.reason}") from error
+            raise _LineError(f"line {number}: {error.reason}") from error
         by_key[entry.key] = entry
         names.add(entry.name)
     return KeyList(tuple(by_key.values()))
@@ -75,10 +80,10 @@ def parse_key_list(text: str) -> KeyList:
 def read_key_list(path: Path) -> KeyList:
     """Read the list at a path; none there is an empty one. Raises KeyListError."""
     try:
-        return parse_key_list(path.read_text("utf-8"))
+        return parse_key_list(_read(path))
     except FileNotFoundError:
         return KeyList()
-    except KeyListError as error:
+    except _LineError as error:
         raise KeyListError(f"{path}, {error.reason}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise KeyListError(f"{path}: {error}") from error
@@ -86,6 +91,7 @@ def read_key_list(path: Path) -> KeyList:
 
 def add_entry(path: Path, entry: Entry) -> None:
     """Add a line at the end; what is there stays as it is, comments too. Raises KeyListError or UsageError."""
+    path = _behind_links(path)
     with changing(path.parent):
         _add(path, entry)
 
@@ -99,6 +105,7 @@ def _add(path: Path, entry: Entry) -> None:
 
 def remove_entry(path: Path, name: str) -> Entry:
     """Take a name's line out. Raises KeyListError if there is none, and UsageError."""
+    path = _behind_links(path)
     with changing(path.parent):
         return _remove(path, name)
 
@@ -108,7 +115,8 @@ def _remove(path: Path, name: str) -> Entry:
     if entry is None:
         raise KeyListError(f"{path}: nobody is called {name!r}")
     mine = encode_key(entry.key)
-    _replace(path, (line for line in _text(path).splitlines(keepends=True) if line.split()[:1] != [mine]))
+    lines = _text(path).split("\n")
+    _replace(path, ["\n".join(line for line in lines if line.split()[:1] != [mine])])
     return entry
 
 
@@ -136,20 +144,38 @@ def _check_new(entry: Entry, by_key: Mapping[bytes, Entry], names: Container[str
         raise KeyListError(f"the name {entry.name} is there already")
 
 
+def _behind_links(path: Path) -> Path:
+    """Where the list is. Raises KeyListError for a link that leads nowhere: what it means nobody knows."""
+    if path.is_symlink() and not path.exists():
+        raise KeyListError(f"{path}: it is a link that leads nowhere")
+    return Path(os.path.realpath(path))
+
+
+def _read(path: Path) -> str:
+    """Without the mark that some editors begin a file with. Raises OSError, UnicodeDecodeError, KeyListError."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise KeyListError(f"{path}: it is no file")
+    if mode & stat.S_IWOTH:
+        raise KeyListError(f"{path}: everybody can write this list, and so decide who comes in (chmod o-w {path})")
+    return path.read_text("utf-8-sig")
+
+
 def _text(path: Path) -> str:
-    return path.read_text("utf-8") if path.exists() else HEADING
+    return _read(path) if path.exists() else HEADING
 
 
 def _replace(path: Path, pieces: Iterable[str]) -> None:
-    """Write a file anew, whole or not at all (rename(2))."""
-    mode = path.stat().st_mode & 0o777 if path.exists() else LIST_MODE
+    """Write a file anew, whole or not at all (rename(2)). Whose it is, and its mode, stay."""
+    found = path.stat() if path.exists() else None
     fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(fd, "w", encoding="utf-8") as file:
             file.writelines(pieces)
             file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+            give(fd, found or path.parent.stat())
+            os.fchmod(fd, LIST_MODE if found is None else found.st_mode & 0o777)
+            os.fsync(fd)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

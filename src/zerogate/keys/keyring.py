@@ -14,7 +14,14 @@ from zerogate.wire.zmtp import KeyPair
 
 logger = logging.getLogger("zerogate.keys")
 
-_Stamp = tuple[tuple[int, int, int] | None, ...]
+# A file that is written in place is empty for a moment, then half there: it is read when two looks have found it the
+# same. Or at the last of so many that have not: who changes it all the time means it, too.
+MAX_RESTLESS_LOOKS = 3
+
+# Routes that are named where a key is for more.
+MAX_NAMED = 10
+
+_Stamp = tuple[tuple[int, int, int, int] | None, ...]
 
 
 class Keyring:
@@ -25,7 +32,8 @@ class Keyring:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._stamp = self._look()
+        self._stamp = self._seen = self._look()
+        self._n_restless = 0
         self.pairs: tuple[KeyPair, ...] = router_key_pairs(folder)
         if not self.pairs:
             raise UsageError(
@@ -37,18 +45,32 @@ class Keyring:
         return f"<Keyring {self._folder}, {len(self._entries)} workers>"
 
     def refresh(self) -> bool:
-        """Read again what has changed, and tell whether anything is new. A mistake is logged, and changes nothing."""
-        stamp = self._look()
-        if stamp == self._stamp:
+        """Read again what has changed, and tell whether anything is new. A mistake is logged, and changes nothing.
+
+        To be called again and again: what has just changed may still be written.
+        """
+        seen, before = self._look(), self._seen
+        self._seen = seen
+        if seen == self._stamp:
+            self._n_restless = 0
             return False
-        self._stamp = stamp
+        self._n_restless += 1
+        return (seen == before or self._n_restless >= MAX_RESTLESS_LOOKS) and self._read(seen)
+
+    def _read(self, stamp: _Stamp) -> bool:
+        pairs: tuple[KeyPair, ...] = ()
+        keys = KeyList()
+        reason = f"{self._folder} has no router key any more"
         try:
             pairs, keys = router_key_pairs(self._folder), read_key_list(self._folder / WORKERS)
         except ZerogateError as error:
-            logger.error("the keys stay as they were: %s", error.reason)
-            return False
+            reason = error.reason
+        if self._look() != stamp:
+            return False  # Who knows what of it was read.
+        self._stamp = stamp
+        self._n_restless = 0
         if not pairs:
-            logger.error("the keys stay as they were: %s has no router key any more", self._folder)
+            logger.error("the keys stay as they were: %s", reason)
             return False
         self.pairs = pairs
         self._set(keys)
@@ -88,13 +110,16 @@ def excess(entry: Entry, routes: Iterable[Route]) -> str:
     forbidden = uncovered(entry.grants, routes)
     if not forbidden:
         return ""
-    grants = " ".join(map(str, entry.grants))
+    grants = " ".join(map(str, entry.grants[:MAX_NAMED]))
+    if (more := len(entry.grants) - MAX_NAMED) > 0:
+        grants += f" and {more} more"
     return f"the key {entry.name} may not serve {forbidden[0]}: it is for {grants}"
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> tuple[int, int, int, int] | None:
     try:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    # ctime: who may read it has changed, or it is an older one again.
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

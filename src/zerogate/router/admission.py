@@ -17,8 +17,9 @@ from zerogate.wire.http.join import JoinError
 from zerogate.wire.http.routes import Route
 from zerogate.wire.zmtp import CurveServer, Mechanism, NullMechanism
 
-# How often the keys' files are looked at: who is revoked is gone within a second.
-REFRESH_S = 0.5
+# How often the keys' files are looked at: who is revoked is gone within a second, which is time for all the looks that
+# a change may take (keys/keyring.py).
+REFRESH_S = 0.25
 
 
 class Admission:

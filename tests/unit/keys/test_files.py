@@ -1,5 +1,6 @@
 """Where keys lie, and who can read them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,10 +89,30 @@ def test_a_worker_key_as_text_or_in_a_file(tmp_path: Path) -> None:
     path.write_text(f"{text}\n")
     path.chmod(0o600)
     assert worker_key_pair(str(path)) == pair
-    with pytest.raises(UsageError, match="No such file"):
-        worker_key_pair(str(tmp_path / "other"))
     with pytest.raises(ZmtpError):
         parse_secret("not a key")
+
+
+@pytest.mark.parametrize(
+    "mangle",
+    [lambda key: key[:-1], lambda key: key + "x", lambda key: key * 10, lambda key: "/" + key, lambda key: f'"{key}"'],
+)
+def test_a_key_that_a_shell_has_mangled_is_not_told_to_the_log(mangle: Callable[[str], str]) -> None:
+    """What is no key is taken for a path, and most of it would still be a secret."""
+    text = mangle(encode_key(make_key_pair().secret))
+    with pytest.raises(UsageError, match="no such file, and no key itself: a key has") as caught:
+        worker_key_pair(text)
+    assert not any(text[at : at + 6] in caught.value.reason for at in range(len(text) - 5))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files are given to others by root alone")
+def test_the_keys_are_theirs_who_have_the_folder(tmp_path: Path) -> None:
+    """A router that is not root must be able to read what root has made for it."""
+    os.chown(tmp_path, 12345, 12346)
+    make_router_key(tmp_path)
+    rotate_router_key(tmp_path)
+    for path in tmp_path.iterdir():
+        assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (12345, 12346, 0o600)
 
 
 @pytest.mark.parametrize("change", [make_router_key, rotate_router_key, finish_rotation])

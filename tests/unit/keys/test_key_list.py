@@ -72,11 +72,76 @@ def test_no_list_is_an_empty_one(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(KeyListError, match="Is a directory"):
-        read_key_list(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for what in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(KeyListError, match="is no file"):
+            read_key_list(what)
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(KeyListError, match="binary"):
         read_key_list(tmp_path / "binary")
+
+
+def test_what_an_editor_of_another_system_makes_of_it(tmp_path: Path) -> None:
+    """CRLF, and a mark before the first line, be that a key's or a comment."""
+    path = tmp_path / "workers"
+    for first in ("", "# heading\n"):
+        path.write_bytes(f"\ufeff{first}{ONE.line()}{TWO.line()}".replace("\n", "\r\n").encode())
+        assert read_key_list(path).entries == (ONE, TWO)
+        assert remove_entry(path, "one") == ONE
+        assert read_key_list(path).entries == (TWO,)
+
+
+def test_lines_are_what_editors_call_so(tmp_path: Path) -> None:
+    """Nothing else ends a line: what is commented out stays so, and a mistake is in the line that is named."""
+    path = tmp_path / "workers"
+    for end in "\x0b\x0c\x1c\x85\u2028":
+        path.write_text(f"# gone: {end}{ONE.line()}{TWO.line()}nonsense\n")
+        with pytest.raises(KeyListError, match="line 3: "):
+            read_key_list(path)
+        path.write_text(f"# gone: {end}{ONE.line()}{TWO.line()}")
+        assert read_key_list(path).entries == (TWO,)
+        remove_entry(path, "two")
+        assert path.read_text() == f"# gone: {end}{ONE.line()}"
+
+
+def test_a_list_that_everybody_can_write_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "workers"
+    add_entry(path, ONE)
+    path.chmod(0o666)
+    with pytest.raises(KeyListError, match=f"chmod o-w {path}"):
+        read_key_list(path)
+    path.chmod(0o664)
+    assert read_key_list(path).entries == (ONE,)
+
+
+def test_a_link_to_the_list_stays_one(tmp_path: Path) -> None:
+    """Several folders may have one list, or it may be kept elsewhere."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "keys").mkdir()
+    there, here = tmp_path / "etc" / "list", tmp_path / "keys" / "workers"
+    here.symlink_to("../etc/list")
+    with pytest.raises(KeyListError, match="leads nowhere"):
+        add_entry(here, ONE)
+    add_entry(there, ONE)
+    add_entry(here, TWO)
+    assert remove_entry(here, "one") == ONE
+    assert here.is_symlink()
+    assert read_key_list(there).entries == (TWO,)
+    assert [entry.name for entry in there.parent.iterdir()] == ["list"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files are given to others by root alone")
+def test_whose_the_list_is_stays_so(tmp_path: Path) -> None:
+    """A router that is not root must be able to read what root has changed."""
+    path = tmp_path / "workers"
+    os.chown(tmp_path, 12345, 12346)
+    add_entry(path, ONE)
+    assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346)
+    os.chown(path, 23456, 23457)
+    path.chmod(0o640)
+    remove_entry(path, "one")
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (23456, 23457, 0o640)
 
 
 def test_lines_come_and_go_and_the_rest_stays(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_who_is_revoked_goes_and_others_stay(folder: Path) -> None:
             await bench.quiet()
             opening.link.peer_key = PAIR.public
             remove_entry(folder / WORKERS, "web")
-            await bench.wait(2 * REFRESH_S)
+            await bench.wait(3 * REFRESH_S)
             assert peers[PAIR.public].link.is_closed
             assert opening.link.is_closed
             assert not peers[other.key].link.is_closed
