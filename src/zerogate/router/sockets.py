@@ -70,6 +70,12 @@ def reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+def write_eof(transport: asyncio.Transport) -> None:
+    """Send no more. Who has reset the connection meanwhile is told by asyncio that it cannot be; it is lost, then."""
+    with contextlib.suppress(OSError):
+        transport.write_eof()
+
+
 def unsent_bytes(transport: asyncio.Transport) -> int:
     """What the peer has not taken yet, with what the kernel keeps of it where that can be known (tcp(7), SIOCOUTQ).
 

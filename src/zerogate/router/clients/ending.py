@@ -37,7 +37,7 @@ class Ending:
         self.is_lingering = True
         if is_half_closed or not self._transport.can_write_eof():
             return self.close()
-        self._transport.write_eof()
+        sockets.write_eof(self._transport)
         return self._wait_s()
 
     def look(self) -> float:

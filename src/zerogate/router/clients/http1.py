@@ -275,7 +275,7 @@ class Http1Client(ClientState, asyncio.Protocol):
         self._held += self._connection.send_end(list(trailers))
         self._write_held()
         if is_tunnel and self._transport.can_write_eof():
-            self._transport.write_eof()
+            sockets.write_eof(self._transport)
 
     def open_tunnel(self, head: ReplyHead) -> None:
         self.deadline = math.inf

@@ -1,6 +1,7 @@
 """One connection to an attached server: octets both ways, for one user after the other."""
 
 import asyncio
+import contextlib
 from typing import Any, Protocol, cast
 
 from zerogate.wire.http1.reply_reader import ReplyReader
@@ -57,7 +58,8 @@ class ServerConnection(asyncio.Protocol):
     def write_eof(self) -> None:
         """Close our half."""
         if not self.is_gone and self._transport.can_write_eof():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # asyncio's, where the server has reset it: it is lost, then.
+                self._transport.write_eof()
 
     def pause_reading(self) -> None:
         if self._is_reading and not self.is_gone:

@@ -74,3 +74,18 @@ def test_a_client_that_has_closed_its_half_is_not_waited_for() -> None:
     assert ending.linger(is_half_closed=True) == 4.0
     assert ending.is_lingering
     assert transport.is_closing()
+
+
+def test_who_has_reset_the_connection_meanwhile_is_no_error() -> None:
+    """asyncio's transport raises what shutdown(2) says (ENOTCONN)."""
+
+    class Reset(MemoryTransport):
+        def write_eof(self) -> None:
+            raise OSError(107, "Transport endpoint is not connected")
+
+    async def make() -> MemoryTransport:
+        return Reset(asyncio.Protocol())
+
+    ending = Ending(asyncio.run(make()), SETTINGS)
+    assert ending.linger(is_half_closed=False) == LINGER_S
+    assert ending.is_lingering

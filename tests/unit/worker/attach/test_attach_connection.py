@@ -120,3 +120,21 @@ def test_it_was_given_up_before_it_was_made() -> None:
         assert transport.is_aborted
 
     asyncio.run(main())
+
+
+def test_a_server_that_has_reset_it_meanwhile_is_no_error() -> None:
+    """asyncio's transport raises what shutdown(2) says (ENOTCONN)."""
+
+    class Reset(asyncio.Transport):
+        def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+
+        def can_write_eof(self) -> bool:
+            return True
+
+        def write_eof(self) -> None:
+            raise OSError(107, "Transport endpoint is not connected")
+
+    connection = ServerConnection()
+    connection.connection_made(Reset())
+    connection.write_eof()
+    assert not connection.is_gone
