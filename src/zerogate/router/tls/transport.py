@@ -22,6 +22,9 @@ from zerogate.router.tls.subject import subject_of
 HANDSHAKE = b"\x16"
 # No record has more of its client's octets (RFC 8446, 5.1).
 RECORD_BYTES = 16 * 1024
+# OpenSSL's buffers never shrink, so that each connection keeps two as large as the largest piece that went by. What is
+# larger goes by in parts: 87 KiB at most for each that is idle, and not 340 (a whole read of the transport, or reply).
+PART_BYTES = 64 * 1024
 # What TLS itself says to a client that does not read it: who asks for new keys again and again is owed an answer to
 # each (RFC 8446, 4.6.3).
 MAX_OWED_BYTES = 64 * 1024
@@ -81,11 +84,18 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
                 self._refuse()
                 return
             self._ssl = self._clients.certificates.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self._incoming.write(data)
-        if self._protocol is None:
-            self._shake_hands(self._ssl)
+        pieces: list[bytes] = []
+        is_end = False
+        for at in range(0, len(data), PART_BYTES):
+            if is_end or self._is_closing or self._is_eof_received:
+                break  # Nothing would be read any more, and all be kept.
+            self._incoming.write(data[at : at + PART_BYTES])
+            if self._protocol is None:
+                self._shake_hands(self._ssl)
+            if self._protocol is not None:
+                is_end = self._decipher(self._ssl, pieces)
         if self._protocol is not None:
-            self._read(self._ssl, self._protocol)
+            self._hand_on(self._protocol, pieces, is_end=is_end)
 
     def eof_received(self) -> bool:
         """Who has said so by TLS as well has been heard already."""
@@ -94,8 +104,9 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._clients.entrance.leave(self)
         self._is_closing = True
-        if self._protocol is not None:
-            self._protocol.connection_lost(exc)
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            protocol.connection_lost(exc)
 
     def pause_writing(self) -> None:
         if self._protocol is not None:
@@ -148,9 +159,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     # What comes
 
-    def _read(self, tls: ssl.SSLObject, protocol: asyncio.Protocol) -> None:
-        """All that has come, in one piece: nothing is left behind while the protocol does not read."""
-        pieces = []
+    def _decipher(self, tls: ssl.SSLObject, pieces: list[bytes]) -> bool:
+        """Read all that has come. Returns whether it was the last."""
         is_end = False
         try:
             while piece := tls.read(RECORD_BYTES):
@@ -167,9 +177,12 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         except ssl.SSLError:
             self._flush()
             self.abort()
-            return
         if self._outgoing.pending:
             self._answer()
+        return is_end
+
+    def _hand_on(self, protocol: asyncio.Protocol, pieces: list[bytes], *, is_end: bool) -> None:
+        """All of it in one piece: nothing is left behind while the protocol does not read."""
         if pieces and not self._is_closing:
             protocol.data_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if is_end and not self._is_closing and not self._is_eof_received and not self._hear_eof(protocol):
@@ -193,8 +206,11 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         if self._is_closing or self._ssl is None:
             return
         rest = memoryview(data)
-        while rest:
-            rest = rest[self._ssl.write(rest) :]
+        while len(rest) > PART_BYTES:
+            rest = rest[self._ssl.write(rest[:PART_BYTES]) :]
+            self._flush()
+        if rest:
+            self._ssl.write(rest)
         self._flush()
 
     def can_write_eof(self) -> bool:

@@ -18,7 +18,7 @@ from tests.support.virtual_time import run_virtually
 from zerogate.router.entrance import ENTRANCE_S, Entrance
 from zerogate.router.sockets import Ends
 from zerogate.router.tls.certificates import Certificates
-from zerogate.router.tls.transport import MAX_OWED_BYTES, TlsClients, TlsTransport
+from zerogate.router.tls.transport import MAX_OWED_BYTES, PART_BYTES, TlsClients, TlsTransport
 from zerogate.settings import RouterSettings
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -424,3 +424,60 @@ def test_a_client_that_does_not(authority: Authority, caplog: pytest.LogCaptureF
 
     visiting(test, authority, tls_client_ca=authority.path)
     assert "TLS failed: peer did not return a certificate" in caplog.text
+
+
+# What a connection costs
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_comes_behind_a_clients_end_is_not_kept(authority: Authority, version: ssl.TLSVersion) -> None:
+    """TLS reads nothing any more, and somebody may wait for a reply as long as he sends."""
+
+    def test(visit: Visit) -> None:
+        protocol = visit.dial(version)
+        visit.client.say_end()
+        for _ in range(10):
+            visit.transport.say(bytes(100_000))
+        assert protocol.told == ["end"]
+        assert not visit.layer._incoming.pending
+        protocol.transport.write(b"the reply")
+        assert visit.client.take() == b"the reply"
+
+    visiting(test, authority)
+
+
+class Buffer:
+    """One of OpenSSL's, and the most that it has held."""
+
+    def __init__(self, buffer: ssl.MemoryBIO) -> None:
+        self._buffer = buffer
+        self.most_bytes = 0
+
+    @property
+    def pending(self) -> int:
+        return self._buffer.pending
+
+    def write(self, data: bytes) -> int:
+        written = self._buffer.write(data)
+        self.most_bytes = max(self.most_bytes, self._buffer.pending)
+        return written
+
+    def read(self) -> bytes:
+        self.most_bytes = max(self.most_bytes, self._buffer.pending)
+        return self._buffer.read()
+
+
+def test_large_pieces_leave_no_large_buffers_behind(authority: Authority) -> None:
+    """OpenSSL's never shrink: each idle connection would keep two as large as the largest piece that ever went by."""
+
+    def test(visit: Visit) -> None:
+        protocol = visit.dial()
+        layer: Any = visit.layer
+        layer._incoming, layer._outgoing = buffers = Buffer(layer._incoming), Buffer(layer._outgoing)
+        visit.transport.say(visit.client.cipher(b"x" * 1_000_000))
+        assert protocol.told == [b"x" * 1_000_000]
+        protocol.transport.write(b"y" * 1_000_000)
+        assert visit.client.take() == b"y" * 1_000_000
+        assert all(0 < buffer.most_bytes < 2 * PART_BYTES for buffer in buffers)
+
+    visiting(test, authority)
