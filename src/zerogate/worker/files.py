@@ -5,6 +5,7 @@ begin with a dot are nobody's business, and `cache-control` is what one says. Fo
 kept in memory (`small_files.py`), and answered without a thread as long as they have not changed.
 """
 
+import errno
 import mimetypes
 import os
 import stat
@@ -15,11 +16,12 @@ from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from zerogate.errors import UsageError
+from zerogate.worker.file_reply import ChangedError, FileReply
 from zerogate.worker.small_files import (
     MAX_FILE_BYTES,
     Key,
@@ -50,6 +52,9 @@ TYPES: Final = {
 _PACKED: Final = {"gzip": "application/gzip", "br": "application/octet-stream"}
 
 PLAIN: Final = "application/octet-stream"
+
+# Who is replaced all the time is found in the end, unless somebody does nothing else.
+MAX_LOOKS: Final = 10
 
 # RFC 9110, 13.1: those that may make a 304 of it.
 _CONDITIONS: Final = frozenset({b"if-none-match", b"if-modified-since"})
@@ -109,7 +114,7 @@ class Files(StaticFiles):
             await self._send_kept(kept, scope, receive, send)
             return
         try:
-            await super().__call__(scope, receive, send)
+            await self._look_and_send(scope, receive, send)
         except PermissionError:
             await _refuse(403, None)(scope, receive, send)
         except HTTPException as error:
@@ -121,12 +126,17 @@ class Files(StaticFiles):
         """As StaticFiles has it, in a thread: so all that asks the disk is here."""
         if any(name.startswith(".") and name not in (".", WELL_KNOWN) for name in path.split(os.sep)):
             return "", None
-        full_path, found = super().lookup_path(path)
+        try:
+            full_path, found = super().lookup_path(path)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            return "", None  # links that lead nowhere but to each other
         if found is None or not stat.S_ISREG(found.st_mode):
             return full_path, found
         if not os.access(full_path, os.R_OK):
             raise PermissionError(full_path)
-        file = FoundFile(full_path, _variants(full_path, found))
+        file = FoundFile(full_path, _variants(full_path, found, os.path.realpath(self._folder)))
         if found.st_size <= MAX_FILE_BYTES:
             file.read(os.path.join(self._folder, path), found)
         return file, found
@@ -141,7 +151,7 @@ class Files(StaticFiles):
         if variants:
             taken = accepted_codings(headers.get("accept-encoding", ""))
             path, found, coding = next((each for each in variants if each[2] in taken), (path, found, coding))
-        response = FileResponse(path, status_code, stat_result=found, media_type=media_type(full_path))
+        response = FileReply(path, status_code, stat_result=found, media_type=media_type(full_path))
         own = MutableHeaders(raw=response.raw_headers)
         if coding:
             own["content-encoding"] = coding
@@ -153,6 +163,15 @@ class Files(StaticFiles):
             key = _key_of(scope, accepted_codings(headers.get("accept-encoding", "")))
             self._small.keep(key, SmallFile(full_path.marks, response.raw_headers, full_path.contents[path]))
         return NotModifiedResponse(response.headers) if self.is_not_modified(response.headers, headers) else response
+
+    async def _look_and_send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for n_left in reversed(range(MAX_LOOKS)):
+            try:
+                await super().__call__(scope, receive, send)
+                return
+            except ChangedError:
+                if not n_left:
+                    raise
 
     def _find_kept(self, scope: Scope) -> SmallFile | None:
         """What was answered to the same before, if it has not changed."""
@@ -184,17 +203,31 @@ def _refuse(status: int, headers: Mapping[str, str] | None) -> Response:
     return PlainTextResponse(f"{HTTPStatus(status).phrase}\n", status, headers=headers)
 
 
-def _variants(path: str, original: os.stat_result) -> list[Variant]:
-    """What is compressed beforehand beside the file, and not older than it: else it is of an older one."""
+def _variants(path: str, original: os.stat_result, folder: str) -> list[Variant]:
+    """What is compressed beforehand beside the file, and not older than it: else it is of an older one.
+
+    `folder` is where links may lead to, without any on its own way.
+    """
     found = []
     for suffix, coding in CODINGS:
         try:
-            variant = os.stat(path + suffix)
+            variant = os.lstat(path + suffix)
+            if stat.S_ISLNK(variant.st_mode) and is_within(os.path.realpath(path + suffix), folder):
+                variant = os.stat(path + suffix)
         except OSError:
             continue
-        if variant.st_mtime >= original.st_mtime and os.access(path + suffix, os.R_OK):
+        if (
+            stat.S_ISREG(variant.st_mode)
+            and variant.st_mtime >= original.st_mtime
+            and os.access(path + suffix, os.R_OK)
+        ):
             found.append((path + suffix, variant, coding))
     return found
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Both without links."""
+    return os.path.commonpath((path, folder)) == folder
 
 
 @lru_cache(maxsize=256)

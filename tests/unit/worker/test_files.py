@@ -3,11 +3,13 @@
 import asyncio
 import gzip
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import UsageError
 from zerogate.worker import small_files
 from zerogate.worker.files import Files, accepted_codings, media_type
@@ -40,15 +42,30 @@ def folder(tmp_path: Path) -> Path:
     return www
 
 
-def ask(application: Files, path: str = "/", *fields: tuple[str, str], method: str = "GET", root: str = "") -> Reply:
-    """One request, as the ASGI host puts it; a file by its path is read here."""
+def read(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def ask(
+    application: Files,
+    path: str = "/",
+    *fields: tuple[str, str],
+    method: str = "GET",
+    root: str = "",
+    on_head: Callable[[], object] = lambda: None,
+) -> Reply:
+    """One request, as the ASGI host puts it; a file by its path is read here. `on_head` is called behind the head."""
     sent: list[Any] = []
 
     async def receive() -> Any:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Any) -> None:
+        if "path" in message:
+            message = {"body": read(message["path"])}
         sent.append(message)
+        if len(sent) == 1:
+            on_head()
 
     scope = {
         "type": "http",
@@ -64,7 +81,7 @@ def ask(application: Files, path: str = "/", *fields: tuple[str, str], method: s
     }
     asyncio.run(application(scope, receive, send))
     start, *rest = sent
-    body = b"".join(Path(m["path"]).read_bytes() if "path" in m else m["body"] for m in rest)
+    body = b"".join(message["body"] for message in rest)
     return Reply(start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, body)
 
 
@@ -95,6 +112,74 @@ def test_validators_and_ranges(folder: Path) -> None:
     assert ask(files, "/big", ("range", "bytes=-10")).body == BIG[-10:]
     assert ask(files, "/big", ("range", "bytes=999999-")).status == 416
     assert ask(files, "/big", ("range", "bytes=0-9"), ("if-range", '"other"')).status == 200
+
+
+@each(
+    ("asked", "status", "body"),
+    [
+        ("bytes=0-9,400000-", 206, BIG[:10]),  # RFC 9110, 14.2: one that is there is enough
+        ("bytes=400000-,500000-", 416, b""),
+        ("bytes=-0", 416, b""),
+        ("bytes=-400000", 206, BIG),
+        ("bytes=299999-999999999999999999999999", 206, BIG[-1:]),
+        ("BYTES = , 0-0 ,", 200, BIG),
+        ("Bytes= , 0-0 ,", 206, BIG[:1]),
+        ("lines=0-9", 200, BIG),  # 14.2: a unit that is not known means nothing
+        ("bytes=9-0", 200, BIG),
+        ("bytes=a-b", 200, BIG),
+        ("bytes=1_0-2_0", 200, BIG),
+        ("bytes=+1-2", 200, BIG),
+        ("bytes=", 200, BIG),
+        ("bytes=" + "9" * 5000 + "-", 200, BIG),
+    ],
+)
+def test_ranges_as_http_has_them(tmp_path: Path, asked: str, status: int, body: bytes) -> None:
+    (tmp_path / "big").write_bytes(BIG)
+    files = Files(str(tmp_path))
+    reply = ask(files, "/big", ("range", asked))
+    assert (reply.status, reply.body) == (status, body)
+    # 14.2: they are for GET.
+    head = ask(files, "/big", ("range", asked), method="HEAD")
+    assert (head.status, head.fields["content-length"]) == (200, str(len(BIG)))
+
+
+def test_of_an_empty_file_there_is_no_range(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    files = Files(str(tmp_path))
+    assert ask(files, "/empty", ("range", "bytes=0-")).status == 416
+    assert ask(files, "/empty", ("range", "bytes=-5")).status == 200
+
+
+def test_what_is_replaced_meanwhile_is_the_one_or_the_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a rename, as it should be: no head of one, and body of another."""
+    files = Files(str(folder))
+    other = BIG[::-1] + b"more"
+
+    def replace() -> None:
+        (folder / "new").write_bytes(other)
+        (folder / "new").replace(folder / "big")
+
+    # Between head and body.
+    reply = ask(files, "/big", on_head=replace)
+    assert (reply.body, reply.fields["content-length"]) == (BIG, str(len(BIG)))
+    assert ask(files, "/big", ("range", "bytes=1-4"), on_head=lambda: (folder / "big").unlink()).body == other[1:5]
+    assert ask(files, "/big").status == 404
+    # Between the look at it and the head.
+    (folder / "big").write_bytes(BIG)
+    find, changes = Files.lookup_path, [replace, (folder / "big").unlink]
+
+    def lookup_path(self: Files, path: str) -> Any:
+        found = find(self, path)
+        if changes and path == "big":
+            changes.pop(0)()
+        return found
+
+    monkeypatch.setattr(Files, "lookup_path", lookup_path)
+    assert ask(files, "/big").status == 404
+    (folder / "big").write_bytes(BIG)
+    changes.append(replace)
+    reply = ask(files, "/big")
+    assert (reply.body, reply.fields["content-length"]) == (other, str(len(other)))
 
 
 def test_index_pages_and_none_of_ours(folder: Path) -> None:
@@ -128,6 +213,29 @@ def test_nothing_is_served_from_outside(folder: Path, path: str) -> None:
     assert ask(files, path).status == 404
     # Where a link stays within, it is as good as a file.
     assert ask(files, "/good").body == BIG
+
+
+def test_what_is_compressed_beforehand_is_a_file_within_the_folder(folder: Path) -> None:
+    for name in ("app.js", "bare/file.txt", "big"):
+        (folder / f"{name}.gz").symlink_to(folder.parent / "secret")
+    (folder / "app.js.br").mkdir()
+    os.mkfifo(folder / "bare" / "file.txt.br")
+    (folder / "packed").write_bytes(b"packed")
+    (folder / "big.br").symlink_to("packed")
+    os.utime(folder.parent / "secret")
+    os.utime(folder / "packed")
+    files = Files(str(folder))
+    for name in ("app.js", "bare/file.txt"):
+        reply = ask(files, f"/{name}", ("accept-encoding", "gzip, br"))
+        assert ("content-encoding" in reply.fields, reply.body) == (False, (folder / name).read_bytes())
+    assert ask(files, "/big", ("accept-encoding", "gzip, br")).body == b"packed"
+    assert ask(files, "/big", ("accept-encoding", "gzip")).body == BIG
+
+
+def test_a_link_to_itself_leads_nowhere(folder: Path) -> None:
+    (folder / "loop").symlink_to("loop")
+    for path in ("/loop", "/loop/file", "/loop/"):
+        assert ask(Files(str(folder)), path).status == 404
 
 
 def test_names_that_begin_with_a_dot(folder: Path) -> None:
