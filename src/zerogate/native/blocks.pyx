@@ -261,6 +261,7 @@ def read_request(bytes block not None):
     at += 4
     if count > MAX_PAIRS:
         return None
+    fields = RequestFields.__new__(RequestFields)  # before there are names (names.pyx)
     message = begin_message()
     for n in range(count):
         text = read_string(&at, &left, &size)
@@ -276,7 +277,6 @@ def read_request(bytes block not None):
         pairs[n].value_size = size
     if left:
         return None
-    fields = RequestFields.__new__(RequestFields)
     fields.pairs = <Pair*>PyMem_Malloc(count * sizeof(Pair))
     if fields.pairs == NULL:
         raise MemoryError

@@ -49,6 +49,8 @@ cdef enum:
     # "GET / HTTP/1.1", CR LF, "Host:x", CR LF and the empty line, about.
     MIN_HEAD_BYTES = 20
     MAX_HEAD_BYTES = 0x7FFFFFFF  # what an offset can say
+    STATUS_DIGITS = 3
+    BEFORE_STATUS_BYTES = 9
 
 cdef struct Method:
     const char* text  # with the space behind it
@@ -438,18 +440,6 @@ cdef inline bint _is_bodiless(int status) noexcept:
     return status == 304 or status == 204 or status == 101
 
 
-cdef dict STATUS_LINES = {}  # by status, as replies mostly say nothing else
-
-
-cdef bytes _status_line(int status, bytes reason):
-    if reason:
-        return b"HTTP/1.1 %03d %b" % (status, reason)
-    line = STATUS_LINES.get(status)
-    if line is None:
-        line = STATUS_LINES[status] = b"HTTP/1.1 %03d %b" % (status, REASONS.get(status, b""))
-    return line
-
-
 def read_reply(bytes block not None):
     """wire/http/reply.py, reply_head, of wire/spdy/headers.py, decode_block; wire/http1/writer.py, head_text.
 
@@ -464,9 +454,9 @@ def read_reply(bytes block not None):
     cdef long long length = -1
     cdef int status = 0, n, n_nuls
     cdef bint has_date = False
-    cdef octets name, value
+    cdef octets name, value, digits = NULL
     cdef char* to
-    cdef bytes reason = b"", line, text
+    cdef bytes reason = b"", text
     cdef ReplyHead head
 
     if left < 0:
@@ -490,9 +480,10 @@ def read_reply(bytes block not None):
             # A status and maybe its reason.
             if not _is_name(pair.name, b":status", 7) or size < 3:
                 return None
-            status = read_number(value, 3)
+            status = read_number(value, STATUS_DIGITS)
             if status < 200 or status > 599 or not is_text(value, size):
                 return None
+            digits = value
             if size > 3:
                 if value[3] != SPACE:
                     return None
@@ -520,18 +511,23 @@ def read_reply(bytes block not None):
     if left:
         return None
 
-    line = _status_line(status, reason)
-    size = PyBytes_GET_SIZE(line)
-    text = PyBytes_FromStringAndSize(NULL, size + text_size)
+    reason = reason or REASONS.get(status, b"")
+    size = PyBytes_GET_SIZE(reason)
+    text = PyBytes_FromStringAndSize(NULL, BEFORE_STATUS_BYTES + STATUS_DIGITS + 1 + size + text_size)
     to = PyBytes_AS_STRING(text)
-    memcpy(to, PyBytes_AS_STRING(line), size)
+    memcpy(to, b"HTTP/1.1 ", BEFORE_STATUS_BYTES)
+    to += BEFORE_STATUS_BYTES
+    memcpy(to, digits, STATUS_DIGITS)
+    to[STATUS_DIGITS] = SPACE
+    to += STATUS_DIGITS + 1
+    memcpy(to, PyBytes_AS_STRING(reason), size)
     to += size
     for n in range(2, count):
         to = _write_lines(to, &pairs[n], begin)
 
     head = ReplyHead.__new__(ReplyHead)
     head.status = status
-    head.reason = reason or REASONS.get(status, b"")
+    head.reason = reason
     head.block = block
     head.is_bodiless = _is_bodiless(status)
     if length >= 0:

@@ -7,7 +7,9 @@ it, and look up what it means. What a name means (`mark`) is said by the Python 
 Memory: PLACES names of at most MAX_NAME_BYTES, whatever strangers send. Where a name belongs follows from its octets; of
 the WAYS places there the one goes that has not been met for longest.
 
-Within one message a name that has been met stays, so that it is known when it comes again (`Name.seen`).
+Within one message a name that has been met stays, so that it is known when it comes again (`Name.seen`). So between
+`begin_message` and the last use of a Name nothing may be made that the garbage collector knows: it may run then, and
+finalizers are anybody's code, which may begin a message of its own.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
