@@ -43,6 +43,14 @@ MAX_DEFAULT_THREADS = 32
 MAX_THREADS = 1024
 
 
+def check_utf8(text: str) -> None:
+    """Raises UsageError for what came as octets of something else."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError("not a text in UTF-8") from None
+
+
 def default_threads() -> int:
     return min(THREADS_PER_CORE * n_cores(), MAX_DEFAULT_THREADS)
 
@@ -166,7 +174,10 @@ class ApplicationSettings(Settings):
     lifespan: str = choice("auto", "The application's start-up and shutdown events.", words=("auto", "on", "off"))
     strip_prefix: bool = flag("Take the route's prefix off the path; the application hears of it as its root path.")
     root_path: str = text(
-        "", "The prefix that the application is mounted at: ASGI's root_path, WSGI's SCRIPT_NAME.", metavar="PREFIX"
+        "",
+        "The prefix that the application is mounted at: ASGI's root_path, WSGI's SCRIPT_NAME.",
+        metavar="PREFIX",
+        check=check_utf8,
     )
     cancel_after: float = duration(
         5.0, "Time for the application to hear of a client that left, before its task ends.", zero="none"

@@ -7,7 +7,7 @@ import pytest
 
 from zerogate.errors import UsageError
 from zerogate.settings import DialSettings, ServeSettings
-from zerogate.settings.worker import MAX_LABELS, MAX_WEIGHT
+from zerogate.settings.worker import MAX_LABELS, MAX_WEIGHT, ApplicationSettings
 from zerogate.wire.http import join, terms
 
 
@@ -15,6 +15,13 @@ def test_the_longest_wait_is_no_shorter_than_the_shortest() -> None:
     assert DialSettings(redial_min=1.0, redial_max=1.0).redial_max == 1.0
     with pytest.raises(UsageError, match=r"^--redial-max 500ms: at least --redial-min 1s$"):
         DialSettings(redial_min=1.0, redial_max=0.5)
+
+
+def test_a_root_path_is_a_text() -> None:
+    """What a shell hands over may be octets that are none."""
+    assert ApplicationSettings(root_path="/caf\xe9").root_path == "/caf\xe9"
+    with pytest.raises(UsageError, match=r"^--root-path .*: not a text in UTF-8$"):
+        ApplicationSettings(root_path="/\udcff")
 
 
 def test_weights_are_those_that_a_router_takes() -> None:

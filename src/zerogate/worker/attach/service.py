@@ -71,6 +71,7 @@ class Attached:
             self._running = asyncio.create_task(self._process.run(), name="server")
             self._running.add_done_callback(lambda _: self.has_ended.set())
         self._watching = asyncio.create_task(self._watch(), name="watch the server")
+        self._watching.add_done_callback(lambda _: self.has_ended.set())
 
     async def stop(self) -> None:
         """Leave, finish what is in flight, and then stop the server. Raises StartError if it has ended too often."""
@@ -86,6 +87,8 @@ class Attached:
             if self._running.done() and not self._running.cancelled():
                 self._running.result()
             self._running.cancel()
+        if self._watching is not None and self._watching.done() and not self._watching.cancelled():
+            self._watching.result()
 
     async def ready(self) -> None:
         """Wait until the server is well, and a router sends requests."""

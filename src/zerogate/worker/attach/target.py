@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from zerogate.errors import UsageError
+from zerogate.settings.endpoint import parse_listening
 from zerogate.wire.http.hosts import is_valid_host
 
 _split_url = re.compile(r"(?:http:)?//([^/?#]*)/?", re.IGNORECASE).fullmatch
@@ -39,6 +40,7 @@ def parse_target(text: str) -> Target:
         path = text.removeprefix(UNIX_PREFIX)
         if not path.startswith("/"):
             raise UsageError(f"{text}: write unix:/PATH, from the root")
+        _check(text, text)
         return Target(text, path=path)
     if text.lower().startswith("https:"):
         raise UsageError(f"{text}: a server is attached by plain HTTP, on the same machine or behind a tunnel")
@@ -49,6 +51,16 @@ def parse_target(text: str) -> Target:
         raise UsageError(f"{text}: write http://HOST:PORT or unix:/PATH, and no path behind it")
     authority = match[1]
     found = _split_host(authority)
-    if found is None or not is_valid_host(authority.encode("utf-8")) or found[2] == "0":
+    if found is None or not is_valid_host(authority.encode("utf-8", "replace")) or found[2] == "0":
         raise UsageError(f"{text}: write http://HOST:PORT or unix:/PATH")
-    return Target(text, found[1].strip("[]"), int(found[2] or DEFAULT_PORT))
+    port = int(found[2] or DEFAULT_PORT)
+    _check(text, f"{found[1]}:{port}")
+    return Target(text, found[1].strip("[]"), port)
+
+
+def _check(text: str, where: str) -> None:
+    """Whether one could connect there at all. Raises UsageError."""
+    try:
+        parse_listening(where)
+    except UsageError as error:
+        raise UsageError(f"{text}: {error.reason}") from None

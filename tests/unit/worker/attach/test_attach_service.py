@@ -14,7 +14,7 @@ from tests.support.router_end import RouterEnd, routers, until
 from tests.support.virtual_time import run_virtually
 from zerogate.errors import StartError, UsageError
 from zerogate.settings import AttachSettings
-from zerogate.worker.attach import server_process
+from zerogate.worker.attach import server_process, service
 from zerogate.worker.attach.service import Attached
 
 
@@ -38,8 +38,10 @@ async def attached(*scripts: Script, is_up: bool = True, **options: Any) -> Asyn
             try:
                 yield Scene(server, router, service)
             finally:
-                await service.stop()
-                await server.close()
+                try:
+                    await service.stop()
+                finally:
+                    await server.close()
 
 
 def test_it_joins_when_the_server_is_up_and_leaves_while_it_is_down() -> None:
@@ -124,6 +126,22 @@ def test_one_check_that_fails_is_not_enough() -> None:
             await scene.router.joined()
             await until(lambda: n_checks > 20, "many checks", 60.0)
             assert not scene.router.goaways
+
+    run_virtually(main())
+
+
+def test_a_watch_that_fails_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nobody would look any more, and nobody would know."""
+
+    async def fail(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(service, "check", fail)
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="a bug"):
+            async with attached() as scene:
+                await scene.attached.has_ended.wait()
 
     run_virtually(main())
 
