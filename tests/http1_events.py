@@ -110,15 +110,20 @@ def read(
     return Read(events, connection.error, connection)
 
 
+# What is longer is not taken octet by octet in its midst.
+MAX_OCTETS = 1000
+
+
 def octets(data: bytes) -> list[bytes]:
     return [data[index : index + 1] for index in range(len(data))]
 
 
 def fragments(raw: bytes) -> list[bytes]:
     """Octet by octet; what is long, where it begins and where it ends."""
-    if len(raw) <= 1000:
+    if len(raw) <= MAX_OCTETS:
         return octets(raw)
-    return [*octets(raw[:500]), raw[500:-500], *octets(raw[-500:])]
+    end = MAX_OCTETS // 2
+    return [*octets(raw[:end]), raw[end:-end], *octets(raw[-end:])]
 
 
 def cuts(raw: bytes) -> Iterable[int]:

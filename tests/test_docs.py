@@ -78,9 +78,9 @@ def test_rooms_import_what_the_page_says(name: str, _is: str, imports: str) -> N
 
 
 def test_the_files_that_it_names_are_there() -> None:
+    places = [path.as_posix() for path in (*MODULES.values(), *(ROOT / "tests").rglob("*.py"))]
     for page in ("rooms.md", "decisions.md"):
         for name in re.findall(r"`([\w/]+\.py)`", (DOCS / page).read_text()):
-            places = [path.as_posix() for path in (*MODULES.values(), *(ROOT / "tests").rglob("*.py"))]
             assert any(path.endswith(f"/{name}") for path in places), f"{page}: {name}"
 
 

@@ -76,9 +76,10 @@ def test_who_does_something() -> None:
 
 @pytest.mark.fast
 def test_each_module_has_a_test_file() -> None:
-    modules = [path.relative_to(SOURCES) for path in SOURCES.rglob("*.py") if does_something(path.read_text())]
-    assert len(modules) > 50
-    missing = {str(module) for module in modules if not has_test_file(module)}
+    modules = [path.relative_to(SOURCES) for path in SOURCES.rglob("*.py")]
+    untested = [module for module in modules if not has_test_file(module)]
+    assert len(modules) - len(untested) > 50
+    missing = {str(module) for module in untested if does_something((SOURCES / module).read_text())}
     assert sorted(missing) == [], "write their test files"
 
 

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.http1_events import Read, octets, read
+import pytest
+from tests.http1_events import MAX_OCTETS, Read, fragments, octets, read
 from tests.support.each import each
 
 GOOD = b"GET /good HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -61,7 +62,14 @@ def test_alone_behind_a_good_request_and_octet_by_octet(case: dict[str, Any]) ->
     judge(case, alone, 0)
     judge(case, read([GOOD + raw], eof=eof), 1)
     judge(case, read([GOOD, raw], eof=eof), 1)
-    assert read(octets(raw), eof=eof).outcome == alone.outcome
+    assert read(fragments(raw), eof=eof).outcome == alone.outcome
+
+
+@pytest.mark.slow
+@each("case", [case for case in CASES if len(expand(case["raw"])) > MAX_OCTETS])
+def test_long_ones_octet_by_octet(case: dict[str, Any]) -> None:
+    raw, eof = expand(case["raw"]), case.get("fin", False)
+    assert read(octets(raw), eof=eof).outcome == read([raw], eof=eof).outcome
 
 
 @each("case", [case for case in CASES if case["expect"] == "ok"])

@@ -23,12 +23,16 @@ SESSION_WINDOW_BYTES = 2 << 20
 
 
 async def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_S) -> None:
-    """Wait until it holds. On virtual time this costs none. Raises AssertionError after `seconds`."""
+    """Wait until it holds. On virtual time this costs none. Raises AssertionError after `seconds`.
+
+    It looks more seldom the longer it takes: an hour by the millisecond is millions of turns on virtual time, too.
+    """
     loop = asyncio.get_running_loop()
-    give_up = loop.time() + seconds
+    began = loop.time()
     while not condition():
-        assert loop.time() < give_up, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.001)
+        waited = loop.time() - began
+        assert waited < seconds, f"not within {seconds} s: {what}"
+        await asyncio.sleep(min(max(0.001, waited / 20), 0.1))
 
 
 class Asked(StreamHandler):

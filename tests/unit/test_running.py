@@ -5,6 +5,7 @@ import logging
 import signal
 import threading
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ from zerogate import UsageError, running
 __all__ = ["own_signals"]
 
 pytestmark = pytest.mark.usefixtures("own_signals")
+
+
+@pytest.fixture(autouse=True)
+def refrozen() -> Iterator[None]:
+    """What conftest.py has frozen, and a run thaws with its own: else each collection after it counts all tests."""
+    yield
+    gc.freeze()
 
 
 def app(environ: Any, start_response: Any) -> list[bytes]:

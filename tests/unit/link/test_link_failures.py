@@ -273,7 +273,7 @@ def test_two_routers_that_take_turns_at_a_worker_of_one_are_no_flood() -> None:
     async def main() -> None:
         pair = Pair(settings=LinkSettings())
         await pair.settle()
-        for _ in range(10):
+        for _ in range(4):
             for _ in range(5_000):
                 pair.worker.set_max_concurrent(1)
             await pair.settle()

@@ -13,6 +13,7 @@ from tests.support.link_peer import LinkPeer, PeerRequest
 from tests.support.virtual_time import run_virtually
 
 from zerogate.native import compiled
+from zerogate.router.desk import LINGER_S
 from zerogate.router.exchange import Exchange, make_exchange
 from zerogate.router.request_block import request_block
 from zerogate.wire.spdy.frames import RstStatus
@@ -32,6 +33,8 @@ def say_length(request: PeerRequest, n_bytes: int, body: bytes) -> None:
 def whole(ask: Http1Ask, request: PeerRequest, worker: LinkPeer) -> None:
     request.whole(b"hello")
 
+
+TIMEOUT_S = 5.0
 
 # What happens once a worker has the request.
 PLAYS: dict[str, tuple[Step, ...]] = {
@@ -86,7 +89,7 @@ async def come_of(make: Callable[..., Any], ask: dict[str, Any], play: tuple[Ste
         kinds.append(type(exchange))
         return exchange
 
-    async with Bench.open(timeout=5.0, **options) as bench:
+    async with Bench.open(timeout=TIMEOUT_S, **options) as bench:
         bench.desk._answer = partial(answer, bench.dispatcher)
         bench.desk._id_prefix = b"id"
         worker = await bench.worker("w", "*")
@@ -98,13 +101,13 @@ async def come_of(make: Callable[..., Any], ask: dict[str, Any], play: tuple[Ste
         await bench.quiet()
         for later in worker.requests[1:]:
             later.whole(b"the next")
-        await bench.wait(20)
+        await bench.wait(TIMEOUT_S + LINGER_S + 2.0)
         octets = re.sub(rb"date: [^\r]*", b"date: now", bytes(asked._transport.octets))
         seen = (octets, asked.is_lost, request.fields, request.reset, len(worker.requests), asdict(bench.counters))
         entries = [(e.status, e.worker_name, e.error_code, e.retries, e.request_id) for e in bench.notes.entries]
         asked.leave()
         worker.die()
-        await bench.wait(20)
+        await bench.quiet()
     return seen, entries, sum(kind is not Exchange for kind in kinds)
 
 

@@ -428,7 +428,7 @@ class Clients(RuleBasedStateMachine):
                 assert not any(worker.has_room for worker in pool.workers.values())
 
 
-Clients.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+Clients.TestCase.settings = settings(max_examples=settings().max_examples)
 TestClients = Clients.TestCase
 
 

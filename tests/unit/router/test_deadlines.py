@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.virtual_time import run_virtually
@@ -211,7 +211,6 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(moves=moves, horizon=st.sampled_from([0.2, 1.0, 3.7]))
 def test_whatever_is_moved_when(moves: list[tuple[float, int, float]], horizon: float) -> None:
     async def main() -> None:

@@ -736,4 +736,4 @@ class DispatcherModel(RuleBasedStateMachine):
 
 
 TestDispatcherModel = DispatcherModel.TestCase
-TestDispatcherModel.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestDispatcherModel.settings = settings(max_examples=settings().max_examples)

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -82,7 +83,9 @@ WAYS: list[Callable[..., Any]] = [in_python, on_the_command_line, in_the_environ
 
 
 @pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is given elsewhere."""
+    monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
         if name.startswith("ZEROGATE_"):
             monkeypatch.delenv(name)

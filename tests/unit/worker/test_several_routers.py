@@ -9,8 +9,8 @@ import pytest
 from tests.support.dialling import knowing_none
 from tests.support.router_end import RouterEnd, until
 from zerogate.link.marks import new_id
+from zerogate.worker import targets
 from zerogate.worker.routers import LOOK_EVERY_S, Routers
-from zerogate.worker.targets import FORGET_AFTER_S
 
 
 def make_one(ends: list[RouterEnd], *, tells_early: bool) -> None:
@@ -19,6 +19,13 @@ def make_one(ends: list[RouterEnd], *, tells_early: bool) -> None:
     for end in ends:
         end.id = router_id if tells_early else ""
         end.reply[b"id"] = router_id.encode()
+
+
+@pytest.fixture
+def forget_after_s(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Longer than a link is dialled anew for, and not the five minutes that nobody needs here."""
+    monkeypatch.setattr(targets, "FORGET_AFTER_S", 6 * LOOK_EVERY_S)
+    return 6 * LOOK_EVERY_S
 
 
 async def settled() -> None:
@@ -112,7 +119,7 @@ def test_each_process_behind_an_endpoint_has_a_link(n: int) -> None:
     knowing_none(n + 1, test)
 
 
-def test_others_are_forgotten_when_nobody_names_them() -> None:
+def test_others_are_forgotten_when_nobody_names_them(forget_after_s: float) -> None:
     async def test(ends: list[RouterEnd], found: Routers) -> None:
         first, second, third = ends
         first.reply[b"routers"] = f"{second.endpoint}\0{third.endpoint}".encode()
@@ -121,21 +128,21 @@ def test_others_are_forgotten_when_nobody_names_them() -> None:
             await end.joined()
         # A restart is no reason to forget, whoever restarts.
         await second.close()
-        await asyncio.sleep(FORGET_AFTER_S * 2)
+        await asyncio.sleep(forget_after_s * 2)
         await second.open()
         await second.joined()
         await first.close()
         await third.close()
-        await asyncio.sleep(FORGET_AFTER_S / 2)
+        await asyncio.sleep(forget_after_s / 2)
         await third.open()
         await third.joined()
         # It is named no more, but answers.
-        await asyncio.sleep(FORGET_AFTER_S * 2)
+        await asyncio.sleep(forget_after_s * 2)
         assert second.links
         await second.close()
-        await asyncio.sleep(FORGET_AFTER_S * 2)
+        await asyncio.sleep(forget_after_s * 2)
         await second.open()
-        await asyncio.sleep(60)
+        await settled()
         assert not second.links
         # What was given is for ever.
         await first.open()
@@ -144,7 +151,9 @@ def test_others_are_forgotten_when_nobody_names_them() -> None:
     knowing_none(3, test)
 
 
-def test_all_addresses_of_a_name_are_dialled_and_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_addresses_of_a_name_are_dialled_and_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch, forget_after_s: float
+) -> None:
     found_hosts = ["192.0.2.1", "192.0.2.2"]
 
     async def test(ends: list[RouterEnd], found: Routers) -> None:
@@ -172,7 +181,7 @@ def test_all_addresses_of_a_name_are_dialled_and_looked_up_again(monkeypatch: py
         assert [len(end.links) for end in ends] == [1, 1, 1]
         # The one that has no name any more goes, and is not dialled for ever.
         await ends[1].close()
-        await asyncio.sleep(FORGET_AFTER_S * 2)
+        await asyncio.sleep(forget_after_s * 2)
         await ends[1].open()
         await settled()
         assert [len(end.links) for end in ends] == [1, 0, 1]

@@ -576,13 +576,13 @@ def test_what_inflates_waits_as_octets_and_not_inflated() -> None:
     async def test(router: RouterEnd, worker: Worker) -> None:
         client = await connect(router, deflate=True)
         assert client.protocol.extensions
-        for _ in range(64):
+        for _ in range(16):
             client.send(bytes(1 << 20))
         await asyncio.sleep(1)
         (websocket,) = worker._host._websockets._open  # type: ignore[attr-defined]
         assert websocket._waiting_bytes <= MAX_WAITING_BYTES + (5 << 20)
         go_on.set()
-        await until(lambda: n_bytes == 64 << 20, "all of it")
+        await until(lambda: n_bytes == 16 << 20, "all of it")
         await hang_up(client)
 
     serving(application, test, websocket=WebSocketSettings(ws_deflate=True))

@@ -145,7 +145,7 @@ class Reader:
         assert transport.is_reading() == (has_credit and not client._connection.has_unread), client
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 99)), min_size=5, max_size=40))
 def test_it_is_read_exactly_while_there_is_room(moves: list[tuple[str, int]]) -> None:
     async def main() -> None:

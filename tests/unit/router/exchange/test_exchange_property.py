@@ -279,7 +279,7 @@ MOVES = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 90)), min_size=15, max_size=60))
 def test_whatever_happens_in_whatever_order(moves: list[tuple[str, int]]) -> None:
     world = World()

@@ -181,6 +181,13 @@ def test_limit_chunk_extension_bytes() -> None:
     assert read([fits + b"0\r\n\r\n"], limits).body == b"ab"
     assert refusal(fits + b"0;z\r\n\r\n", limits) == (413, "too_large")
     assert read([CHUNKED + b"1;e\r\na\r\n" * 8192 + b"0\r\n\r\n"]).error is None
+    error = read([CHUNKED + b"1;e\r\na\r\n" * 8193]).error
+    assert error is not None
+    assert (error.status, error.code) == (413, "too_large")
+
+
+@pytest.mark.slow
+def test_limit_chunk_extension_bytes_however_it_is_cut() -> None:
     assert refusal(CHUNKED + b"1;e\r\na\r\n" * 8193) == (413, "too_large")
 
 

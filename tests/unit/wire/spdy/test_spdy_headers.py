@@ -100,7 +100,7 @@ class TestBlockReader:
         block = raw_block(FIELDS)
         assert BlockReader().unwrap(deflater.compress(block) + deflater.flush(zlib.Z_SYNC_FLUSH)) == block
 
-    @pytest.mark.parametrize("size", [MAX_BLOCK_BYTES + 1, 100_000, 10**8])
+    @pytest.mark.parametrize("size", [MAX_BLOCK_BYTES + 1, 100_000, 10**7, pytest.param(10**8, marks=pytest.mark.slow)])
     def test_it_stops_at_the_limit(self, size: int) -> None:
         bomb = Peer(9).pack(bytes(size))
         reader = BlockReader()
