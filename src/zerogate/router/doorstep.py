@@ -3,10 +3,12 @@
 Anybody can connect and say nothing, or begin a handshake, which costs us more than it costs him. So those who have not
 joined share what places the workers leave, and where there is none left the one that has stood there for longest makes
 room for the next: a flood pushes itself out, and a worker, which joins within milliseconds, comes through. An address
-has so many at once, and so many a second; not this machine's own, whose workers may all start at the same moment.
+has so many at once, and so many a second; not this machine's own, whose workers may all start at the same moment. Of
+IPv6 that is a network of 64 bits: nobody has less (RFC 6177).
 """
 
 from collections import Counter, OrderedDict
+from ipaddress import AddressValueError, IPv6Address
 from typing import Protocol
 
 from zerogate.link.allowance import Allowance
@@ -41,6 +43,7 @@ class Doorstep:
 
     def enter(self, link: Standing, address: str, now: float) -> str:
         """A link has come, from an address of another machine or "". Returns why it may not stay, or ""."""
+        address = _network_of(address)
         if address:
             if self._n_of.get(address, 0) >= MAX_PER_ADDRESS:
                 return f"{MAX_PER_ADDRESS} links from {address} are on their way in already"
@@ -72,3 +75,16 @@ class Doorstep:
             rate = self._rates[address] = Allowance(ADDRESS_BURST, ADDRESS_PER_S, now)
         self._rates.move_to_end(address)
         return rate
+
+
+def _network_of(address: str) -> str:
+    """The address itself, or the network of an IPv6 address."""
+    if ":" not in address:
+        return address
+    try:
+        found = IPv6Address(address.partition("%")[0])
+    except AddressValueError:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return f"{IPv6Address(int(found) >> 64 << 64)}/64"

@@ -1,5 +1,6 @@
 """Who stands there: no flood keeps others out, and every account comes back to nothing."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,26 @@ def test_one_address_may_come_so_often() -> None:
     assert "too often" in come(0.0)
     assert come(1.0 / ADDRESS_PER_S) == ""
     assert "too often" in come(1.0 / ADDRESS_PER_S)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "n_theirs"),
+    [
+        (["2001:db8:1:2::1", "2001:db8:1:2:ffff::", "2001:db8:1:2::1%eth0"], 1),
+        (["2001:db8:1:2::1", "2001:db8:1:3::1"], 2),
+        (["192.0.2.1", "192.0.2.2"], 2),
+        (["::ffff:192.0.2.1", "192.0.2.1"], 1),
+        (["::ffff:192.0.2.1", "::ffff:192.0.2.2"], 2),
+    ],
+)
+def test_who_has_a_network_has_no_more_than_who_has_an_address(addresses: list[str], n_theirs: int) -> None:
+    """Whoever has IPv6 has 2^64 addresses at least."""
+    doorstep = Doorstep()
+    n_in = 0
+    for _ in range(2 * MAX_PER_ADDRESS):
+        for address in addresses:
+            n_in += not doorstep.enter(Link(), address, 0.0)
+    assert n_in == n_theirs * MAX_PER_ADDRESS
 
 
 def test_this_machine_may_come_as_it_likes() -> None:
