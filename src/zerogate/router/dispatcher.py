@@ -372,7 +372,7 @@ class Dispatcher:
         else:
             if self._is_stopping:
                 self._submit_all(pool.queue)
-            self._holds.begin(route)
+            self._holds.begin(route, worker.key_name)
 
     def _call_in(self, pool: ServedPool) -> None:
         """Those with a share of the pool may have some of those who wait."""
