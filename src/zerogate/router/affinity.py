@@ -101,7 +101,7 @@ class Affinity:
         self._route = str(route)
         self._path = route.prefix.encode()
         self._name = COOKIE_PREFIX + _digest(self._route, 4).hex().encode()
-        self._find_cookie = cookie_finder(self._name)
+        self._find_cookies = cookie_finder(self._name)
         self._field = sticky.field.encode()
         self._values: dict[int, bytes] = {}
         self._by_value: dict[bytes, Worker] = {}
@@ -133,7 +133,8 @@ class Affinity:
     def find(self, request: Sought) -> Worker | None:
         """To whom the request's client belongs, if that one is there and has not tried it. It may be full."""
         if self.sticky.how == COOKIE:
-            worker = self._by_value.get(self._find_cookie(request.head.fields))
+            values = self._find_cookies(request.head.fields)
+            worker = next((self._by_value[value] for value in values if value in self._by_value), None)
         else:
             key = self._key_of(request)
             worker = self._owner_of(key) if key else None
@@ -146,7 +147,7 @@ class Affinity:
         request.cookie = None
         if self.sticky.how == COOKIE:
             value = self._values[worker.serial]
-            if self._find_cookie(request.head.fields) != value:
+            if value not in self._find_cookies(request.head.fields):
                 request.cookie = StickyCookie(self._name, value, self._path)
 
     def _key_of(self, request: Sought) -> bytes:

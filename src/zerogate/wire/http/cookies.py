@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 _SEMICOLON = 0x3B
 
 
-def cookie_finder(name: bytes) -> Callable[[Iterable[tuple[bytes, bytes]]], bytes]:
-    """What finds the cookie of this name in a request's fields: 16 hexadecimal digits, or b"" for anything else."""
-    search = re.compile(rb"(?:^|;)[ \t]*%b=([0-9a-f]{16})[ \t]*(?:;|\Z)" % re.escape(name)).search
+def cookie_finder(name: bytes) -> Callable[[Iterable[tuple[bytes, bytes]]], list[bytes]]:
+    """What finds the cookies of this name in a request's fields: those of 16 hexadecimal digits, in order.
 
-    def find(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
-        for field, value in fields:
-            if field == b"cookie" and (match := search(value)) is not None:
-                return match[1]
-        return b""
+    There may be several: of other paths, or set for a domain above by somebody else there (RFC 6265, 5.4 and 8.6).
+    """
+    find_all = re.compile(rb"(?:^|;)[ \t]*%b=([0-9a-f]{16})[ \t]*(?=;|\Z)" % re.escape(name)).findall
+
+    def find(fields: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+        return [found for field, value in fields if field == b"cookie" for found in find_all(value)]
 
     return find
 

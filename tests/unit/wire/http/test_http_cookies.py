@@ -23,7 +23,7 @@ find = cookie_finder(b"zerogate-1a")
     ],
 )
 def test_it_is_found(text: bytes) -> None:
-    assert find([(b"x", b"y"), (b"cookie", b"other=1"), (b"cookie", text % VALUE)]) == VALUE
+    assert find([(b"x", b"y"), (b"cookie", b"other=1"), (b"cookie", text % VALUE)]) == [VALUE]
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,22 @@ def test_it_is_found(text: bytes) -> None:
     ],
 )
 def test_what_it_is_not(text: bytes) -> None:
-    assert find([(b"cookie", text), (b"x-cookie", b"zerogate-1a=%b" % VALUE)]) == b""
+    assert find([(b"cookie", text), (b"x-cookie", b"zerogate-1a=%b" % VALUE)]) == []
 
 
 @given(st.binary(max_size=200))
 def test_whatever_comes(octets: bytes) -> None:
-    found = find([(b"cookie", octets)])
-    assert not found or (len(found) == 16 and found in octets)
+    assert all(len(found) == 16 and found in octets for found in find([(b"cookie", octets)]))
+
+
+def test_all_of_them_in_their_order() -> None:
+    values = [b"%016x" % number for number in range(5)]
+    one, *others = [b"zerogate-1a=" + value for value in values]
+    assert (
+        find([(b"cookie", one), (b"cookie", b"a=b;" + b";".join(others[:2])), (b"cookie", b"; ".join(others[2:]))])
+        == values
+    )
+    assert find([(b"cookie", b";".join([one, *others]))]) == values
 
 
 @pytest.mark.parametrize(
