@@ -11,6 +11,7 @@ from collections.abc import Collection
 from zerogate.router.counters import Counters
 from zerogate.router.holds import Holds
 from zerogate.router.outage import Outage
+from zerogate.router.patience import Patience
 from zerogate.router.pool import Pool
 from zerogate.router.queue import Queue
 from zerogate.router.rests import Rests
@@ -55,6 +56,7 @@ class Dispatcher:
         self._is_stopping = False
         self._settle_timer = timers.call_later(settings.settle, self._settle)
         self._holds = Holds(settings.hold, timers, self._drop)
+        self._patience = Patience(settings.sticky_wait, timers, self._submit_again)
         self._rests = Rests(settings, timers, self.reconsider)
 
     def close(self) -> None:
@@ -125,26 +127,15 @@ class Dispatcher:
 
     def _await(self, request: Waiting, pool: Pool, worker: Worker) -> bool:
         """Have it wait for this worker, a little. False if it has, or may not."""
-        wait_s = self._settings.sticky_wait
-        if request.awaits_until or not wait_s:
+        if request.awaits_until or not self._settings.sticky_wait:
             return False
-        line = pool.line_of(worker) or pool.add_line(worker, self._make_queue())
+        line = pool.line_of(worker) or pool.add_line(worker)
         if not line.queue.push(request):
             return False
         self.waiting[line] = None
-        request.awaits_until = until = self._timers.time() + wait_s
         self._wait(request)
-        # Not the request itself: who leaves sooner must not be kept in memory for so long.
-        self._timers.call_later(wait_s, self._await_no_more, line, until)
+        self._patience.begin(line, request)
         return True
-
-    def _await_no_more(self, line: Waiters, until: float) -> None:
-        """Those who were to wait for one worker until then have waited long enough, if they still do."""
-        queue: Queue[Waiting] = line.queue
-        overdue = []
-        while queue.waiting and next(iter(queue.waiting)).awaits_until <= until:
-            overdue.append(queue.pop())
-        self._submit_again(overdue)
 
     def collect(self, request: Waiting) -> bool:
         """Let the request have its body begin before it is submitted. False if there is no room for more bodies."""

@@ -186,8 +186,8 @@ class Pool(Turns):
         now = self.lines
         return [line for serial, line in before.items() if now.get(serial) is not line]
 
-    def add_line(self, worker: Worker, queue: Queue[Any]) -> Line:
-        """A new one, of a worker that clients come back to."""
+    def add_line(self, worker: Worker) -> Line:
+        """A new one, of a worker that clients come back to. There is room for so many in all of the pool's together."""
         assert self._affinity is not None
-        line = self._affinity.lines[worker.serial] = Line(self, worker, queue)
+        line = self._affinity.lines[worker.serial] = Line(self, worker, self.queue.beside())
         return line

@@ -182,8 +182,8 @@ class QueueSettings(Settings):
     """Waiting for a worker."""
 
     queue_timeout: float = duration(30.0, "Time a request may wait for a worker: 503 after it.", off="no limit")
-    queue_size: int = count(1024, "Requests that may wait for a worker of one route.", zero="none")
-    queue_bytes: int = size(64 * MIB, "Bytes of requests that may wait for a worker of one route.", low=MAX_HEAD_BYTES)
+    queue_size: int = count(1024, "Requests that may wait for workers of one route.", zero="none")
+    queue_bytes: int = size(64 * MIB, "Bytes of requests that may wait for workers of one route.", low=MAX_HEAD_BYTES)
     hold: float = duration(60.0, "Time that a route waits for a worker after its last one left.", zero="none")
     settle: float = duration(5.0, "Time after the start in which requests wait for unknown routes.", zero="none")
     sticky_wait: float = duration(

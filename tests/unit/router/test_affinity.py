@@ -109,6 +109,27 @@ def test_what_is_no_cookie_of_ours_is_none() -> None:
         assert request.cookie is not None
 
 
+@pytest.mark.parametrize("between", [b"; ", b";", b" ;; x=y;\t"])
+def test_of_several_cookies_of_its_name_the_one_that_means_somebody_counts(between: bytes) -> None:
+    """A page of another host below the same domain may have set one as well, or a proxy's prefix is another now."""
+    site = Site()
+    for name in "ab":
+        site.join(name)
+    request = site.ask()
+    assert request.cookie is not None
+    assert request.worker is not None
+    label = request.cookie.name + b"="
+    good = label + request.cookie.value
+    for others in ([b"0" * 16], [b"f" * 16, b"", b"nonsense", b"0" * 16]):
+        stale = between.join(label + other for other in others)
+        for values in ([stale + between + good], [good + between + stale], [stale, good]):
+            again = FakeWaiting()
+            again.head.fields = [(b"cookie", value) for value in values]
+            site.dispatcher.submit(again)
+            assert again.worker is request.worker
+            assert again.cookie is None
+
+
 def test_a_cookie_is_of_its_route_alone() -> None:
     """Its value, too, means nothing in another route: no client can pick a worker elsewhere by it."""
     site = Site()
@@ -227,6 +248,48 @@ def test_or_it_is_not_waited_for_at_all(options: dict[str, Any]) -> None:
     request = site.ask("1")
     assert request.worker is not None
     assert request.worker.name == "b"
+
+
+def test_who_may_not_wait_for_so_long_goes_to_another_in_time() -> None:
+    site = Site(sticky_wait=60.0, queue_timeout=30.0)
+    site.join("a", capacity=1)
+    site.learn("1", site.ask("1"))
+    site.join("b")
+    request = site.ask("1")
+    assert (request.worker, request.waits_s) == (None, [30.0])
+    site.timers.wind(30.0)
+    assert request.worker is not None
+    assert request.worker.name == "b"
+
+
+def test_all_who_wait_for_a_route_have_one_bound() -> None:
+    """Whether for anybody, or each for its own worker: `--queue-size` and `--queue-bytes` are of the route."""
+    site = Site(sticky_wait=1.0, queue_size=4, queue_bytes=65536)
+    workers = [site.join(name, capacity=1) for name in "abc"]
+    held = [site.ask(client) for client in "123"]
+    for client, request in zip("123", held, strict=True):
+        site.learn(client, request)
+    waiting = [site.ask(client) for client in "123"]
+    (pool,) = site.dispatcher.routes.values()
+    assert (len(pool.queue), pool.n_waiting) == (0, 3)
+    last = site.ask()
+    late = site.ask("1")
+    assert (last.error, late.error) == ("", "queue_full")
+    for request in waiting[:2]:
+        site.dispatcher.withdraw(request)
+    large = FakeWaiting(size_bytes=65536)
+    site.dispatcher.submit(large)
+    assert large.error == "queue_full"
+    waiting += [site.ask("1"), site.ask("2")]
+    assert site.ask("3").error == "queue_full"
+    site.timers.wind(2.0)
+    assert pool.n_waiting == len(pool.queue) == 4
+    for worker, request in zip(workers, held, strict=True):
+        request.worker = None
+        site.dispatcher.free_slot(worker)
+    assert pool.n_waiting == 1
+    assert not any(site.ask().error for _ in range(3))
+    assert site.ask().error == "queue_full"
 
 
 def test_all_are_full() -> None:

@@ -61,7 +61,7 @@ def test_who_waits_for_one_worker_counts_as_waiting() -> None:
     pool = make_pool()
     worker = make_worker("a", pool, terms=make_terms([], None, "client"))
     assert pool.line_of(worker) is None
-    line = pool.add_line(worker, Queue(1, 1000))
+    line = pool.add_line(worker)
     line.queue.push(FakeWaiting())
     assert (pool.n_waiting, pool.line_of(worker)) == (1, line)
     assert line.feeds(worker)

@@ -55,6 +55,28 @@ def test_bounded_in_bytes() -> None:
     assert queue.push(exchange(400))
 
 
+def test_two_that_share_their_room() -> None:
+    queue: Queue[Any] = Queue(3, 1000)
+    line = queue.beside()
+    first, second = exchange(300), exchange(300)
+    assert queue.push(first)
+    assert line.push(second)
+    assert not line.push(exchange(401))
+    assert (len(queue), queue.n_bytes, len(line), line.n_bytes) == (1, 300, 1, 300)
+    assert not queue.grow(first, 500)
+    line.remove(second)
+    assert queue.grow(first, 0)
+    assert all(line.push(exchange(50)) for _ in range(2))
+    assert not queue.push(exchange(1))
+    assert len(line.pop_all()) == 2
+    assert queue.pop() is first
+    queue.put_back(first)
+    assert line.push(exchange(700))
+    assert not line.push(exchange(1))
+    assert line.pop().size_bytes == 700
+    assert line.push(exchange(1))
+
+
 def test_no_room_at_all() -> None:
     assert not Queue(0, 1000).push(exchange(1))
     assert not Queue(10, 0).push(exchange(1))
