@@ -140,6 +140,28 @@ def test_a_worker_that_compresses_may_answer_at_length(n_bytes: int) -> None:
     run_virtually(main())
 
 
+@pytest.mark.parametrize("play", ["a failure", "a refusal", "a lost link"])
+def test_a_stream_that_is_gone_refers_to_no_exchange(play: str) -> None:
+    """A session remembers its last stream, a lost link all of its own: those must not keep exchange and client."""
+
+    async def main() -> None:
+        async with Bench.open(timeout=5.0, retries=0) as bench:
+            worker = await bench.worker("w", "*")
+            ask = Http1Connection(bench.http1_clients).request()
+            await bench.quiet()
+            (stream,) = worker.link.session.streams.values()
+            assert stream.handler is not None
+            for step in PLAYS[play]:
+                step(ask, worker.requests[0], worker)
+            await bench.quiet()
+            assert stream.handler is None
+            ask.leave()
+            worker.die()
+            await bench.wait(20)
+
+    run_virtually(main())
+
+
 def test_whoever_finds_no_room_waits_as_others_do() -> None:
     async def main() -> None:
         async with Bench.open() as bench:

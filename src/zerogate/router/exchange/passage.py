@@ -113,7 +113,8 @@ class Passage(StreamHandler, Waiting):
         self.status = status
         self._has_ended = has_ended
         self._stream = stream
-        if stream is not None:
+        # One that has none by now is gone, and this is about to hear of it.
+        if stream is not None and stream.handler is not None:
             stream.handler = self
 
     def __repr__(self) -> str:
