@@ -38,9 +38,11 @@ class Hangups:
             self._later(LOOK_EVERY_S, self._look)
 
     def close(self) -> None:
-        """Nothing more is told."""
+        """Nothing more is told, and nobody ends of it: whoever calls this is about to end in good order."""
         for timer in self._timers:
             timer.cancel()
+        self._loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def _hear(self) -> None:
         if not self._may_lose_terminal:

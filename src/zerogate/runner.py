@@ -48,8 +48,8 @@ class Service(Protocol):
     async def start(self) -> None:
         """Raises ZerogateError if it cannot."""
 
-    async def stop(self) -> None:
-        """Finish what is in flight, and end."""
+    async def stop(self, grace: float | None = None) -> None:
+        """Finish what is in flight, and end. `grace`: seconds for it; without it those of its settings."""
 
     async def ready(self) -> None:
         """Return when it can serve, once it has started: a worker, when a router has taken it."""
@@ -79,7 +79,7 @@ def run_service(
     set_up_logging(settings.log_level, settings.log_config)
     notify.take()
     raise_fd_limit()
-    bound = _Bound(settings.stop_s + KILL_AFTER_S)
+    bound = _Bound(settings.stop_s)
     try:
         with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
             runner.run(_serve(make_service, bound, settings.stall_report, on_started, on_hangup, on_reopen, replaced))
@@ -140,8 +140,11 @@ def stop_on_signals(
         signal.signal(number, on_signal)
 
 
-def heed_parent(stop: Callable[[], object]) -> None:
-    """Stop when the parent is gone, and complain less when it stops its children one after the other."""
+def heed_parent(stop: Callable[[], object], on_told: Callable[[], object] = lambda: None) -> None:
+    """Stop when the parent is gone, and complain less when it stops its children one after the other.
+
+    `on_told` is called when that begins: it may be others' turn first.
+    """
     parent_fd = parent_pipe()
     if parent_fd is None:
         return
@@ -151,6 +154,7 @@ def heed_parent(stop: Callable[[], object]) -> None:
         if os.read(parent_fd, 1) == STOPPING:
             for name in LINK_LOGGERS:
                 logging.getLogger(name).setLevel(logging.ERROR)
+            on_told()
             return
         loop.remove_reader(parent_fd)
         stop()
@@ -212,7 +216,7 @@ async def _serve_until_told(
             notify.notify(notify.READY)
 
     hangups = Hangups(stopping.set, renew)
-    heed_parent(stopping.set)
+    heed_parent(stopping.set, bound.note)
     notify.keep_alive(asyncio.get_running_loop().call_later)
     await _until(stopping, service.start())
     was_replaced = False
@@ -237,7 +241,7 @@ async def _serve_until_told(
     begin_stop()
     # A supervisor says it once for all.
     logger.log(logging.DEBUG if is_supervised else logging.INFO, STOPPING_WORDS)
-    await service.stop()
+    await service.stop(bound.left_s())
 
 
 async def _tell_ready(service: Service) -> None:
@@ -247,11 +251,24 @@ async def _tell_ready(service: Service) -> None:
 
 
 class _Bound:
-    """Ends the process when its stop takes too long, even if the event loop is blocked."""
+    """Ends the process when its stop takes too long, even if the event loop is blocked. `stop_s` is its own time."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, stop_s: float) -> None:
+        self._stop_s = stop_s
+        self._seconds = stop_s + KILL_AFTER_S
         self._timer: threading.Timer | None = None
+        # When the stop of all began that this one is part of, in the event loop's time.
+        self._noted_at: float | None = None
+
+    def note(self) -> None:
+        """The stop of all has begun, though it is not our turn."""
+        self._noted_at = asyncio.get_running_loop().time()
+
+    def left_s(self) -> float | None:
+        """What others have left of our time. None if there is nobody else."""
+        if self._noted_at is None:
+            return None
+        return max(0.0, self._noted_at + self._stop_s - asyncio.get_running_loop().time())
 
     def begin(self) -> None:
         if self._timer is None:

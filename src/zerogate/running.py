@@ -143,11 +143,12 @@ class Alone:
         found = [worker.requests(task) for worker in self.workers]
         return [name for holding, _ in found for name in holding], [name for _, waiting in found for name in waiting]
 
-    async def stop(self) -> None:
-        """The router first: it needs its workers for what is in flight."""
-        await self.router.stop()
-        for worker in self.workers:
-            await worker.stop()
+    async def stop(self, grace: float | None = None) -> None:
+        """The router first: it needs its workers for what is in flight. What it leaves of the grace is for them."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + (self.router.settings.stop_s if grace is None else grace)
+        await self.router.stop(grace)
+        await asyncio.gather(*(worker.stop(max(0.0, give_up - loop.time())) for worker in self.workers))
 
 
 @contextlib.contextmanager

@@ -44,7 +44,6 @@ def heard(monkeypatch: pytest.MonkeyPatch, *events: tuple[float, str], is_there:
             loop.call_later(at, happen[event])
         await asyncio.sleep(max(at for at, _ in events) + 20.0)
         found.close()
-        loop.remove_signal_handler(signal.SIGHUP)
 
     run_virtually(main())
     return said
@@ -52,6 +51,22 @@ def heard(monkeypatch: pytest.MonkeyPatch, *events: tuple[float, str], is_there:
 
 def test_without_a_terminal_each_is_an_operators(monkeypatch: pytest.MonkeyPatch) -> None:
     assert heard(monkeypatch, (1.0, HUP), (2.0, HUP), is_there=False) == ["renew", "renew"]
+
+
+def test_once_it_is_closed_nothing_happens_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is about to end has more to do than to die of it."""
+    monkeypatch.setattr(hangups, "has_terminal", lambda: False)
+    said: list[str] = []
+
+    async def main() -> None:
+        found = Hangups(lambda: said.append("stop"), lambda: said.append("renew"))
+        found.close()
+        signal.raise_signal(signal.SIGHUP)
+        await asyncio.sleep(1.0)
+
+    run_virtually(main())
+    signal.raise_signal(signal.SIGHUP)
+    assert not said
 
 
 def test_with_a_terminal_that_stays_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,7 @@ class Fake:
     def __init__(self, *script: Callable[[], object], start: float = 0.0, stop: float = 0.0) -> None:
         self.notes: list[str] = []
         self.replaced = asyncio.Event()
+        self.grace: float | None = None
         self._script = list(script)
         self._start = start
         self._stop = stop
@@ -92,8 +93,9 @@ class Fake:
                 raise
         self.notes.append("started")
 
-    async def stop(self) -> None:
+    async def stop(self, grace: float | None = None) -> None:
         self.notes.append("stopping")
+        self.grace = grace
         self.go_on()
         await asyncio.sleep(self._stop)
         self.notes.append("stopped")
@@ -238,6 +240,8 @@ def test_a_parent_that_stops_us_later_has_us_complain_less(monkeypatch: pytest.M
     service = Fake(look, lambda: os.write(theirs, STOPPING), look, send(signal.SIGTERM))
     assert run(service) == ["started", "stopping", "stopped"]
     assert levels == [[logging.NOTSET] * 2, [logging.ERROR] * 2]
+    # Its own stop begins two seconds later: so much less is left.
+    assert service.grace == pytest.approx(SETTINGS.grace - 2.0)
     for fd in (ours, theirs):
         os.close(fd)
 
@@ -245,6 +249,7 @@ def test_a_parent_that_stops_us_later_has_us_complain_less(monkeypatch: pytest.M
 def test_a_service_that_is_replaced_stops() -> None:
     service = Fake()
     service._script.append(service.replaced.set)
+    assert service.grace is None
     assert run(service, replaced=lambda service: service.replaced) == ["started", "stopping", "stopped"]
 
 

@@ -59,11 +59,11 @@ class Sibling:
         self.router.read_certificates()
         self._obeying = asyncio.create_task(self._obey(reader, self._writer), name="orders")
 
-    async def stop(self) -> None:
+    async def stop(self, grace: float | None = None) -> None:
         """As a router stops."""
         self._board.close()
         self._sorter.close()
-        await self.router.stop()
+        await self.router.stop(grace)
         if self._obeying is not None:
             self._obeying.cancel()
         if self._writer is not None:

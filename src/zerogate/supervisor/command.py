@@ -52,7 +52,7 @@ def supervise(
     notify.take()
     if make_center is not None:
         raise_fd_limit()
-    supervisor = _Supervisor(children, settings.stop_s + KILL_AFTER_S, on_started, make_center, watch)
+    supervisor = _Supervisor(children, settings.stop_s, on_started, make_center, watch)
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
         runner.run(supervisor.run())
     if supervisor.has_killed:
@@ -63,7 +63,7 @@ class _Supervisor:
     def __init__(
         self,
         children: list[Child],
-        patience_s: float,
+        stop_s: float,
         on_started: Callable[[], None],
         make_center: Callable[[], Center] | None,
         watch: Watch | None,
@@ -75,8 +75,10 @@ class _Supervisor:
         self._center: Center | None = None
         self._watch = watch
         self._stopping = asyncio.Event()
-        self._lives = Lives(patience_s, self._on_word)
+        self._stop_s = stop_s
+        self._lives = Lives(stop_s + KILL_AFTER_S, self._on_word)
         self._roll = Roll(self._lives, self._end_renewal)
+        self._hangups: Hangups
         # Who cannot serve yet.
         self._unready = set(children)
         # What the service manager has been told.
@@ -90,7 +92,7 @@ class _Supervisor:
         for number in ABRUPT_SIGNALS:
             loop.add_signal_handler(number, self._stop_at_once)
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
-        hangups = Hangups(self._stopping.set, self._renew)
+        self._hangups = Hangups(self._stopping.set, self._renew)
         heed_parent(self._stopping.set)
         notify.keep_alive(loop.call_later)
         check_port = CheckPort(list, [child.arguments[0] for child in self._children])
@@ -112,7 +114,7 @@ class _Supervisor:
         except* (StartError, UsageError) as errors:
             raise errors.exceptions[0] from None
         finally:
-            hangups.close()
+            self._hangups.close()
             check_port.close()
             self._lives.close()
             await self._lives.end(self._lives.of(self._children))
@@ -152,7 +154,9 @@ class _Supervisor:
 
     async def _stop_in_order(self) -> None:
         await self._stopping.wait()
+        began_at = asyncio.get_running_loop().time()
         self._lives.close()
+        self._hangups.close()
         logger.info(STOPPING_WORDS)
         if self._center is None or not self._center.replaced.is_set():
             notify.notify(notify.STOPPING)
@@ -163,9 +167,10 @@ class _Supervisor:
         stages = sorted({child.stage for child in self._children})
         for life in self._lives.of(child for child in self._children if child.stage > stages[0]):
             life.tell(STOPPING)
-        for stage in stages:
+        for n, stage in enumerate(stages, 1):
             leaving = self._lives.of(child for child in self._children if child.stage == stage)
-            if not await self._lives.end(leaving):
+            # One time for all: who takes more of it than its grace leaves the others something for their last words.
+            if not await self._lives.end(leaving, began_at + self._stop_s + KILL_AFTER_S * n / len(stages)):
                 self.has_killed = True
 
     def _stop_at_once(self) -> None:

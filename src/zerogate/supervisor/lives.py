@@ -53,20 +53,22 @@ class Lives:
         wanted = set(children)
         return [life for life, child in self._children.items() if child in wanted]
 
-    async def end(self, lives: Iterable[Life]) -> bool:
+    async def end(self, lives: Iterable[Life], give_up: float | None = None) -> bool:
         """Have them stop in good order, and kill who has not ended in time. Returns whether there was nobody to kill.
 
-        However often a process is told, to it that is one stop.
+        However often a process is told, to it that is one stop. `give_up` is when, if not after `patience_s`.
         """
         leaving = [(life, self._children[life]) for life in lives if life in self._children]
         for life, _ in leaving:
             life.send_signal(signal.SIGTERM)
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + self._patience_s
+        began_at = loop.time()
+        if give_up is None:
+            give_up = began_at + self._patience_s
         n_killed = 0
         for life, child in leaving:
             if not await first_of(life.is_over, seconds=max(0.0, give_up - loop.time())):
-                logger.warning("%s has not ended within %g s: killed", child.label, self._patience_s)
+                logger.warning("%s has not ended within %.3g s: killed", child.label, max(0.0, give_up - began_at))
                 n_killed += 1
                 life.send_signal(signal.SIGKILL)
                 await life.is_over.wait()

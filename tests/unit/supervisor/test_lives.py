@@ -58,6 +58,19 @@ def test_who_does_not_end_is_killed_and_all_have_the_same_time() -> None:
     living(house, test)
 
 
+def test_their_time_may_be_less() -> None:
+    one = child("one")
+    house = House(one=[{"ends_in": None}])
+
+    async def test(lives: Lives) -> None:
+        life = lives.begin(one)
+        await life.is_up.wait()
+        assert not await lives.end([life], asyncio.get_running_loop().time() + 2.0)
+        assert house.time_of("one gets SIGKILL") - house.time_of("one gets SIGTERM") == pytest.approx(2.0)
+
+    living(house, test)
+
+
 def test_one_relieves_all_others_of_its_child() -> None:
     one, two = child("one"), child("two")
     house = House()

@@ -64,6 +64,16 @@ def test_who_does_not_end_in_time_is_killed() -> None:
     assert "two gets SIGKILL" not in house.notes
 
 
+def test_however_many_stages_there_are_all_have_one_time() -> None:
+    """Whoever hangs leaves the next stage some time for its own end."""
+    house = House(router=[{"ends_in": None}], one=[{"ends_in": None}], two=[{"ends_in": 2.0}])
+    assert run(house, [child("router"), child("one", 1), child("two", 1)], STOP) == 1
+    began_at = house.time_of("router gets SIGTERM")
+    assert house.time_of("one gets SIGTERM") - began_at == pytest.approx(GRACE_S + KILL_AFTER_S / 2)
+    assert house.time_of("one gets SIGKILL") - began_at == pytest.approx(GRACE_S + KILL_AFTER_S)
+    assert "two gets SIGKILL" not in house.notes
+
+
 def test_a_second_signal_kills_them_all() -> None:
     house = House(one=[{"ends_in": None}])
     assert run(house, [child("one"), child("two", 1)], STOP, send(signal.SIGINT)) == 1

@@ -73,12 +73,12 @@ class Attached:
         self._watching = asyncio.create_task(self._watch(), name="watch the server")
         self._watching.add_done_callback(lambda _: self.has_ended.set())
 
-    async def stop(self) -> None:
+    async def stop(self, grace: float | None = None) -> None:
         """Leave, finish what is in flight, and then stop the server. Raises StartError if it has ended too often."""
-        give_up = self._loop.time() + self._settings.grace
+        give_up = self._loop.time() + (self._settings.grace if grace is None else grace)
         if self._watching is not None:
             self._watching.cancel()
-        self._leave()
+        self._leave(grace)
         if self._leaving:
             await asyncio.wait(self._leaving)
         self._pool.close()
@@ -138,9 +138,9 @@ class Attached:
             self._pool.forget()
             self._leave()
 
-    def _leave(self) -> None:
+    def _leave(self, grace: float | None = None) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
-            task = asyncio.create_task(worker.stop(), name="leave")
+            task = asyncio.create_task(worker.stop(grace), name="leave")
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
