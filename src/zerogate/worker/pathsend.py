@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 from typing import Final
 
 from zerogate.worker.call import Call
@@ -17,10 +18,17 @@ _NOWAIT: Final = getattr(os, "RWF_NOWAIT", 0)
 async def send_file(call: Call, path: str) -> None:
     """Send the file as it is when it is opened, and with it the end of the body.
 
-    Raises OSError if it cannot be read, ApplicationError if it becomes shorter meanwhile, ClientDisconnected.
+    Raises OSError if it cannot be read, ApplicationError if it is no file or becomes shorter meanwhile,
+    ClientDisconnected.
     """
     loop = asyncio.get_running_loop()
-    fd, size_bytes = await loop.run_in_executor(None, _open, path)
+    opening = loop.run_in_executor(None, _open, path)
+    try:
+        fd, size_bytes = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The thread goes on: what it opens is nobody's by then.
+        opening.add_done_callback(_close_opened)
+        raise
     try:
         # Of a HEAD request nobody asks for more than the head.
         left = 0 if call.fields[b":method"] == b"HEAD" else size_bytes
@@ -39,8 +47,18 @@ async def send_file(call: Call, path: str) -> None:
 
 
 def _open(path: str) -> tuple[int, int]:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    return fd, os.fstat(fd).st_size
+    # Without waiting: a pipe has nobody at its other end, maybe.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(fd)
+        raise ApplicationError(f"{path} is no regular file")
+    return fd, found.st_size
+
+
+def _close_opened(opening: "asyncio.Future[tuple[int, int]]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        os.close(opening.result()[0])
 
 
 def _read_at_once(fd: int, n_bytes: int, at: int) -> bytes:

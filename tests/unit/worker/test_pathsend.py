@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from tests.support.router_end import until
 from zerogate.worker import pathsend
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
 from zerogate.worker.pathsend import PIECE_BYTES, send_file
@@ -101,6 +103,41 @@ def test_who_leaves_leaves_no_file_open(path: Path) -> None:
 
     with pytest.raises(ClientDisconnected):
         sent(FakeCall(on_piece=leave), path)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_nor_does_who_leaves_while_it_is_opened(path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool) -> None:
+    """As a file on a slow disk is, or a name server's."""
+    may_open, opening, find = threading.Event(), threading.Event(), pathsend._open
+    if is_there:
+        path.write_bytes(b"content")
+
+    def open_slowly(name: str) -> tuple[int, int]:
+        opening.set()
+        assert may_open.wait(10)
+        return find(name)
+
+    monkeypatch.setattr(pathsend, "_open", open_slowly)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(send_file(cast(Any, FakeCall()), str(path)))
+        await until(opening.is_set, "it is being opened")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        may_open.set()
+        await asyncio.get_running_loop().shutdown_default_executor()
+        await until(lambda: not is_open(path), "it is closed")
+
+    asyncio.run(main())
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """A pipe would be waited for until somebody writes to it, in a thread, of which there are few."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(ApplicationError, match="no regular file"):
+            sent(FakeCall(), path)
 
 
 def test_what_is_not_there(path: Path) -> None:
