@@ -12,10 +12,11 @@ from typing import NamedTuple
 from zerogate.wire.fields import TOKEN
 
 # RFC 7239, 4: `for=192.0.2.43;proto=https`. What is quoted may have any octet, with a backslash before it.
-_PAIR = re.compile(rb'[ \t]*(%b)=(?:(%b)|"((?:[^"\\]|\\.)*)")[ \t]*' % (TOKEN, TOKEN), re.DOTALL)
+_PAIR = re.compile(rb'(%b)=(?:(%b)|"((?:[^"\\]|\\.)*)")' % (TOKEN, TOKEN), re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
-# Blanks as well: a list may have empty elements (RFC 9110, 5.6.1.2).
-_BETWEEN = b",; \t"
+# As a whole: a client may send as many as a head has room for, and each is looked at once.
+_skip_blanks = re.compile(rb"[ \t]*").match
+_BETWEEN = b",;"
 _PORT = re.compile(r"\d{1,5}", re.ASCII)
 MAX_PORT = 65535
 
@@ -73,12 +74,13 @@ def parse_forwarded(value: bytes) -> list[Hop]:
     said: dict[bytes, bytes] = {}
     position = 0
     while True:
+        position = _after_blanks(value, position)
         if (match := _PAIR.match(value, position)) is not None:
             name, token, quoted = match.groups()
             if name.lower() in said:
                 return []  # Each parameter once in an element.
             said[name.lower()] = token if quoted is None else _QUOTED_PAIR.sub(rb"\1", quoted)
-            position = match.end()
+            position = _after_blanks(value, match.end())
         end = value[position : position + 1]
         if end in (b",", b"") and said:
             hops.append(_hop(said))
@@ -88,6 +90,12 @@ def parse_forwarded(value: bytes) -> list[Hop]:
         if end not in _BETWEEN:
             return []
         position += 1
+
+
+def _after_blanks(value: bytes, position: int) -> int:
+    blanks = _skip_blanks(value, position)
+    assert blanks is not None
+    return blanks.end()
 
 
 def _hop(said: dict[bytes, bytes]) -> Hop:

@@ -97,3 +97,11 @@ def test_garbage_is_no_error_and_no_address(value: bytes) -> None:
         if node is not None:
             ipaddress.ip_address(node.address)
             assert 0 <= node.port <= 65535
+
+
+def test_blanks_are_gone_through_once() -> None:
+    """A client's head has room for 64 KiB of them: each looked at from each took a router half a minute."""
+    blanks = b" " * (64 << 10)
+    assert parse_forwarded(b"for=192.0.2.1," + blanks + b",") == [ONE]
+    assert parse_forwarded(b"for=192.0.2.1;" + blanks + b'host="a"' + blanks) == [ONE._replace(host=b"a")]
+    assert parse_forwarded(b"for=192.0.2.1" + blanks + b"x") == []
