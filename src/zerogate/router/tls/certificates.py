@@ -107,7 +107,7 @@ class Certificates:
     def _choose(self, tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         """By the name that the client asks for. With another, or none, it gets the first."""
         if name:
-            name = name.lower()
+            name = name.lower().removesuffix(".")  # There should be none (RFC 6066, 3), and some clients send it.
             found = self._by_name.get(name) or self._by_name.get(f"*.{name.partition('.')[2]}")
             if found is not None:
                 tls.context = found

@@ -84,6 +84,8 @@ def test_the_one_that_has_the_name(authority: Authority) -> None:
         for name, files in {
             "first.example": first,
             "FIRST.example": first,  # Of two that have it, too.
+            "other.example.": other,
+            "A.other.example.": other,
             "www.first.example": first,
             "other.example": other,
             "a.other.example": other,
