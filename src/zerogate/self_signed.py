@@ -41,6 +41,7 @@ def self_signed(directory: Path | None = None, now: datetime.datetime | None = N
     """The one that is kept, or a new one. Raises UsageError without the library for it, StartError."""
     try:
         from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError:
         raise UsageError(
             "--https needs a certificate: --tls-cert FILE --tls-key FILE; or `pip install 'zerogate[tls]'`, and one "
@@ -49,9 +50,11 @@ def self_signed(directory: Path | None = None, now: datetime.datetime | None = N
     directory = directory or state_directory()
     certificate, key = directory / CERTIFICATE_NAME, directory / KEY_NAME
     now = now or datetime.datetime.now(datetime.UTC)
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, TypeError):
         found = x509.load_pem_x509_certificate(certificate.read_bytes())
-        if found.not_valid_after_utc > now + datetime.timedelta(days=MIN_DAYS_LEFT) and key.exists():
+        # Of two that were made at once the one may have the other's key.
+        of_key = load_pem_private_key(key.read_bytes(), None).public_key()
+        if found.not_valid_after_utc > now + datetime.timedelta(days=MIN_DAYS_LEFT) and of_key == found.public_key():
             return SelfSigned(certificate, key, False)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -41,14 +41,23 @@ def test_one_that_ends_soon_is_made_anew(tmp_path: Path, days: int) -> None:
     assert self_signed(tmp_path).is_new
 
 
-@pytest.mark.parametrize("damage", ["certificate", "key"])
+@pytest.mark.parametrize("damage", ["certificate", "no key", "half a key", "another key"])
 def test_so_is_one_that_is_damaged(tmp_path: Path, damage: str) -> None:
+    """Another one's key, too: two who make one at once may each have written half of what is kept."""
     made = self_signed(tmp_path)
-    if damage == "key":
-        made.key.unlink()
-    else:
-        made.certificate.write_text("nothing")
-    assert self_signed(tmp_path).is_new
+    match damage:
+        case "certificate":
+            made.certificate.write_text("nothing")
+        case "no key":
+            made.key.unlink()
+        case "half a key":
+            made.key.write_bytes(made.key.read_bytes()[:100])
+        case "another key":
+            made.key.write_bytes(self_signed(tmp_path / "other").key.read_bytes())
+    again = self_signed(tmp_path)
+    assert again.is_new
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(again.certificate, again.key)
+    assert not self_signed(tmp_path).is_new
 
 
 def test_where_it_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
