@@ -191,7 +191,7 @@ class WebSocketSettings(Settings):
     ws_max_size: int = size(16 * MIB, "Bytes of a message, inflated: closed with 1009 past it.")
     ws_ping_interval: float = duration(20.0, "Time between pings to a client.", off="no pings")
     ws_ping_timeout: float = duration(
-        20.0, "Time for a client to say anything after a ping: closed with 1011 after it.", off="no limit"
+        20.0, "Time for a client to say or take anything after a ping: closed with 1011 after it.", off="no limit"
     )
     ws_deflate: bool = flag("Compress messages for clients that offer it (permessage-deflate).")
 

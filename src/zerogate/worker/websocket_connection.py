@@ -13,7 +13,6 @@ So a connection keeps at most a window of octets, MAX_WAITING_BYTES of messages,
 
 import asyncio
 import logging
-import math
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -27,6 +26,7 @@ from zerogate.worker.reply_block import reply_block
 from zerogate.worker.tunnel import Receiver, UpgradeCall
 from zerogate.worker.websocket_frames import Framing
 from zerogate.worker.websocket_handshake import FORBIDDEN_BLOCK, accept_block, negotiate_deflate
+from zerogate.worker.websocket_pings import Pings
 
 logger = logging.getLogger("zerogate.worker")
 
@@ -52,7 +52,8 @@ MESSAGE_BYTES: Final = 64
 # What is compressed is read in such pieces, since each may become a thousand times as much (RFC 1951): 4 MiB here.
 DEFLATED_PIECE_BYTES: Final = JOINED_BYTES
 
-# For a client to answer our Close, and to close its connection (RFC 6455, 7.1.1: the server waits "a reasonable time").
+# For a client to answer our Close, and to close its connection (RFC 6455, 7.1.1: the server waits "a reasonable time");
+# and to take more of what stands before our Close.
 CLOSE_TIMEOUT_S: Final = 10.0
 
 
@@ -71,12 +72,13 @@ class WebSocket(Receiver):
         "_disconnect",
         "_framing",
         "_has_given_up",
-        "_has_heard",
         "_is_connect_told",
         "_is_eof",
         "_is_fin_sent",
         "_owner",
         "_piece_bytes",
+        "_pings",
+        "_put_bytes",
         "_timer",
         "_unread",
         "_waiting",
@@ -99,7 +101,8 @@ class WebSocket(Receiver):
         self._waiting: deque[str | bytes] = deque()
         self._waiting_bytes = 0
         self._is_fin_sent = False
-        self._has_heard = False
+        self._put_bytes = 0
+        self._pings = Pings(owner.settings, owner.loop)
         self._has_given_up = False
         self._timer: asyncio.TimerHandle | None = None
         call.receiver = self
@@ -146,7 +149,7 @@ class WebSocket(Receiver):
         if self._owner.is_draining:
             self.drain()
         else:
-            self._await_ping()
+            self._pings.start(self)
         return False
 
     def _refuse(self, message: Message) -> bool:
@@ -178,7 +181,7 @@ class WebSocket(Receiver):
         elif not isinstance(data, str):
             raise ApplicationError(f"a message's text is a str, not {type(data).__name__}")
         assert self._framing is not None
-        return self.call.send_body(self._framing.send(data), True)
+        return self._put(self._framing.send(data))
 
     def _close(self, message: Message) -> bool:
         code = message.get("code")
@@ -213,12 +216,11 @@ class WebSocket(Receiver):
 
     async def see_off(self) -> None:
         """Wait until the client has closed, too, or its time for it is over."""
-        self._stop_timer()
         if not self.call.is_open or self.call.is_over:
             return
         self._waiting.clear()
         self._read()
-        self._timer = self._owner.loop.call_later(CLOSE_TIMEOUT_S, self._give_up)
+        self._await_close()
         while not self.call.is_over and not self._has_given_up:
             await self.call.changed()
         self._stop_timer()
@@ -226,13 +228,16 @@ class WebSocket(Receiver):
     def end(self) -> None:
         """No work goes on."""
         self._stop_timer()
+        self._pings.stop()
+        if self._framing is not None:
+            self._framing.release()
         self.call.receiver = None
         self.call.end()
 
     # The client's side (Receiver)
 
     def on_octets(self, data: bytes, fin: bool) -> None:
-        self._has_heard = True
+        self._pings.has_heard = True
         self._is_eof = self._is_eof or fin
         size = self._piece_bytes
         if not size or len(data) <= size:
@@ -247,6 +252,29 @@ class WebSocket(Receiver):
     def on_gone(self) -> None:
         self._unread.clear()
         self._leave(LEFT, ABNORMAL, "")
+
+    # Whether it is there (websocket_pings.Pinged)
+
+    @property
+    def has_unread(self) -> bool:
+        return bool(self._unread)
+
+    @property
+    def pending_bytes(self) -> int:
+        return self.call.pending_bytes
+
+    @property
+    def taken_bytes(self) -> int:
+        return self._put_bytes - self.call.pending_bytes
+
+    def ping(self) -> None:
+        assert self._framing is not None
+        self._put(self._framing.ping())
+
+    def give_up(self) -> None:
+        assert self._framing is not None
+        self._framing.fail(INTERNAL_ERROR, "keepalive ping timeout")
+        self._say()
 
     # Inside
 
@@ -290,7 +318,7 @@ class WebSocket(Receiver):
         if self._is_fin_sent or self.call.is_gone:
             return
         if octets:
-            self.call.send_body(octets, True)
+            self._put(octets)
         if is_end:
             self._is_fin_sent = True
             self.call.send_body(b"", False)
@@ -300,8 +328,7 @@ class WebSocket(Receiver):
 
     def _send_close(self, code: int, reason: str, state: int) -> None:
         assert self._framing is not None
-        octets = self._framing.send_close(code, reason)
-        self.call.send_body(octets, True)
+        self._put(self._framing.send_close(code, reason))
         self._leave(state, code, reason)
 
     def _leave(self, state: int, code: int, reason: str) -> None:
@@ -310,41 +337,23 @@ class WebSocket(Receiver):
             return
         self.state = state
         self._disconnect = {"type": "websocket.disconnect", "code": code, "reason": reason}
-        self._stop_timer()
+        self._pings.stop()
         if state == LEFT and not self._owner.is_draining:
             self.call.let_end()
         self.call.wake()
 
-    # Pings
+    def _put(self, octets: bytes) -> bool:
+        """Send them. Whether to wait for the client before the next."""
+        self._put_bytes += len(octets)
+        return self.call.send_body(octets, True)
 
-    def _await_ping(self, seconds: float | None = None) -> None:
-        settings = self._owner.settings
-        if settings.ws_ping_interval < math.inf and self.state == OPEN:
-            self._timer = self._owner.loop.call_later(
-                settings.ws_ping_interval if seconds is None else seconds, self._ping
-            )
+    def _await_close(self) -> None:
+        self._timer = self._owner.loop.call_later(CLOSE_TIMEOUT_S, self._look_for_close, self.taken_bytes)
 
-    def _ping(self) -> None:
-        assert self._framing is not None
-        settings = self._owner.settings
-        self._has_heard = False
-        self.call.send_body(self._framing.ping(), True)
-        if settings.ws_ping_timeout < math.inf:
-            self._timer = self._owner.loop.call_later(settings.ws_ping_timeout, self._look_for_pong)
-        else:
-            self._await_ping()
-
-    def _look_for_pong(self) -> None:
-        """Whatever has come since is as good: a pong cannot overtake a long message, nor what is not read yet."""
-        settings = self._owner.settings
-        if self._has_heard or self._unread:
-            self._await_ping(max(0.0, settings.ws_ping_interval - settings.ws_ping_timeout))
+    def _look_for_close(self, taken_bytes: int) -> None:
+        if self.pending_bytes and self.taken_bytes > taken_bytes:
+            self._await_close()  # It has yet to come to it.
             return
-        assert self._framing is not None
-        self._framing.fail(INTERNAL_ERROR, "keepalive ping timeout")
-        self._say()
-
-    def _give_up(self) -> None:
         self._has_given_up = True
         self.call.wake()
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from websockets.exceptions import ProtocolError
 from websockets.extensions import Extension
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
 from zerogate.worker.errors import ApplicationError
@@ -24,6 +24,10 @@ frames_logger.setLevel("ERROR")
 Messages = list[str | bytes]
 
 _Decoder = codecs.getincrementaldecoder("utf-8")
+
+# RFC 6455, 5.5. `websockets` bounds control frames by what is left for the message amid which they come; so it has as
+# much more, and what is too large for a message is found here.
+MAX_CONTROL_BYTES = 125
 
 
 class _Protocol(Protocol):
@@ -38,13 +42,18 @@ class _Protocol(Protocol):
         super().recv_frame(frame)
 
 
+class _TooBigError(Exception):
+    """A message is larger than messages may be."""
+
+
 class Framing:
     """One connection, at its server's end."""
 
-    __slots__ = ("_binary", "_decoder", "_protocol", "_text")
+    __slots__ = ("_binary", "_decoder", "_left_bytes", "_max_size", "_protocol", "_text")
 
-    def __init__(self, max_size: int | None, extensions: Sequence[Extension] = ()) -> None:
-        self._protocol = _Protocol(SERVER, state=OPEN, max_size=max_size, logger=frames_logger)
+    def __init__(self, max_size: int, extensions: Sequence[Extension] = ()) -> None:
+        self._max_size = self._left_bytes = max_size
+        self._protocol = _Protocol(SERVER, state=OPEN, max_size=max_size + MAX_CONTROL_BYTES, logger=frames_logger)
         self._protocol.extensions = list(extensions)
         # Of the message whose fragments are coming in.
         self._binary: bytearray | None = None
@@ -78,6 +87,8 @@ class Framing:
                     messages.append(message)
         except UnicodeDecodeError as error:
             protocol.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+        except _TooBigError:
+            protocol.fail(CloseCode.MESSAGE_TOO_BIG, f"a message of more than {self._max_size} bytes")
         return messages
 
     def receive_eof(self) -> None:
@@ -114,9 +125,22 @@ class Framing:
         output = self._protocol.data_to_send()
         return b"".join(output), bool(output) and not output[-1]
 
+    def release(self) -> None:
+        """It is not used any more. It knows itself by the generator that reads: without this it would wait for the
+        collector, with all that compression keeps.
+        """
+        self._protocol.parser.close()
+        self._protocol.parser_exc = None
+
     def _take(self, frame: Frame) -> str | bytes | None:
         """The message that the frame completes, if it does."""
         opcode = frame.opcode
+        if opcode not in DATA_OPCODES:
+            return None
+        size = len(frame.data)
+        if size > self._left_bytes:
+            raise _TooBigError
+        self._left_bytes = self._max_size if frame.fin else self._left_bytes - size
         if opcode is Opcode.TEXT:
             if frame.fin:
                 return str(frame.data, "utf-8")
@@ -126,8 +150,6 @@ class Framing:
             if frame.fin:
                 return bytes(frame.data)
             self._binary = bytearray()
-        elif opcode is not Opcode.CONT:
-            return None
         return self._take_fragment(frame)
 
     def _take_fragment(self, frame: Frame) -> str | bytes | None:

@@ -1,8 +1,10 @@
 """One WebSocket, through a real link: what an application hears, and what becomes of what it sends."""
 
 import asyncio
+import gc
 import logging
 import random
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -479,6 +481,29 @@ def test_a_client_that_does_not_answer_a_close_is_let_go() -> None:
     serving(application, test)
 
 
+def test_a_client_that_has_yet_to_come_to_the_close_is_not_cut_off() -> None:
+    n_bytes = 2 << 20
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        await send({"type": "websocket.send", "bytes": bytes(n_bytes)})
+        await send({"type": "websocket.close"})
+
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        client = await connect(router, gives_credit=False)
+        link, stream = client.asked.link, client.asked.stream
+        while len(client.asked.body) < n_bytes:
+            assert client.asked.reset is None
+            await asyncio.sleep(CLOSE_TIMEOUT_S - 1)
+            link.consumed(stream, 128 * 1024)
+        link.consumed(stream, 128 * 1024)
+        assert await client.closed() == (1000, "")
+        await hang_up(client)
+
+    serving(application, test)
+
+
 def test_pings() -> None:
     application = Listener()
     settings = WebSocketSettings(ws_ping_interval=5.0, ws_ping_timeout=2.0)
@@ -498,6 +523,48 @@ def test_pings() -> None:
 
     serving(application, test, websocket=settings)
     assert application.heard == [disconnect(1006)]
+
+
+def test_pings_come_as_often_as_was_said_however_long_an_answer_may_take() -> None:
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        client = await connect(router)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for number in range(1, 6):
+            assert await client.recv() == b"zerogate"
+            assert number * 5.0 - 0.1 < loop.time() - began < number * 5.0 + 0.5
+        # The first that has no answer counts.
+        await until(lambda: b"keepalive" in client.asked.body, "it is given up", 60)
+        assert 49.9 <= loop.time() - began < 51.0
+        await until(lambda: client.asked.is_complete, "the end")
+        client.hang_up()
+
+    serving(Listener(), test, websocket=WebSocketSettings(ws_ping_interval=5.0, ws_ping_timeout=20.0))
+
+
+def test_who_takes_what_it_is_sent_is_there() -> None:
+    """The ping stands behind it: there is nothing yet that could be answered."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        await send({"type": "websocket.send", "bytes": bytes(4 << 20)})
+        assert (await receive())["type"] == "websocket.disconnect"
+
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        client = await connect(router, gives_credit=False)
+        link, stream = client.asked.link, client.asked.stream
+        for _ in range(20):
+            await asyncio.sleep(4)
+            link.consumed(stream, 128 * 1024)
+        assert b"keepalive" not in client.asked.body
+        (call,) = worker.calls
+        assert repr(call.receiver) == "<WebSocket GET / OPEN>"  # type: ignore[attr-defined]
+        # From here on it takes nothing.
+        await until(lambda: not worker.calls, "it is given up", 60)
+        client.asked.cancel()
+
+    serving(application, test, websocket=WebSocketSettings(ws_ping_interval=5.0, ws_ping_timeout=5.0), cancel_after=1.0)
 
 
 @pytest.mark.parametrize(("interval", "n_pings"), [(30.0, 3), (0.0, 0)])
@@ -775,3 +842,44 @@ def test_what_waits_in_tiny_pieces_costs_what_its_octets_say() -> None:
         await hang_up(client)
 
     serving(application, test)
+
+
+@pytest.mark.parametrize("how", ["close", "cancel", "no answer", "refused"])
+def test_one_that_has_ended_is_gone(how: str) -> None:
+    """And does not wait for the collector: what compresses is 40 KB of each."""
+    gone: list[weakref.ref[Any]] = []
+
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        def note() -> None:
+            (websocket,) = worker._host._websockets._open  # type: ignore[attr-defined]
+            gone.append(weakref.ref(websocket))
+            if websocket._framing is not None:
+                gone.append(weakref.ref(websocket._framing._protocol))
+
+        if how == "refused":
+            asked = ask(router)
+            await until(lambda: worker.calls, "it is there")
+            note()
+            asked.cancel()
+        else:
+            client = await connect(router, deflate=True)
+            note()
+            if how == "close":
+                client.close()
+                await client.closed()
+                client.hang_up()
+            elif how == "cancel":
+                client.asked.cancel()
+            else:
+                await until(lambda: client.asked.is_complete, "it is given up", 60)
+                client.hang_up()
+        await until(lambda: not worker.calls, "it has ended")
+        await until(lambda: all(each() is None for each in gone), "it is gone")
+
+    gc.collect()
+    gc.disable()
+    try:
+        serving(Listener(accepts=how != "refused"), test, websocket=WebSocketSettings(ws_deflate=True))
+    finally:
+        gc.enable()
+    assert gone
