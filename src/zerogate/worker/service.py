@@ -90,12 +90,11 @@ class Worker:
     async def start(self) -> None:
         """Start the application, then dial. Raises UsageError for a bad endpoint, StartError if the host fails."""
         await self._host.start()
-        self._limits.start()
-        for endpoint in self.settings.connect:
-            self.routers.dial(endpoint)
-        self.routers.recall()
-        if self._discovery is not None:
-            self._discovery.start()
+        try:
+            self._begin()
+        except BaseException:
+            await self.stop(0.0)
+            raise
 
     async def stop(self, grace: float | None = None) -> None:
         """Have routers send nothing new, finish what they have sent within `grace`, shut the application down.
@@ -168,6 +167,14 @@ class Worker:
         return self._apart if self.routers.set_apart(link) else self
 
     # Inside
+
+    def _begin(self) -> None:
+        self._limits.start()
+        for endpoint in self.settings.connect:
+            self.routers.dial(endpoint)
+        self.routers.recall()
+        if self._discovery is not None:
+            self._discovery.start()
 
     async def _finish(self, give_up: float) -> bool:
         """Until all is done, and the routers have closed their links. Returns whether it is done by then.

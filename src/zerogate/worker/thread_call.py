@@ -72,6 +72,7 @@ class ThreadCall:
         """The next piece of the body, waited for; empty at its end. Raises ClientDisconnected."""
         if self.has_body_ended:
             return b""
+        self._check()
         answer = self._ask(self._read)
         assert answer is not None
         piece, self.has_body_ended = answer

@@ -68,6 +68,18 @@ def test_a_life() -> None:
     run_virtually(main())
 
 
+def test_an_application_that_has_started_is_shut_down_if_its_worker_does_not_start() -> None:
+    async def main() -> None:
+        host = NotingHost()
+        n_tasks = len(asyncio.all_tasks())
+        with pytest.raises(StartError, match="before its first request"):
+            await Worker(WorkerSettings(max_memory=1), host).start()
+        assert host.notes == ["start", "stop"]
+        assert len(asyncio.all_tasks()) == n_tasks
+
+    run_virtually(main())
+
+
 def test_bad_endpoints_are_told_before_the_application_starts() -> None:
     async def main() -> None:
         host = NotingHost()

@@ -137,6 +137,20 @@ def test_a_client_that_leaves_answers_who_reads() -> None:
     trying(test)
 
 
+def test_who_comes_too_late_waits_for_nobody() -> None:
+    """Where the event loop is closed by then nobody would ever answer."""
+    made: list[ThreadCall] = []
+
+    async def test(make: Make) -> None:
+        made.append(make(FakeCall(b"some")))
+        made[0].cancel()
+
+    trying(test)
+    late = InThread(made[0].read_body)
+    late.thread.join(10)
+    assert type(late.outcome) is ClientDisconnected
+
+
 @pytest.mark.parametrize("what", ["read", "drain"])
 @pytest.mark.parametrize("is_early", [False, True])
 def test_who_is_given_up_hears_of_it(what: str, is_early: bool) -> None:
