@@ -8,6 +8,7 @@ import click
 import pytest
 
 import zerogate
+from tests.support.each import each
 from tests.unit.test_layers import MODULES, own
 from zerogate.cli.commands import commands
 from zerogate.cli.elsewhere import ELSEWHERE
@@ -93,7 +94,7 @@ THEIRS = [
 RUN = commands.commands["run"]
 
 
-@pytest.mark.parametrize(("name", "here"), THEIRS, ids=[name for name, _ in THEIRS])
+@each(("name", "here"), THEIRS)
 def test_their_options_are_what_the_page_says(name: str, here: str) -> None:
     found = next((option for option in setting_options(RUN).values() if name in option.opts), None)
     if here.startswith("the same"):

@@ -48,7 +48,7 @@ class TestFramesAndBlocks:
             self.check(vector, reader, blocks, size)
         assert reader.error is None
 
-    @pytest.mark.parametrize("vector", CONTEXTS["each_on_fresh_context"], ids=lambda vector: str(vector["n"]))
+    @each("vector", CONTEXTS["each_on_fresh_context"])
     def test_a_fresh_context(self, vector: dict[str, Any]) -> None:
         self.check(vector, FrameReader(), BlockReader(), 10**6)
 
@@ -80,7 +80,7 @@ class TestFramesAndBlocks:
             assert word == meaning[key]
             assert not second or int.from_bytes(payload[:4], "big") == meaning[second]
 
-    @pytest.mark.parametrize("context", CONTEXTS)
+    @each("context", CONTEXTS)
     def test_we_write_the_same_frames(self, context: str) -> None:
         """Where there is only one way to: no blocks, no flags of SETTINGS, no debug text."""
         for vector in CONTEXTS[context]:
@@ -338,7 +338,7 @@ def test_transfer_encoding_frames_nothing() -> None:
     assert session.receive(spdy_peer.data(1, b"0\r\n\r\n", fin=True)) == [Data(event.stream, b"0\r\n\r\n", True)]
 
 
-@pytest.mark.parametrize("vector_id", ["kv-namelen-ffffffff", "set-count-ffffffff", "frame-16m-header-only"])
+@each("vector_id", ["kv-namelen-ffffffff", "set-count-ffffffff", "frame-16m-header-only"])
 def test_a_huge_count_or_length_allocates_nothing(vector_id: str) -> None:
     octets = octets_of(vector_id)
     session = Session(opens_odd=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import each
 from zerogate.check import Answer, check, judge
 from zerogate.check_port import PREFIX
 from zerogate.condition import Condition
@@ -18,7 +19,7 @@ WELL = Condition("worker", "w-1", True, "has joined r")
 ILL = Condition("worker", "w-2", False, "has joined no router")
 
 
-@pytest.mark.parametrize(
+@each(
     ("answers", "well", "wrong"),
     [
         ([Answer(1, 1, conditions=[WELL])], ["worker w-1 has joined r"], []),

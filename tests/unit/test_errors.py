@@ -1,7 +1,6 @@
 """What can go wrong."""
 
-import pytest
-
+from tests.support.each import each
 from zerogate import errors
 from zerogate.errors import SpdyError, WireError, ZerogateError
 
@@ -17,6 +16,6 @@ def test_a_broken_session_says_what_goaway_says() -> None:
     assert (error.reason, error.status) == ("a frame of no type", 1)
 
 
-@pytest.mark.parametrize("name", ["ZmtpError", "SpdyError", "ReplyError"])
+@each("name", ["ZmtpError", "SpdyError", "ReplyError"])
 def test_what_a_peer_breaks_ends_the_connection(name: str) -> None:
     assert issubclass(getattr(errors, name), WireError)

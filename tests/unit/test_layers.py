@@ -228,7 +228,7 @@ ALLOWED = {
 }
 
 
-@pytest.mark.parametrize("protocol", ALLOWED)
+@each("protocol", ALLOWED)
 def test_each_protocol_stands_alone(protocol: str) -> None:
     inside = f"zerogate.wire.{protocol}"
     allowed = {inside, *ALLOWED[protocol]}

@@ -6,10 +6,11 @@ import sys
 import pytest
 
 from tests.support.commands import clean_environment
+from tests.support.each import each
 from zerogate.stamps import Stamps
 
 
-@pytest.mark.parametrize(
+@each(
     ("zone", "time", "offset"), [("UTC", "22", "+0000"), ("America/New_York", "17", "-0500"), ("CET-1", "23", "+0100")]
 )
 def test_times_are_those_of_the_zone_it_was_started_in(zone: str, time: str, offset: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import StartError, UsageError
 from zerogate.status import _load, duration, fetch_status, render, show_status, table
 
@@ -81,7 +82,7 @@ def test_a_router_without_workers_says_how_to_get_one() -> None:
     assert lines[-1] == "since its start: 0 requests on 0 connections"
 
 
-@pytest.mark.parametrize(
+@each(
     ("seconds", "text"),
     [(0.44, "0.4s"), (12.9, "12s"), (200, "3m 20s"), (18_120, "5h 2m"), (791_999, "9d 3h")],
 )
@@ -199,7 +200,7 @@ def test_scripts_get_all_of_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert json.loads(capsys.readouterr().out) == STATUS
 
 
-@pytest.mark.parametrize(
+@each(
     ("tunnels", "event_streams", "shown"),
     [(0, 0, "3/100"), (1, 0, "3/100 +1 tunnel"), (12, 1, "3/100 +12 tunnels, 1 event stream")],
 )

@@ -1,13 +1,12 @@
 """Options that other servers have by the same name."""
 
-import pytest
-
+from tests.support.each import each
 from zerogate.cli.commands import commands
 from zerogate.cli.elsewhere import ELSEWHERE, elsewhere
 from zerogate.cli.options import setting_options
 
 
-@pytest.mark.parametrize(
+@each(
     ("setting", "value", "said"),
     [
         ("bind", "0.0.0.0:8000", "is --http here"),

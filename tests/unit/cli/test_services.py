@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import each
 from zerogate.cli.services import check_join, files_settings, find_files, fleet, worker_children
 from zerogate.errors import UsageError
 from zerogate.settings import FilesSettings, RunSettings, WorkerSettings
@@ -28,9 +29,7 @@ def test_a_fleet_is_a_router_and_workers_that_meet() -> None:
         assert worker.environment["ZEROGATE_GRACE"] == router.environment["ZEROGATE_GRACE"] == "4s"
 
 
-@pytest.mark.parametrize(
-    ("app", "name"), [("app:app", "app"), ("a.b.c:d.e", "c"), ("grüße:app", "gr__e"), (":app", "worker")]
-)
+@each(("app", "name"), [("app:app", "app"), ("a.b.c:d.e", "c"), ("grüße:app", "gr__e"), (":app", "worker")])
 def test_workers_are_named_after_their_module(app: str, name: str) -> None:
     assert fleet(app, RunSettings(processes=1), ENDPOINT)[1].environment["ZEROGATE_NAME"] == name
 
@@ -68,7 +67,7 @@ def test_a_worker_for_each_folder_at_the_hosts_of_the_application(tmp_path: Path
     assert one.environment["ZEROGATE_CONNECT"] == f"'{ENDPOINT}'"
 
 
-@pytest.mark.parametrize("text", ["/static", "static=.", "=.", "/static="])
+@each("text", ["/static", "static=.", "=.", "/static="])
 def test_a_folder_that_is_not_written_so(text: str) -> None:
     with pytest.raises(UsageError, match="write PREFIX=DIR"):
         fleet("shop:app", RunSettings(static=(text,)), ENDPOINT)

@@ -76,7 +76,7 @@ VARIABLES = {
 }
 
 
-@pytest.mark.parametrize("name", VARIABLES)
+@each("name", VARIABLES)
 def test_a_variable_with_a_slip_of_the_pen(name: str) -> None:
     assert unknown_variables(commands, {name: "1", "ZEROGATE_HTTP": ":80", "PATH": "/bin"}) == [VARIABLES[name]]
 

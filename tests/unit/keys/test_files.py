@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import UsageError, ZmtpError
 from zerogate.keys.files import (
     default_folder,
@@ -93,7 +94,7 @@ def test_a_worker_key_as_text_or_in_a_file(tmp_path: Path) -> None:
         parse_secret("not a key")
 
 
-@pytest.mark.parametrize(
+@each(
     "mangle",
     [lambda key: key[:-1], lambda key: key + "x", lambda key: key * 10, lambda key: "/" + key, lambda key: f'"{key}"'],
 )

@@ -1,9 +1,9 @@
 """What a grant covers: as its docstring has it, and so that no request passes it by."""
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.each import each
 from zerogate.keys.grants import covers, shadows, uncovered
 from zerogate.router.routes import RouteTable
 from zerogate.wire.http.routes import Route, parse_route
@@ -22,7 +22,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("grant", "covered", "others"), ROWS)
+@each(("grant", "covered", "others"), ROWS)
 def test_what_each_covers(grant: str, covered: str, others: str) -> None:
     made = parse_route(grant)
     assert all(covers(made, parse_route(route)) for route in covered.split())
@@ -36,7 +36,7 @@ def test_several_grants_together() -> None:
     assert uncovered([], routes) == routes
 
 
-@pytest.mark.parametrize(
+@each(
     ("grant", "before", "others"),
     [
         ("example.org/api", "example.org * *.org /api *.org/api /", "example.org/api/v1 example.org/x example.com"),

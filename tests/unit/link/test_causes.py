@@ -3,14 +3,13 @@
 import errno
 import socket
 
-import pytest
-
+from tests.support.each import each
 from zerogate.link.causes import absence, likely
 
 REFUSED = "Connection refused: nobody listens there"
 
 
-@pytest.mark.parametrize(
+@each(
     ("error", "words"),
     [
         (ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"), REFUSED),
@@ -31,7 +30,7 @@ def test_no_connection(error: Exception, words: str) -> None:
     assert absence(error) == words
 
 
-@pytest.mark.parametrize(
+@each(
     ("reason", "hint"),
     [
         ("no handshake within 5 s", "says nothing"),

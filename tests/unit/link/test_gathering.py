@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from zerogate.link.gathering import MIN_GATHERED_BYTES, write_gathered
 
 
@@ -20,7 +19,7 @@ class Transport:
         self.written.append(list(pieces))
 
 
-@pytest.mark.parametrize("pieces", [[], [b"a"], [b"head", b"x" * (MIN_GATHERED_BYTES - 5)]])
+@each("pieces", [[], [b"a"], [b"head", b"x" * (MIN_GATHERED_BYTES - 5)]])
 def test_little_is_joined(pieces: list[bytes]) -> None:
     transport: Any = Transport()
     assert write_gathered(transport, pieces) == sum(map(len, pieces))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.each import each
 from tests.support.link_pair import REPLY, REQUEST, Handler, Owner, Pair
 from tests.support.virtual_time import run_virtually
 from tests.zmtp_peer import GREETING
@@ -242,7 +243,7 @@ def test_garbage_while_something_waits_to_be_written() -> None:
     run_virtually(main())
 
 
-@pytest.mark.parametrize(
+@each(
     ("octets", "reason"),
     [
         (b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", "the peer speaks HTTP, not ZMTP: one of us has the wrong port"),

@@ -1,7 +1,6 @@
 """Ids of router processes as marks."""
 
-import pytest
-
+from tests.support.each import each
 from zerogate.link.marks import START_BYTES, id_in, id_of, is_start, mark_of, new_id
 from zerogate.wire.zmtp.frames import NO_MARK, greeting
 
@@ -17,12 +16,12 @@ def test_no_two_are_the_same() -> None:
     assert len({new_id() for _ in range(100)}) == 100
 
 
-@pytest.mark.parametrize("router_id", ["", "r", "0123", "0123456789ABCDEF", "01234567 89abcdef", "x" * 16, "é" * 8])
+@each("router_id", ["", "r", "0123", "0123456789ABCDEF", "01234567 89abcdef", "x" * 16, "é" * 8])
 def test_other_ids_have_no_mark(router_id: str) -> None:
     assert mark_of(router_id) == NO_MARK
 
 
-@pytest.mark.parametrize("length", [0, 1, 256])
+@each("length", [0, 1, 256])
 def test_the_padding_of_libzmq_is_no_id(length: int) -> None:
     assert id_of(length.to_bytes(8, "big")) == ""
 

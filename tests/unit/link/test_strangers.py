@@ -1,7 +1,5 @@
 """Who has come to the wrong port."""
 
-import pytest
-
 from tests.support.each import each
 from zerogate.link.strangers import FIRST_WORDS, stranger
 
@@ -11,6 +9,6 @@ def test_those_we_know_are_called_by_name(words: bytes, name: str) -> None:
     assert stranger(words + b"and so on") == f"the peer speaks {name}, not ZMTP: one of us has the wrong port"
 
 
-@pytest.mark.parametrize("words", [b"", b"G", b"GETTING", b"\xff\0\0", b"\x16"])
+@each("words", [b"", b"G", b"GETTING", b"\xff\0\0", b"\x16"])
 def test_others_are_nobody(words: bytes) -> None:
     assert stranger(words) == ""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.bench import Bench
+from tests.support.each import each
 from tests.support.http1_asker import Http1Ask, Http1Connection
 from tests.support.link_peer import LinkPeer, PeerRequest
 from tests.support.virtual_time import run_virtually
@@ -124,7 +125,7 @@ def test_both_come_to_the_same(ask: str, play: str) -> None:
     run_virtually(main())
 
 
-@pytest.mark.parametrize("n_bytes", [100, 16 * 1024, 64 * 1024])
+@each("n_bytes", [100, 16 * 1024, 64 * 1024])
 def test_a_worker_that_compresses_may_answer_at_length(n_bytes: int) -> None:
     """What the careful session makes of its reply has a view for a body."""
 

@@ -28,7 +28,7 @@ def is_taken(octets: bytes, **limits: Any) -> bool:
     return native_reader(HttpLimits(**limits))(octets) is not None
 
 
-@pytest.mark.parametrize("method", [b"GET", b"POST", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"])
+@each("method", [b"GET", b"POST", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"])
 def test_usual_methods(method: bytes) -> None:
     head = native_reader(HttpLimits())(HEAD.replace(b"GET", method))
     assert head is not None

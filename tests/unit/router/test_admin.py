@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.bench import Notes
+from tests.support.each import each
 from tests.support.http1_asker import Http1Connection
 from tests.support.memory_client import MemoryConnection
 from tests.support.virtual_time import run_virtually
@@ -97,7 +98,7 @@ def test_what_comes_after_the_answer_comes_to_nothing() -> None:
     assert asked.status == 405
 
 
-@pytest.mark.parametrize(
+@each(
     ("fields", "status"),
     [
         ([], 401),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.support.each import each
 from tests.support.fakes import FakeTimers, FakeWaiting, make_worker
 from zerogate.router.counters import Counters
 from zerogate.router.dispatcher import Dispatcher
@@ -181,7 +182,7 @@ def test_who_waits_for_it_has_it_as_soon_as_it_has_room() -> None:
     assert waiting[1].worker is None
 
 
-@pytest.mark.parametrize("how", ["leave", "silent", "routes", "terms"])
+@each("how", ["leave", "silent", "routes", "terms"])
 def test_when_it_goes_nobody_waits_for_it(how: str) -> None:
     site = Site()
     a = site.join("a", capacity=1)
@@ -203,7 +204,7 @@ def test_when_it_goes_nobody_waits_for_it(how: str) -> None:
     assert request.worker.name == "b"
 
 
-@pytest.mark.parametrize("how", ["leave", "terms", "another"])
+@each("how", ["leave", "terms", "another"])
 def test_who_waits_for_one_is_not_forgotten_when_stickiness_is_another(how: str) -> None:
     site = Site(sticky_wait=60.0)
     a = site.join("a", capacity=1)

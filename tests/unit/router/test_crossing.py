@@ -1,7 +1,6 @@
 """Which of a client's fields cross to the worker, for strangers and for proxies that are believed."""
 
-import pytest
-
+from tests.support.each import each
 from zerogate.router.crossing import _MAX_NAMES, Crossing, is_claim, name_prefix
 
 
@@ -12,27 +11,27 @@ def crosses(name: bytes, *, is_trusted: bool = False, keeps_underscores: bool = 
     return bool(prefix)
 
 
-@pytest.mark.parametrize("name", [b"accept", b"cookie", b"content-length", b"x-anything", b"x-forwarded"])
+@each("name", [b"accept", b"cookie", b"content-length", b"x-anything", b"x-forwarded"])
 def test_most_cross(name: bytes) -> None:
     assert crosses(name)
     assert crosses(name, is_trusted=True)
     assert not is_claim(name)
 
 
-@pytest.mark.parametrize("name", [b"forwarded", b"x-forwarded-prefix", b"x-forwarded-", b"x-forwarded-anything"])
+@each("name", [b"forwarded", b"x-forwarded-prefix", b"x-forwarded-", b"x-forwarded-anything"])
 def test_claims_cross_from_who_is_believed(name: bytes) -> None:
     assert is_claim(name)
     assert not crosses(name)
     assert crosses(name, is_trusted=True)
 
 
-@pytest.mark.parametrize("name", [b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip"])
+@each("name", [b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip"])
 def test_what_the_router_says_itself_comes_from_nobody(name: bytes) -> None:
     assert not crosses(name)
     assert not crosses(name, is_trusted=True)
 
 
-@pytest.mark.parametrize("name", [b"x_anything", b"x_forwarded_for", b"content_length", b"proxy"])
+@each("name", [b"x_anything", b"x_forwarded_for", b"content_length", b"proxy"])
 def test_what_would_be_another_field_to_cgi(name: bytes) -> None:
     assert not crosses(name)
     assert not crosses(name, is_trusted=True)

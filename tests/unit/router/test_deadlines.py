@@ -5,10 +5,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.each import each
 from tests.support.virtual_time import run_virtually
 from zerogate.router.deadlines import Deadlines
 
@@ -46,7 +46,7 @@ def check(item: Item, horizon: float) -> None:
         assert told <= wanted + 2 * tick_s(horizon) + 1e-6
 
 
-@pytest.mark.parametrize("horizon", [0.05, 1.0, 10.0, 60.0])
+@each("horizon", [0.05, 1.0, 10.0, 60.0])
 def test_met_once(horizon: float) -> None:
     async def main() -> None:
         wheel = Deadlines(horizon)

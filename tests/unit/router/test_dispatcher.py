@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.support.each import each
 from tests.support.fakes import FakeLink, FakeTimers, FakeWaiting, make_worker
 from zerogate.router.counters import Counters
 from zerogate.router.dispatcher import MIN_STREAM_IDS, REFUSAL_PAUSE_S, Dispatcher
@@ -287,7 +288,7 @@ def test_the_last_worker_of_a_pool_never_rests() -> None:
     assert (b.state, b.failures) == ("up", 0)
 
 
-@pytest.mark.parametrize("how", ["suspect", "leaves", "drops the route"])
+@each("how", ["suspect", "leaves", "drops the route"])
 def test_who_rests_is_called_back_when_nobody_else_is_there(how: str) -> None:
     office = Office(max_failures=1, rest=30.0)
     a, b = office.worker("a", "/a"), office.worker("b", "/a", capacity=1)

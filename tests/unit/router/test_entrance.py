@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_time import run_virtually
 from zerogate.router.entrance import ENTRANCE_S, Entrance, ProxyReader
@@ -63,7 +64,7 @@ def test_the_header_says_who_the_client_is() -> None:
     run_virtually(main())
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "ends"),
     [
         (b"PROXY UNKNOWN\r\n", Ends(*PROXY, b"192.0.2.1:80")),

@@ -6,8 +6,7 @@ What they promise each other is tested where they meet (exchange/), for each kin
 import inspect
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from tests.support.fakes import FakeClient
 from tests.support.memory_client import MemoryConnection, MemoryStream
 from zerogate.router.clients.http1 import Http1Client
@@ -29,7 +28,7 @@ def shape(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
     return [(parameter.name, parameter.kind, parameter.default) for parameter in signature.parameters.values()]
 
 
-@pytest.mark.parametrize(
+@each(
     ("face", "kind"),
     [
         (Client, Http1Client),
@@ -40,7 +39,6 @@ def shape(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
         (Connection, Http1Client),
         (Connection, MemoryConnection),
     ],
-    ids=lambda kind: kind.__name__,
 )
 def test_who_stands_behind_a_face_has_all_of_it(face: type, kind: type) -> None:
     wanted = asked_of(face)

@@ -104,9 +104,7 @@ def test_several_lines_of_it_are_one() -> None:
     assert Forwarding(PROXY, b"http", LOCAL).told(request).client.address == "203.0.113.9"
 
 
-@pytest.mark.parametrize(
-    "older", [(b"x-forwarded-for", b"203.0.113.9"), (b"x-forwarded-proto", b"http"), (b"x-forwarded-host", b"h")]
-)
+@each("older", [(b"x-forwarded-for", b"203.0.113.9"), (b"x-forwarded-proto", b"http"), (b"x-forwarded-host", b"h")])
 def test_it_does_not_count_beside_the_older_fields(older: tuple[bytes, bytes]) -> None:
     """A proxy that sets those may pass on what its client says in the other."""
     told = Forwarding(PROXY, b"http", LOCAL).told(head((b"forwarded", b"for=6.6.6.6;proto=https;host=evil"), older))
@@ -115,9 +113,7 @@ def test_it_does_not_count_beside_the_older_fields(older: tuple[bytes, bytes]) -
     assert told.host in (b"own.example", b"h")
 
 
-@pytest.mark.parametrize(
-    ("said", "scheme"), [(b"https", b"https"), (b"wss", b"https"), (b"ws", b"http"), (b"x", b"https")]
-)
+@each(("said", "scheme"), [(b"https", b"https"), (b"wss", b"https"), (b"ws", b"http"), (b"x", b"https")])
 def test_schemes(said: bytes, scheme: bytes) -> None:
     assert Forwarding(PROXY, b"https", LOCAL).told(head((b"x-forwarded-proto", said))).scheme == scheme
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from tests.support.fakes import FakeClient, FakeDesk, Notes
 from zerogate.router.late import LateExchange
 from zerogate.wire.http.errors import BAD_REQUEST, HttpError
@@ -41,7 +40,7 @@ def test_it_is_answered_when_the_answer_is_known() -> None:
     assert len(notes) == 3
 
 
-@pytest.mark.parametrize(
+@each(
     ("leave", "said"),
     [
         (lambda exchange: exchange.abandon(), ["client.end"]),
@@ -52,7 +51,6 @@ def test_it_is_answered_when_the_answer_is_known() -> None:
             ["client.error 400", "desk.note", "client.end"],
         ),
     ],
-    ids=["left", "stopped", "a bug", "malformed"],
 )
 def test_nobody_is_there_any_more(leave: Callable[[LateExchange], None], said: list[str]) -> None:
     exchange, notes, found = asking()

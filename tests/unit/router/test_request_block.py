@@ -81,7 +81,7 @@ def test_repeated_names_are_joined_in_order() -> None:
     assert block_of(make_head(fields)) == {**OWN, b"a": b"1\x002\x003", b"b": b"x"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("values", "joined"),
     [
         ([b"", b""], b""),
@@ -171,7 +171,7 @@ def test_the_last_address_that_is_not_a_trusted_proxy_s(chain: list[bytes], clie
     assert block[b"x-forwarded-for"] == block[b"x-real-ip"] == client.encode()
 
 
-@pytest.mark.parametrize("scheme", [b"ftp", b"", b"HTTPS", b"https, http"])
+@each("scheme", [b"ftp", b"", b"HTTPS", b"https, http"])
 def test_a_scheme_is_one_of_two(scheme: bytes) -> None:
     block = block_of(make_head([(b"x-forwarded-proto", scheme)]), "10.1.2.3", "10.0.0.0/8")
     assert block[b"x-forwarded-proto"] == b"http"
@@ -193,7 +193,7 @@ def test_one_head_through_a_proxy_and_by_itself() -> None:
     assert block_of(head) == OWN
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "10.0.0.0/33", "10.0.0.256", "::1/129"])
+@each("text", ["", "nonsense", "10.0.0.0/33", "10.0.0.256", "::1/129"])
 def test_what_cannot_be_trusted(text: str) -> None:
     with pytest.raises(UsageError, match="--trust"):
         parse_trust([text])

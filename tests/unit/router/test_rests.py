@@ -1,7 +1,6 @@
 """Workers that fail are passed over for a while: how many at once, and for how long."""
 
-import pytest
-
+from tests.support.each import each
 from tests.support.fakes import FakeTimers, make_worker
 from zerogate.router.counters import Counters
 from zerogate.router.dispatcher import Dispatcher
@@ -39,7 +38,7 @@ class Ward:
         return self.timers.time() - began
 
 
-@pytest.mark.parametrize(("n_workers", "n_resting"), [(1, 0), (2, 1), (3, 1), (4, 2), (9, 4)])
+@each(("n_workers", "n_resting"), [(1, 0), (2, 1), (3, 1), (4, 2), (9, 4)])
 def test_a_request_that_fails_everywhere_takes_half_a_pool_at_most(n_workers: int, n_resting: int) -> None:
     ward = Ward(n_workers)
     for _ in range(3):

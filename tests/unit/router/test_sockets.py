@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from zerogate.router import sockets
 
 
@@ -94,7 +95,7 @@ def test_a_transport_without_a_socket() -> None:
     assert transport.is_aborted
 
 
-@pytest.mark.parametrize(
+@each(
     ("peer", "local", "expected"),
     [
         (("203.0.113.9", 5), ("192.0.2.1", 80), ("203.0.113.9", 5, b"192.0.2.1:80")),

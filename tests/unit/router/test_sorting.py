@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.support.each import each
 from tests.support.router_end import until
 from zerogate.link.marks import mark_of, new_id
 from zerogate.router import sorting
@@ -91,9 +92,7 @@ def test_who_wishes_another_is_handed_on_unread(cuts: tuple[int, ...]) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    "said", [wishing(ONE), wishing(new_id()), wishing(""), b"GET / HTTP/1.1\r\n", b"\x16"], ids=range(5)
-)
+@each("said", [wishing(ONE), wishing(new_id()), wishing(""), b"GET / HTTP/1.1\r\n", b"\x16"])
 def test_all_others_are_ours(said: bytes) -> None:
     async def main() -> None:
         async with pair() as found:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from tests.support.fakes import FakeLink, make_worker
 from zerogate.router.pool import Pool
 from zerogate.router.queue import Queue
@@ -45,7 +44,7 @@ def test_capacity_may_shrink_below_what_is_in_flight() -> None:
     assert not make_worker("b", capacity=0).has_room
 
 
-@pytest.mark.parametrize("reason", Away)
+@each("reason", Away)
 def test_who_is_away_has_no_room(reason: Away) -> None:
     worker = make_worker("a", capacity=2)
     worker.take_slot()

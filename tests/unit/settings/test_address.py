@@ -2,12 +2,13 @@
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import UsageError
 from zerogate.settings import AddressSettings, RouterSettings
 from zerogate.settings.address import joined
 
 
-@pytest.mark.parametrize(
+@each(
     ("host", "address"),
     [("0.0.0.0", "0.0.0.0:80"), ("", ":80"), ("::1", "[::1]:80"), ("[::1]", "[::1]:80"), ("a.example", "a.example:80")],
 )
@@ -20,7 +21,7 @@ def test_without_any_it_is_where_http_is() -> None:
     assert RouterSettings().http == (joined(parts.host, parts.port),)
 
 
-@pytest.mark.parametrize("host", ["a:80", "a..b", "[::1", "a\0b"])
+@each("host", ["a:80", "a..b", "[::1", "a\0b"])
 def test_what_is_no_host(host: str) -> None:
     with pytest.raises(UsageError, match="not a host: write a name or an address, and its port as --port"):
         AddressSettings(host=host)

@@ -7,7 +7,7 @@ from zerogate.errors import UsageError
 from zerogate.settings.endpoint import MAX_PATH_BYTES, is_loopback, parse_address, parse_endpoint, parse_listening
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "host", "port"),
     [
         ("localhost:80", "localhost", 80),
@@ -36,7 +36,7 @@ def test_what_is_no_address(text: str) -> None:
         parse_endpoint(f"tcp://{text}")
 
 
-@pytest.mark.parametrize("host", ["a..b", ".a", "a\0b", f"{'x' * 64}.example", "\u00e4..b", "\ud800"])
+@each("host", ["a..b", ".a", "a\0b", f"{'x' * 64}.example", "\u00e4..b", "\ud800"])
 def test_what_no_host_can_be_called(host: str) -> None:
     """The resolver raises for these what is no OSError, and whoever dials on would never notice."""
     with pytest.raises(UsageError, match="no host can be called"):
@@ -45,7 +45,7 @@ def test_what_no_host_can_be_called(host: str) -> None:
         parse_endpoint(f"tcp://{host}:1")
 
 
-@pytest.mark.parametrize("path", ["a\0b", "x" * 108, "\u00e4" * 54])
+@each("path", ["a\0b", "x" * 108, "\u00e4" * 54])
 def test_where_no_socket_can_be(path: str) -> None:
     with pytest.raises(UsageError):
         parse_endpoint(f"ipc://{path}")
@@ -56,7 +56,7 @@ def test_an_ipv6_address_belongs_in_brackets() -> None:
         parse_address("::1:80")
 
 
-@pytest.mark.parametrize("path", ["/tmp/a", "relative/a", "@abstract", "a b:1"])
+@each("path", ["/tmp/a", "relative/a", "@abstract", "a b:1"])
 def test_ipc(path: str) -> None:
     endpoint = parse_endpoint(f"ipc://{path}")
     assert (endpoint.path, endpoint.host, endpoint.port) == (path, "", 0)
@@ -78,7 +78,7 @@ def test_what_only_this_machine_can_reach(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "path"),
     [
         ("unix:/run/a", "/run/a"),
@@ -92,13 +92,13 @@ def test_where_clients_connect_to_by_path(text: str, path: str) -> None:
     assert (endpoint.text, endpoint.path) == (text, path)
 
 
-@pytest.mark.parametrize("text", ["[::1]:80", "*:80", "unix:80"])
+@each("text", ["[::1]:80", "*:80", "unix:80"])
 def test_where_clients_connect_to_by_address(text: str) -> None:
     endpoint = parse_listening(text)
     assert (endpoint.host, endpoint.port, endpoint.path) == (*parse_address(text), "")
 
 
-@pytest.mark.parametrize("text", ["", "unix:", "unix://", "unix:a\0b", f"unix:{'x' * (MAX_PATH_BYTES + 1)}", "/run/a"])
+@each("text", ["", "unix:", "unix://", "unix:a\0b", f"unix:{'x' * (MAX_PATH_BYTES + 1)}", "/run/a"])
 def test_where_no_client_can_connect_to(text: str) -> None:
     with pytest.raises(UsageError):
         parse_listening(text)

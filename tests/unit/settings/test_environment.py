@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from zerogate.cli.commands import commands
 from zerogate.cli.options import make_settings
 from zerogate.settings import RouterSettings, RunSettings, Settings, WorkerSettings, environment_name, to_environment
@@ -64,7 +65,7 @@ def test_which_variables_an_option_is_read_from() -> None:
     assert variables("processes", options["processes"]) == ["ZEROGATE_PROCESSES", "WEB_CONCURRENCY"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value", "expected"),
     [
         ("ZEROGATE_PORT", "80", False),

@@ -144,7 +144,7 @@ def test_texts_are_shown_so_that_they_can_be_read(value: tuple[str, ...]) -> Non
     assert Texts("X").parse(Texts("X").show(value)) == value
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "off"),
     [(Duration(1.0, 2.0, "no limit"), math.inf), (Size(1, 2, "no limit"), None), (Count(1, 2, "never"), 2**63 - 1)],
 )
@@ -200,7 +200,7 @@ TAKEN: list[tuple[Kind, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value", "taken"), TAKEN)
+@each(("kind", "value", "taken"), TAKEN)
 def test_what_is_taken_from_a_file(kind: Kind, value: Any, taken: Any) -> None:
     assert kind.take(value) == taken
 
@@ -216,7 +216,7 @@ NOT_TAKEN: list[tuple[Kind, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value"), NOT_TAKEN)
+@each(("kind", "value"), NOT_TAKEN)
 def test_what_is_not_taken_from_a_file(kind: Kind, value: Any) -> None:
     with pytest.raises(UsageError):
         kind.take(value)

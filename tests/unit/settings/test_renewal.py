@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from zerogate.settings import WorkerSettings
 from zerogate.settings.kinds import MIB
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "needs"),
     [
         ({}, False),

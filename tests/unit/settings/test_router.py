@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import UsageError
 from zerogate.settings import ListenSettings, RouterSettings
 from zerogate.settings.router import MAX_HEAD_BYTES, process_name
@@ -28,13 +29,13 @@ def test_a_head_fits_into_a_block_of_the_link() -> None:
     assert RouterSettings(max_head=MAX_HEAD_BYTES).max_head == MAX_HEAD_BYTES
 
 
-@pytest.mark.parametrize("mode", ["600", "660", "0600"])
+@each("mode", ["600", "660", "0600"])
 def test_a_mode_in_octal(mode: str) -> None:
     assert ListenSettings(ipc_mode=mode).ipc_mode == mode
     assert ListenSettings(http_mode=mode).http_mode == mode
 
 
-@pytest.mark.parametrize("mode", ["", "6", "680", "rw-rw----", "0o600"])
+@each("mode", ["", "6", "680", "rw-rw----", "0o600"])
 def test_a_mode_that_is_none(mode: str) -> None:
     with pytest.raises(UsageError, match="octal"):
         ListenSettings(ipc_mode=mode)

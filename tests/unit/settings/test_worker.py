@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import UsageError
 from zerogate.settings import DialSettings, ServeSettings
 from zerogate.settings.worker import MAX_LABELS, MAX_WEIGHT, ApplicationSettings
@@ -29,7 +30,7 @@ def test_weights_are_those_that_a_router_takes() -> None:
     assert ServeSettings(weight=MAX_WEIGHT).weight == MAX_WEIGHT
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "reason"),
     [
         ({"label": ("version",)}, "--label version: NAME=VALUE"),

@@ -492,7 +492,7 @@ async def test_several_may_read() -> None:
     assert sorted(await asyncio.gather(*readers), key=repr) == [None, b"", b"a"]
 
 
-@pytest.mark.parametrize("how", ["reset", "lost", "complete", "failed"])
+@each("how", ["reset", "lost", "complete", "failed"])
 def test_reading_ends_with_the_call(how: str) -> None:
     async def main() -> None:
         setting = Setting(POST, fin=False, loop=asyncio.get_running_loop())

@@ -3,8 +3,7 @@
 import asyncio
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from zerogate.settings import WorkerSettings
 from zerogate.worker.asgi import AsgiHost
 from zerogate.worker.hosts import host_for
@@ -16,7 +15,7 @@ from zerogate.worker.wsgi import WsgiHost
 def application(*words: Any) -> Any: ...
 
 
-@pytest.mark.parametrize(
+@each(
     ("interface", "kind", "capacity", "n_apart"),
     [(ASGI3, AsgiHost, 50, 9), (ASGI2, AsgiHost, 50, 9), (WSGI, WsgiHost, 7, 0)],
 )

@@ -26,7 +26,7 @@ def test_a_new_end_for_each_connection() -> None:
 
 
 def test_what_is_no_key(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="No such file"):
+    with pytest.raises(UsageError, match="no such file, and no key itself"):
         Identity(WorkerSettings(key=str(tmp_path / "none"), router_key=ROUTER_KEY))
     with pytest.raises(UsageError, match="--router-key short: a key has 40 characters"):
         Identity(WorkerSettings(key=encode_key(PAIR.secret), router_key="short"))

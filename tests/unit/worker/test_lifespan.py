@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from tests.support.virtual_time import run_virtually
 from zerogate.errors import StartError
 from zerogate.worker.asgi_types import Receive, Scope, Send
@@ -61,7 +62,7 @@ def test_the_scope() -> None:
     assert scopes == [{"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}]
 
 
-@pytest.mark.parametrize("message", [{"type": "lifespan.nonsense"}, {"type": "http.response.start", "status": 200}, {}])
+@each("message", [{"type": "lifespan.nonsense"}, {"type": "http.response.start", "status": 200}, {}])
 def test_nonsense_is_no_answer(message: Any) -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import each
 from zerogate.errors import StartError, UsageError
 from zerogate.worker.loader import load_application
 
@@ -59,7 +60,7 @@ def test_in_a_package_and_dotted(project: Path) -> None:
     assert callable(load_application("loader_pkg.sub:holder.app").application)
 
 
-@pytest.mark.parametrize("target", ["", ":", "module:", ":app", "()", "module()", "module:()"])
+@each("target", ["", ":", "module:", ":app", "()", "module()", "module:()"])
 def test_not_written_as_it_should_be(target: str) -> None:
     with pytest.raises(UsageError, match="MODULE:ATTRIBUTE"):
         load_application(target)

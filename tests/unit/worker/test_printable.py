@@ -1,11 +1,10 @@
 """What others have said, in a log."""
 
-import pytest
-
+from tests.support.each import each
 from zerogate.worker.printable import printable
 
 
-@pytest.mark.parametrize(
+@each(
     ("octets", "text"),
     [
         (b"GET", "GET"),

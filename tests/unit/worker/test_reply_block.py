@@ -30,7 +30,7 @@ def test_a_reply() -> None:
     assert decode_block(reply_block(200, headers)) == {**OWN, **expected}
 
 
-@pytest.mark.parametrize("status", [200, 204, 299, 404, 500, 599])
+@each("status", [200, 204, 299, 404, 500, 599])
 def test_statuses(status: int) -> None:
     assert decode_block(reply_block(status, []))[b":status"] == b"%d" % status
 
@@ -84,7 +84,7 @@ def test_what_looks_like_a_known_name_is_no_name() -> None:
         encode_reply(200, headers)
 
 
-@pytest.mark.parametrize("size", [1023, 1024, 2000])
+@each("size", [1023, 1024, 2000])
 def test_values_of_any_length(size: int) -> None:
     for _ in range(2):  # Once its name is new, and once it is known.
         assert decode_block(encode_reply(200, [(b"x-Long", b"v" * size)]))[b"x-long"] == b"v" * size
@@ -152,7 +152,7 @@ def test_whatever_is_allowed(headers: list[tuple[bytes, bytes]]) -> None:
     assert decode_block(reply_block(200, headers)) == {**OWN, **expected}
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "is_one"),
     [
         ([(b"content-type", b"text/event-stream")], True),

@@ -21,6 +21,7 @@ RANKS = {
             "tunnel",
             "host",
             "service asgi_types wsgi_types interface import_failure threads file_wrapper env_file small_files",
+            "file_reply websocket_pings",
             "lifespan scope files hello asgi2 loader pathsend thread_call wsgi_input wsgi_reply websocket_frames",
             "websocket_handshake wsgi_environ",
             "websocket_connection wsgi",

@@ -109,7 +109,7 @@ def test_the_port_is_the_scheme_s_where_none_is_named() -> None:
     assert http_scope({**FIELDS, b":host": b"a", b"x-forwarded-proto": b"https"}, "", {})["server"] == ("a", 443)
 
 
-@pytest.mark.parametrize("port", [b"", b"x", b"-1", b"\xb2", b"9" * 5000])
+@each("port", [b"", b"x", b"-1", b"\xb2", b"9" * 5000])
 def test_a_client_s_port_that_is_none(port: bytes) -> None:
     """No router of ours says so; but it is no reason to fail, with a traceback for each request."""
     assert http_scope({**FIELDS, b"x-real-ip": b"192.0.2.1", b"x-real-port": port}, "", {})["client"] == (

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from zerogate.settings.endpoint import parse_endpoint
 from zerogate.worker.targets import FORGET_AFTER_S, Target, Targets, addresses_of, at_address, is_name
 
@@ -50,7 +51,7 @@ def test_what_is_named_again_is_kept() -> None:
     assert len(targets) == 0
 
 
-@pytest.mark.parametrize(
+@each(
     ("endpoint", "answer"),
     [
         ("tcp://routers.example:8000", True),

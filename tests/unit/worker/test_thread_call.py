@@ -5,8 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, cast
 
-import pytest
-
+from tests.support.each import each
 from tests.support.router_end import until
 from zerogate.worker.errors import ClientDisconnected
 from zerogate.worker.thread_call import MAX_UNSENT_BYTES, ThreadCall
@@ -151,8 +150,8 @@ def test_who_comes_too_late_waits_for_nobody() -> None:
     assert type(late.outcome) is ClientDisconnected
 
 
-@pytest.mark.parametrize("what", ["read", "drain"])
-@pytest.mark.parametrize("is_early", [False, True])
+@each("what", ["read", "drain"])
+@each("is_early", [False, True])
 def test_who_is_given_up_hears_of_it(what: str, is_early: bool) -> None:
     async def test(make: Make) -> None:
         call = FakeCall(is_full=True)

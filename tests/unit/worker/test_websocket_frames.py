@@ -11,6 +11,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame
 from websockets.protocol import CLIENT, Protocol
 
+from tests.support.each import each
 from zerogate.worker.errors import ApplicationError
 from zerogate.worker.websocket_frames import Framing, frames_logger
 
@@ -121,7 +122,7 @@ def test_a_character_cut_by_the_end_is_none() -> None:
     assert framing.take_output()[0][2:4] == (1007).to_bytes(2, "big")
 
 
-@pytest.mark.parametrize("sizes", [(101,), (60, 41), (50, 50, 1)])
+@each("sizes", [(101,), (60, 41), (50, 50, 1)])
 def test_a_message_is_bounded_however_it_comes(sizes: tuple[int, ...]) -> None:
     sender = client()
     sender.send_binary(bytes(sizes[0]), len(sizes) == 1)
@@ -152,7 +153,7 @@ def test_a_close_without_a_code() -> None:
     assert framing.take_output() == (b"\x88\x00", True)
 
 
-@pytest.mark.parametrize(("code", "reason"), [(1005, ""), (1006, ""), (0, ""), (5000, ""), (1000, "x" * 124)])
+@each(("code", "reason"), [(1005, ""), (1006, ""), (0, ""), (5000, ""), (1000, "x" * 124)])
 def test_what_cannot_be_said_in_a_close(code: int, reason: str) -> None:
     framing = Framing(1 << 20)
     with pytest.raises(ApplicationError, match="cannot be closed"):

@@ -63,7 +63,7 @@ def test_one_that_cannot_go_on() -> None:
     assert find_fault(GOOD, True) is NOT_A_GET
 
 
-@pytest.mark.parametrize(
+@each(
     ("refusal", "status"), [(NOT_A_GET, b"400"), (BAD_KEY, b"400"), (BAD_EXTENSIONS, b"400"), (WRONG_VERSION, b"426")]
 )
 def test_a_refusal_is_a_whole_reply(refusal: Refusal, status: bytes) -> None:
@@ -100,7 +100,7 @@ def test_the_scope() -> None:
     }
 
 
-@pytest.mark.parametrize(("proto", "scheme"), [(b"http", "ws"), (b"https", "wss"), (b"ws", "ws"), (b"wss", "wss")])
+@each(("proto", "scheme"), [(b"http", "ws"), (b"https", "wss"), (b"ws", "ws"), (b"wss", "wss")])
 def test_the_scheme(proto: bytes, scheme: str) -> None:
     assert websocket_scope({**GOOD, b"x-forwarded-proto": proto}, "", {})["scheme"] == scheme
 
@@ -116,7 +116,7 @@ def test_the_answer() -> None:
     }
 
 
-@pytest.mark.parametrize("name", [b"Sec-WebSocket-Protocol", b"sec-websocket-accept", b"bad name"])
+@each("name", [b"Sec-WebSocket-Protocol", b"sec-websocket-accept", b"bad name"])
 def test_headers_that_it_may_not_have(name: bytes) -> None:
     with pytest.raises(ApplicationError):
         accept_block(GOOD, None, [(name, b"x")], [])
@@ -127,7 +127,7 @@ def test_a_subprotocol_that_was_not_offered() -> None:
         accept_block(GOOD, "b", [], [])
 
 
-@pytest.mark.parametrize(
+@each(
     ("offer", "answer"),
     [
         (b"", b""),

@@ -3,7 +3,6 @@
 import sys
 from typing import Any, cast
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,7 +119,7 @@ def test_other_schemes_are_none() -> None:
     assert environ(x_forwarded_proto=b"gopher")["wsgi.url_scheme"] == "http"
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "root"),
     [("", ""), ("/", ""), ("shop", "/shop"), ("/shop/", "/shop"), ("/a/b", "/a/b"), ("/é", "/\xc3\xa9")],
 )

@@ -107,7 +107,7 @@ def test_no_pieces_have_a_length_too() -> None:
     assert replied(iter([b""]), length(0)).pieces == [(b"", False)]
 
 
-@pytest.mark.parametrize("result", [[b"abcd"], iter([b"abcd"]), iter([b"ab", b"cd"]), [b"ab", b"cd"]])
+@each("result", [[b"abcd"], iter([b"abcd"]), iter([b"ab", b"cd"]), [b"ab", b"cd"]])
 def test_longer_than_said(result: Iterable[bytes]) -> None:
     sink = Sink()
     reply = WsgiReply(sink, is_head=False)
@@ -126,7 +126,7 @@ def test_longer_than_said_and_told_late() -> None:
     assert sink.pieces == [(b"abc", False)]
 
 
-@pytest.mark.parametrize("result", [[b"ab"], iter([b"ab"]), [], iter([])])
+@each("result", [[b"ab"], iter([b"ab"]), [], iter([])])
 def test_shorter_than_said(result: Iterable[bytes]) -> None:
     sink = Sink()
     reply = WsgiReply(sink, is_head=False)
@@ -136,10 +136,8 @@ def test_shorter_than_said(result: Iterable[bytes]) -> None:
     assert not sink.is_complete
 
 
-@pytest.mark.parametrize(
-    ("status", "is_head"), [("200 OK", True), ("204 No Content", False), ("304 Not Modified", False)]
-)
-@pytest.mark.parametrize("headers", [[], length(700)])
+@each(("status", "is_head"), [("200 OK", True), ("204 No Content", False), ("304 Not Modified", False)])
+@each("headers", [[], length(700)])
 def test_where_no_body_follows_none_is_sent_and_none_is_asked_for(status: str, is_head: bool, headers: Headers) -> None:
     def endless() -> Iterator[bytes]:
         while True:
@@ -263,7 +261,7 @@ def test_heads_that_are_none_are_told_to_who_says_them(status: Any, headers: Any
         WsgiReply(Sink(), is_head=False).start_response(status, headers)
 
 
-@pytest.mark.parametrize("headers", [[("a b", "1")], [("a", "1\r\nb: 2")], [("", "1")]])
+@each("headers", [[("a b", "1")], [("a", "1\r\nb: 2")], [("", "1")]])
 def test_heads_that_would_be_another_are_not_sent(headers: Headers) -> None:
     sink = Sink()
     reply = WsgiReply(sink, is_head=False)
@@ -273,7 +271,7 @@ def test_heads_that_would_be_another_are_not_sent(headers: Headers) -> None:
     assert sink.heads == []
 
 
-@pytest.mark.parametrize("status", ["100 Continue", "103 Early Hints", "600 Far"])
+@each("status", ["100 Continue", "103 Early Hints", "600 Far"])
 def test_no_reply_has_such_a_status(status: str) -> None:
     reply = WsgiReply(Sink(), is_head=False)
     reply.start_response(status, [])
@@ -281,7 +279,7 @@ def test_no_reply_has_such_a_status(status: str) -> None:
         reply.send([])
 
 
-@pytest.mark.parametrize("result", [["text"], iter(["text"]), [7], "text"])
+@each("result", [["text"], iter(["text"]), [7], "text"])
 def test_a_body_is_bytes(result: Any) -> None:
     reply = WsgiReply(Sink(), is_head=False)
     reply.start_response("200 OK", [])
@@ -289,7 +287,7 @@ def test_a_body_is_bytes(result: Any) -> None:
         reply.send(result)
 
 
-@pytest.mark.parametrize("result", [[], [b"x"], iter([b"x"]), iter([])])
+@each("result", [[], [b"x"], iter([b"x"]), iter([])])
 def test_a_body_without_a_head(result: Iterable[bytes]) -> None:
     with pytest.raises(ApplicationError, match="before start_response was called"):
         WsgiReply(Sink(), is_head=False).send(result)

@@ -3,8 +3,7 @@
 import asyncio
 import math
 
-import pytest
-
+from tests.support.each import each
 from tests.support.memory_transport import MemoryTransport
 from zerogate.router.clients.ending import Ending, is_taking, window_s
 from zerogate.router.desk import LINGER_S
@@ -19,7 +18,7 @@ def test_the_window_is_never_longer_than_silence_may_be() -> None:
     assert window_s(RouterSettings(idle_timeout=math.inf)) == TAKING_WINDOW_S
 
 
-@pytest.mark.parametrize(
+@each(
     ("before", "unsent", "expected"),
     [
         (0, 100_000, True),  # asked for the first time

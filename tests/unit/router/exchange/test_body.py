@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from tests.support.fakes import FakeLink, FakeStream
 from zerogate.router.exchange.body import RequestBody
 
@@ -37,7 +36,7 @@ def test_what_is_kept_goes_at_once_and_is_owed_until_then() -> None:
     assert way.said() == ["link.data de more", "link.data - fin"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "trailers", "said"),
     [
         (b"abc", [], ["link.data abc fin"]),

@@ -1,7 +1,6 @@
 """The ways out, and the ways back: time-outs, retries, and what an exchange says of itself."""
 
-import pytest
-
+from tests.support.each import each
 from tests.support.scene import CUT, DUE, END, HALF, LOST, OK, OPEN, TUNNEL, WAITING, Scene
 from zerogate.router.exchange import State
 from zerogate.wire.http.terms import make_terms
@@ -80,7 +79,7 @@ def test_refused_when_the_body_is_no_more() -> None:
     )
 
 
-@pytest.mark.parametrize("state", [OPEN, TUNNEL, HALF])
+@each("state", [OPEN, TUNNEL, HALF])
 def test_refused_amid_a_reply_is_nobody_s_fault(state: State) -> None:
     assert Scene(state).happens("on_reset", REFUSED) == LOST
 

@@ -2,9 +2,9 @@
 
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.each import each
 
 from zerogate.wire.http.cookies import cookie_finder, session_cookie
 
@@ -12,7 +12,7 @@ VALUE = b"0123456789abcdef"
 find = cookie_finder(b"zerogate-1a")
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         b"zerogate-1a=%b",
@@ -26,7 +26,7 @@ def test_it_is_found(text: bytes) -> None:
     assert find([(b"x", b"y"), (b"cookie", b"other=1"), (b"cookie", text % VALUE)]) == [VALUE]
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         b"",
@@ -62,9 +62,7 @@ def test_all_of_them_in_their_order() -> None:
     assert find([(b"cookie", b";".join([one, *others]))]) == values
 
 
-@pytest.mark.parametrize(
-    "piece", [b";", b"; ", b";\t", b"zerogate-1a=", b";zerogate-1a=0", b";zerogate-1a=" + VALUE + b" \t"]
-)
+@each("piece", [b";", b"; ", b";\t", b"zerogate-1a=", b";zerogate-1a=0", b";zerogate-1a=" + VALUE + b" \t"])
 def test_a_head_full_of_it_takes_no_longer_than_its_octets(piece: bytes) -> None:
     octets = piece * (65_536 // len(piece)) + b"x"
     began = time.process_time()

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from tests.http1_events import head_of, with_fields
 from tests.support.each import each
 
@@ -53,7 +52,7 @@ def test_a_short_text() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each(
     ("accept", "is_json"),
     [
         (b"", False),

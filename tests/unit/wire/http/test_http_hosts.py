@@ -1,11 +1,12 @@
 """Which hosts are valid, and which are the same."""
 
 import pytest
+from tests.support.each import each
 
 from zerogate.wire.http.hosts import MAX_HOST_BYTES, HostError, is_valid_host, normalise_host, read_host
 
 
-@pytest.mark.parametrize(
+@each(
     "host",
     [
         b"localhost",
@@ -28,7 +29,7 @@ def test_valid_hosts(host: bytes) -> None:
     assert is_valid_host(host)
 
 
-@pytest.mark.parametrize(
+@each(
     "host",
     [
         b"",
@@ -75,7 +76,7 @@ def test_invalid_hosts(host: bytes) -> None:
     assert not is_valid_host(host)
 
 
-@pytest.mark.parametrize(
+@each(
     ("host", "normal"),
     [
         (b"Example.ORG", b"example.org"),
@@ -95,7 +96,7 @@ def test_hosts_are_compared_without_case_and_port(host: bytes, normal: bytes) ->
     assert normalise_host(host) == normal
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "normal"),
     [
         ("Example.org.", "example.org"),
@@ -114,7 +115,7 @@ def test_as_people_write_them(text: str, normal: str) -> None:
     assert read_host(normal) == normal
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "",

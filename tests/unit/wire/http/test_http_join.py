@@ -32,7 +32,7 @@ def test_a_name_is_enough() -> None:
     assert parse_join({b":method": b"JOIN", b"worker": b"w"}, 1) == Join("w", [Route("", "")])
 
 
-@pytest.mark.parametrize("method", [b"GET", b"join", b"JOIN ", b""])
+@each("method", [b"GET", b"join", b"JOIN ", b""])
 def test_workers_open_streams_to_join_only(method: bytes) -> None:
     with pytest.raises(JoinError) as caught:
         parse_join({**JOIN, b":method": method, b"worker": b"w"}, 128)
@@ -66,7 +66,7 @@ def test_without_a_name() -> None:
         parse_join(JOIN, 128)
 
 
-@pytest.mark.parametrize(("field", "value"), [("worker", b"x" * 128), ("weight", b"1"), ("weight", b"1000")])
+@each(("field", "value"), [("worker", b"x" * 128), ("weight", b"1"), ("weight", b"1000")])
 def test_at_the_limits(field: str, value: bytes) -> None:
     parse_join({**JOIN, b"worker": b"w", field.encode(): value}, 128)
 
@@ -101,7 +101,7 @@ def test_what_the_router_answers() -> None:
     assert both.is_accepted
 
 
-@pytest.mark.parametrize("status", [b"", b"x", b"2000", b"20", b"\xb2\xb2\xb2"])
+@each("status", [b"", b"x", b"2000", b"20", b"\xb2\xb2\xb2"])
 def test_an_answer_that_cannot_be_read(status: bytes) -> None:
     assert parse_join_reply({b":status": status}) == JoinReply(0)
     assert parse_join_reply({}) == JoinReply(0)
@@ -123,7 +123,7 @@ def test_several_processes_are_named() -> None:
     assert parse_join_reply(reply.fields()) == reply
 
 
-@pytest.mark.parametrize("value", [b"", b"a b", b"x" * 65, b"\xe9"])
+@each("value", [b"", b"a b", b"x" * 65, b"\xe9"])
 def test_a_bad_id(value: bytes) -> None:
     for parse in (lambda fields: parse_join(fields, 1), parse_pulse):
         with pytest.raises(JoinError, match=r"^id ") as caught:
@@ -168,7 +168,7 @@ def test_what_it_may_not_want(field: str, value: bytes) -> None:
     assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("field", [(b"label", b"no value"), (b"share", b"200"), (b"sticky", b"header")])
+@each("field", [(b"label", b"no value"), (b"share", b"200"), (b"sticky", b"header")])
 def test_terms_that_are_none(field: tuple[bytes, bytes]) -> None:
     with pytest.raises(JoinError) as caught:
         parse_join({**JOIN, b"worker": b"w", field[0]: field[1]}, 128)

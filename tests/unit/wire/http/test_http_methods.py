@@ -5,7 +5,7 @@ from zerogate.wire.http.errors import BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_IMPLE
 from zerogate.wire.http.methods import MAX_METHOD_BYTES, check_method
 
 
-@pytest.mark.parametrize("method", [b"GET", b"M-SEARCH", b"A", b"X_1", b"M" * MAX_METHOD_BYTES])
+@each("method", [b"GET", b"M-SEARCH", b"A", b"X_1", b"M" * MAX_METHOD_BYTES])
 def test_what_is_left_to_the_application(method: bytes) -> None:
     check_method(method)
 

@@ -3,11 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.each import each
 
 from zerogate.wire.http.paths import PathError, below, normal_path, path_text
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "normal"),
     [
         (b"/", b"/"),
@@ -26,7 +27,7 @@ def test_what_applications_make_of_it(path: bytes, normal: bytes) -> None:
     assert normal_path(path) == normal
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [b"/.", b"/..", b"/./", b"/a/../b", b"/a/..", b"/%2e", b"/%2E%2e/", b"/.%2E/", b"/a%2f..%2fb", b"/a/..%2fb"]
     + [b"/..;/a", b"/a/.;b=c/d", b"/%2e%2e%3b/a", b"/a\\..\\b", b"/a%5c..", b"/a/..\\b", b"/;/.."]
@@ -61,7 +62,7 @@ def test_each_spelling_is_the_same_path(path: bytes, data: st.DataObject) -> Non
     assert normal_path(path_text(path).encode()) == path
 
 
-@pytest.mark.parametrize(
+@each(
     ("target", "prefix", "rest"),
     [
         (b"/api/x?y", b"/api", b"/x?y"),

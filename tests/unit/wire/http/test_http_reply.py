@@ -31,7 +31,7 @@ def test_a_small_reply() -> None:
     assert "200" in repr(head)
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "number", "reason"),
     [
         (b"200", 200, b"OK"),
@@ -141,7 +141,7 @@ def test_bad_content_length(status: bytes, length: bytes) -> None:
         reply_head(fields(status, content_length=length))
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "length", "body_length", "crosses"),
     [
         (b"200", 5, 5, True),
@@ -237,15 +237,13 @@ def test_trailers() -> None:
     assert check_trailers({}) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(b"x", b"a\r\nb"), (b"x", b"a\x01"), (b"X", b"a"), (b"x y", b"a"), (b"", b"a")]
-)
+@each(("name", "value"), [(b"x", b"a\r\nb"), (b"x", b"a\x01"), (b"X", b"a"), (b"x y", b"a"), (b"", b"a")])
 def test_malformed_trailers(name: bytes, value: bytes) -> None:
     with pytest.raises(ReplyError):
         check_trailers({name: value})
 
 
-@pytest.mark.parametrize(("text", "status"), [(b"100", 100), (b"100 Continue", 100), (b"103 Early Hints", 103)])
+@each(("text", "status"), [(b"100", 100), (b"100 Continue", 100), (b"103 Early Hints", 103)])
 def test_interim_replies(text: bytes, status: int) -> None:
     assert interim_status({b":status": text}) == status
 
@@ -276,7 +274,7 @@ def test_what_crosses_of_early_hints() -> None:
             hint_fields({b":status": b"103", name: value})
 
 
-@pytest.mark.parametrize(
+@each(
     ("content_type", "is_one"),
     [
         (b"text/event-stream", True),

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.each import each
 
 from zerogate.wire.http.terms import Sticky, Terms, TermsError, make_terms, parse_terms
 
@@ -38,7 +39,7 @@ def test_in_words() -> None:
     assert made.names == ["label", "share", "sticky"]
 
 
-@pytest.mark.parametrize(
+@each(
     "fields",
     [
         *({b"label": text} for text in (b"a", b"=b", b"a=", b"a=b\0a=c", b"a=b\0", b"a=b c", b"\xff=b")),

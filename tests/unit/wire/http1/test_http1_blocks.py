@@ -64,13 +64,13 @@ def test_which_octets_it_may_hold() -> None:
             assert collected(parts) == (None, b""), octet
 
 
-@pytest.mark.parametrize("text", [b"a\r", b"a\r\n", b"a\r\nb\r\n\r", b"\r\n"])
+@each("text", [b"a\r", b"a\r\n", b"a\r\nb\r\n\r", b"\r\n"])
 def test_a_line_that_may_still_end_well(text: bytes) -> None:
     refuse_offence(text)
     assert collected(octets(text)) == (None, b"")
 
 
-@pytest.mark.parametrize("text", [b"\n", b"a\n", b"\r\r", b"a\rb", b"\r\n\n"])
+@each("text", [b"\n", b"a\n", b"\r\r", b"a\rb", b"\r\n\n"])
 def test_a_line_that_cannot(text: bytes) -> None:
     with pytest.raises(HttpError):
         refuse_offence(text)

@@ -173,7 +173,7 @@ def test_forbidden_trailers_are_dropped() -> None:
 # --- Expect
 
 
-@pytest.mark.parametrize(
+@each(
     ("raw", "expects"),
     [
         (with_fields(b"Expect: 100-Continue\r\nContent-Length: 5\r\n", b"POST"), True),

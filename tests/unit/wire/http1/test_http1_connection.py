@@ -381,7 +381,7 @@ def test_nothing_passes_before_101() -> None:
     assert connection.send_body(b"back") == b"back"
 
 
-@pytest.mark.parametrize("answer", [begin, reply, reply_closing])
+@each("answer", [begin, reply, reply_closing])
 def test_nothing_passes_after_a_refusal(answer: Move) -> None:
     connection = Connection(HttpLimits())
     connection.receive(UPGRADE + b"\x81\x00" + GET)

@@ -61,8 +61,8 @@ def test_the_target_is_left_as_it_is(target: bytes) -> None:
     assert (head.target, head.path) == (target, target.partition(b"?")[0])
 
 
-@pytest.mark.parametrize("form", [b"%b", b"%b?/x", b"http://b%b"])
-@pytest.mark.parametrize(
+@each("form", [b"%b", b"%b?/x", b"http://b%b"])
+@each(
     ("target", "path"),
     [(b"/%61%C3%BC", b"/a\xc3\xbc"), (b"/a%2Fb", b"/a/b"), (b"/%2561", b"/%61"), (b"/%5ca%2eb", b"/\\a.b")],
 )
@@ -71,8 +71,8 @@ def test_the_path_is_what_applications_make_of_it(form: bytes, target: bytes, pa
     assert (head.target.partition(b"?")[0], head.path) == (target, path)
 
 
-@pytest.mark.parametrize("form", [b"%b", b"%b?x", b"http://b%b"])
-@pytest.mark.parametrize(
+@each("form", [b"%b", b"%b?x", b"http://b%b"])
+@each(
     "target",
     [b"/a/../b", b"/./c", b"/%2e%2e/", b"/a%2F..", b"/.;/", b"/%5c..", b"/\\..", b"/%00", b"/%", b"/%2", b"/%xy"],
 )

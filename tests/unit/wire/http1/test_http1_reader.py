@@ -52,7 +52,7 @@ def test_one_empty_line_before_a_request_is_overlooked() -> None:
         assert reading.heads[0].size_bytes == len(GET)
 
 
-@pytest.mark.parametrize("start", [b"\r\n\r\n", b"\n", b"\r", b"\r\n\n", b"\r\n\r", b"\r\r\n", b" \r\n"])
+@each("start", [b"\r\n\r\n", b"\n", b"\r", b"\r\n\n", b"\r\n\r", b"\r\r\n", b" \r\n"])
 def test_no_more_than_that(start: bytes) -> None:
     assert refusal(start + GET) == (400, "bad_request")
 
@@ -87,9 +87,7 @@ def test_end_of_input_amid_a_request(raw: bytes) -> None:
     assert reading.connection.reading is Reading.FAILED
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"\r\n", GET, GET + b"\r\n", CHUNKED + b"0\r\n\r\n", with_fields(b"Connection: close\r\n") + b"x"]
-)
+@each("raw", [b"", b"\r\n", GET, GET + b"\r\n", CHUNKED + b"0\r\n\r\n", with_fields(b"Connection: close\r\n") + b"x"])
 def test_end_of_input_between_requests(raw: bytes) -> None:
     reading = read([raw], eof=True)
     assert reading.error is None
@@ -250,7 +248,7 @@ def test_what_is_no_http_is_refused_at_once(start: bytes, status: int, reason: s
         assert error.reason == reason
 
 
-@pytest.mark.parametrize("method", [b"S", b"SS", b"SSH", b"SSHX", b"SEARCH"])
+@each("method", [b"S", b"SS", b"SSH", b"SSHX", b"SEARCH"])
 def test_methods_that_look_like_it(method: bytes) -> None:
     assert read([with_fields(b"", method)]).head.method == method
     assert read(octets(with_fields(b"", method))).head.method == method

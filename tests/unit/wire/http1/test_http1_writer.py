@@ -53,7 +53,7 @@ def test_a_small_reply() -> None:
     assert (connection.writing, connection.request) == (Writing.IDLE, None)
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "line"),
     [
         (b"200", b"HTTP/1.1 200 OK"),
@@ -83,7 +83,7 @@ def test_a_date_of_the_worker_is_kept() -> None:
     assert b"date" not in asked(HTTP_11).send_head(reply_head(fields()), fin=True, date=b"", close=False)
 
 
-@pytest.mark.parametrize(
+@each(
     ("request_octets", "close", "field", "must_close"),
     [
         (HTTP_11, False, b"", False),
@@ -126,7 +126,7 @@ def test_the_end_of_the_connection_for_http_10() -> None:
     assert connection.situation is Situation.LINGER
 
 
-@pytest.mark.parametrize(
+@each(
     ("request_octets", "named", "needs_reset"),
     [
         (HTTP_10, {}, True),
@@ -234,7 +234,7 @@ def test_a_whole_reply_of_another_length_than_it_says(request_octets: bytes, len
     assert (repr(connection), connection.must_close) == before
 
 
-@pytest.mark.parametrize("request_octets", [NO_REQUEST, GET[:-1], b"garbage\r\n\r\n"])
+@each("request_octets", [NO_REQUEST, GET[:-1], b"garbage\r\n\r\n"])
 def test_an_error_where_no_request_could_be_read(request_octets: bytes) -> None:
     connection = asked(request_octets)
     with pytest.raises(RuntimeError):
@@ -316,7 +316,7 @@ def test_switching_protocols(date: bytes) -> None:
     assert connection.send_body(b"\x81\x00") + connection.send_end() == b"\x81\x00"
 
 
-@pytest.mark.parametrize("request_octets", [HTTP_11, HTTP_10, HEAD])
+@each("request_octets", [HTTP_11, HTTP_10, HEAD])
 def test_nobody_switches_unasked(request_octets: bytes) -> None:
     connection = asked(request_octets)
     before = repr(connection)

@@ -196,7 +196,7 @@ class TestParseSettings:
         """What is to be persisted counts now as well; what is said to have been persisted for us never was."""
         assert frames.parse_settings(2, struct.pack(">IIII", 0x01000004, 100, 0x02000007, 5)) == {4: 100}
 
-    @pytest.mark.parametrize(("count", "size"), [(0xFFFFFFFF, 0), (5, 8), (1, 10), (0, 8), (1, 0), (2, 8)])
+    @each(("count", "size"), [(0xFFFFFFFF, 0), (5, 8), (1, 10), (0, 8), (1, 0), (2, 8)])
     def test_a_count_that_does_not_fit(self, count: int, size: int) -> None:
         tracemalloc.start()
         with pytest.raises(SpdyError, match=f"SETTINGS counts {count}") as caught:

@@ -42,7 +42,7 @@ class TestEncode:
         assert encode_block(FIELDS) == b"\0\0\0\4" + pairs == raw_block(FIELDS)
         assert encode_block({}) == bytes(4)
 
-    @pytest.mark.parametrize(
+    @each(
         ("pairs", "fields"),
         [
             ([], {}),
@@ -60,7 +60,7 @@ class TestEncode:
 
 
 class TestBlockWriter:
-    @pytest.mark.parametrize("size", [13, 300, 4000, 65534, 65535, MAX_BLOCK_BYTES])
+    @each("size", [13, 300, 4000, 65534, 65535, MAX_BLOCK_BYTES])
     def test_a_zlib_decoder_reads_block_after_block(self, size: int) -> None:
         writer = BlockWriter()
         inflater = zlib.decompressobj(zdict=DICTIONARY)
@@ -94,7 +94,7 @@ class TestBlockReader:
             assert reader.unwrap(peer.pack(block)) == block
         assert repr(reader) == "<BlockReader open>"
 
-    @pytest.mark.parametrize("window_bits", range(9, 16))
+    @each("window_bits", range(9, 16))
     def test_any_zlib_window(self, window_bits: int) -> None:
         deflater = zlib.compressobj(6, zlib.DEFLATED, window_bits, 8, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
         block = raw_block(FIELDS)
@@ -127,7 +127,7 @@ class TestBlockReader:
         with pytest.raises(HeaderBlockError, match="after the end"):
             BlockReader().unwrap(deflater.compress(b"block") + deflater.flush() + b"more")
 
-    @pytest.mark.parametrize("data", [b"\xde\xad\xbe\xef", b"\x78\x20\1\2\3\4", b"\x78\x20\xe3\xc6\xa7\xc2\7"])
+    @each("data", [b"\xde\xad\xbe\xef", b"\x78\x20\1\2\3\4", b"\x78\x20\xe3\xc6\xa7\xc2\7"])
     def test_what_is_not_zlib(self, data: bytes) -> None:
         with pytest.raises(HeaderBlockError, match="name/value block: ") as caught:
             BlockReader().unwrap(data)
@@ -150,7 +150,7 @@ class TestDecode:
         assert decode_block(raw_block(fields)) == fields
         assert decode_block(raw_block(fields | {b"last": b"w" * size})) == fields | {b"last": b"w" * size}
 
-    @pytest.mark.parametrize("size", [1, 64, 65, 255, 256, 257, 10_000])
+    @each("size", [1, 64, 65, 255, 256, 257, 10_000])
     def test_names_of_every_size(self, size: int) -> None:
         fields = {b"a": b"1", b"n" * size: b"2", b"z": b"3"}
         assert decode_block(raw_block(fields)) == decode_block(raw_block(fields)) == fields
@@ -233,7 +233,7 @@ class TestDecode:
         with pytest.raises(HeaderBlockError):
             decode_block(raw_block([(b"Upper", b"\n"), (b"a", b"")]) + b"\0")
 
-    @pytest.mark.parametrize("name", [b"!#$%&'*+-.^_`|~09az", b":x", b"x_y"])
+    @each("name", [b"!#$%&'*+-.^_`|~09az", b":x", b"x_y"])
     def test_names_that_may_be(self, name: bytes) -> None:
         assert decode_block(raw_block({name: b"v"})) == {name: b"v"}
 

@@ -5,6 +5,7 @@ import tracemalloc
 import pytest
 from tests import spdy_peer
 from tests.spdy_peer import Frame, Peer
+from tests.support.each import each
 
 from zerogate.wire.spdy.events import Data, Reset, Settings, Writable
 from zerogate.wire.spdy.frames import MAX_DATA_BYTES
@@ -64,7 +65,7 @@ def test_empty_data_is_no_frame_and_an_empty_end_is_one() -> None:
     assert sending.out() == [Frame("DATA", 1, 1, b"")]
 
 
-@pytest.mark.parametrize("size", [MAX_DATA_BYTES, MAX_DATA_BYTES + 1, 3 * MAX_DATA_BYTES - 1, 10**6])
+@each("size", [MAX_DATA_BYTES, MAX_DATA_BYTES + 1, 3 * MAX_DATA_BYTES - 1, 10**6])
 def test_frames_are_cut_at_64_kib(size: int) -> None:
     sending = Sending()
     body = bytes(range(256)) * (size // 256 + 1)

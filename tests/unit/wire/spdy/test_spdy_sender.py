@@ -52,7 +52,7 @@ class TestTheBeginning:
         session = Session(opens_odd=True, session_window=65536, stream_window=1)
         assert b"".join(session.take_output()) == spdy_peer.settings((7, 1))
 
-    @pytest.mark.parametrize(
+    @each(
         "options",
         [
             {"stream_window": 0},
@@ -366,7 +366,7 @@ class TestWhatCannotBeSent:
         session.send_whole_reply(stream, REPLY_BLOCK, b"x" * 1000)
         assert [(frame.kind, frame.fin) for frame in out(session)] == [("SYN_REPLY", False), ("DATA", True)]
 
-    @pytest.mark.parametrize("data", ["text", None, 5, ["a"]])
+    @each("data", ["text", None, 5, ["a"]])
     def test_what_is_no_octets_is_told_at_the_call(self, data: Any) -> None:
         session, peer = quiet_session(opens_odd=False), Peer()
         stream, other = admitted(session, peer), admitted(session, peer, 3)
@@ -407,7 +407,7 @@ class TestWhatCannotBeSent:
         (frame,) = out(session)
         assert peer.fields(frame) == fields
 
-    @pytest.mark.parametrize("data", ["text", None, 5])
+    @each("data", ["text", None, 5])
     def test_what_is_no_octets_is_not_heard(self, data: Any) -> None:
         session = quiet_session()
         with pytest.raises(TypeError):

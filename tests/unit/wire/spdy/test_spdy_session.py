@@ -53,7 +53,7 @@ class TestAnExchange:
         assert end.out() == []
         assert end.is_alive()
 
-    @pytest.mark.parametrize(
+    @each(
         ("between", "size", "cut"),
         [(b"", 3, 1), (spdy_peer.words(spdy_peer.PING, 1), 3, 0), (b"", 65537, 0), (spdy_peer.data(1, b"."), 3, 0)],
     )
@@ -93,8 +93,8 @@ class TestAnExchange:
         assert events == [Reset(stream, RstStatus.STREAM_IN_USE)]
         assert end.rst() == [(1, RstStatus.STREAM_IN_USE)]
 
-    @pytest.mark.parametrize("stream_id", [1, 0x80000001])
-    @pytest.mark.parametrize("is_whole", [False, True])
+    @each("stream_id", [1, 0x80000001])
+    @each("is_whole", [False, True])
     def test_the_reserved_bit_of_a_replys_id_is_not_looked_at(self, stream_id: int, is_whole: bool) -> None:
         end = End(opens_odd=True)
         stream = end.opened(fin=True)
@@ -182,7 +182,7 @@ class TestSynStream:
         assert isinstance(event, StreamOpened)
         assert event.stream.id == 5
 
-    @pytest.mark.parametrize("stream_id", [0, 2, 1])
+    @each("stream_id", [0, 2, 1])
     def test_ids_that_may_not_be_end_the_session(self, stream_id: int) -> None:
         end = End()
         end.admitted(3)
@@ -232,7 +232,7 @@ class TestSynStream:
 class TestStreamErrors:
     """2.3.6, 2.2.2, 2.6.2: the stream is reset, its user hears of it, and the session goes on."""
 
-    @pytest.mark.parametrize(
+    @each(
         "early",
         [
             lambda peer: spdy_peer.data(1, b"x"),
@@ -258,7 +258,7 @@ class TestStreamErrors:
         stream = end.admitted()
         assert end.hear(end.peer.syn_reply(1)) == [Reset(stream, RstStatus.STREAM_IN_USE)]
 
-    @pytest.mark.parametrize(
+    @each(
         "late",
         [
             lambda peer: spdy_peer.data(1, b"late"),

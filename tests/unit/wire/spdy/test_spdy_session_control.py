@@ -91,7 +91,7 @@ class TestSettings:
         assert [frame.body for frame in end.out()] == [b"0123456789"]
         assert end.hear(spdy_peer.settings((7, 11))) == [Writable(stream), Settings(None)]
 
-    @pytest.mark.parametrize(
+    @each(
         "octets",
         [
             spdy_peer.settings((7, 2**31)),
@@ -123,7 +123,7 @@ class TestRstStream:
         assert end.session.streams == {}
         assert end.out() == []
 
-    @pytest.mark.parametrize(("stream_id", "status"), [(0, 5), (1, 0), (99, 0)])
+    @each(("stream_id", "status"), [(0, 5), (1, 0), (99, 0)])
     def test_what_is_none(self, stream_id: int, status: int) -> None:
         end = End()
         end.admitted()

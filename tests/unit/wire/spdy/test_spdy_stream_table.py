@@ -1,4 +1,5 @@
 import pytest
+from tests.support.each import each
 
 from zerogate.errors import SpdyError
 from zerogate.wire.spdy.frames import GoAwayStatus
@@ -17,7 +18,7 @@ def test_ids_of_ours() -> None:
     assert [table.open(fin=True).id for _ in range(3)] == [2, 4, 6]
 
 
-@pytest.mark.parametrize(("top_id", "left"), [(0, 0), (1, 1), (2, 1), (3, 2), (0x7FFFFFFF, 2**30)])
+@each(("top_id", "left"), [(0, 0), (1, 1), (2, 1), (3, 2), (0x7FFFFFFF, 2**30)])
 def test_ids_left(top_id: int, left: int) -> None:
     assert odd_table(top_id).ids_left == left
 

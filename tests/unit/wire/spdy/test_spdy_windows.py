@@ -1,4 +1,5 @@
 import pytest
+from tests.support.each import each
 
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, ReceiveWindow
 
@@ -27,7 +28,7 @@ class TestReceiveWindow:
             assert window.available + window.owed == 100_000
         assert on_the_way == window.owed
 
-    @pytest.mark.parametrize("limit", [0, 1, 100_000])
+    @each("limit", [0, 1, 100_000])
     def test_passing_on_is_taking_and_giving(self, limit: int) -> None:
         window, twin = ReceiveWindow(limit), ReceiveWindow(limit)
         for size in (1, 49_998, 0, 1, 10, 60_000, 0, 7):
@@ -35,7 +36,7 @@ class TestReceiveWindow:
             assert window.pass_on(size) == twin.give(size)
             assert repr(window) == repr(twin)
 
-    @pytest.mark.parametrize("limit", [0, 1, 100, DEFAULT_WINDOW_BYTES])
+    @each("limit", [0, 1, 100, DEFAULT_WINDOW_BYTES])
     def test_a_peer_that_has_not_heard_of_a_small_window_may_fill_the_default_one(self, limit: int) -> None:
         window = ReceiveWindow(limit)
         assert window.take(DEFAULT_WINDOW_BYTES)

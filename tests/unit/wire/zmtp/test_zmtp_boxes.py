@@ -1,6 +1,7 @@
 """Boxes, nonces, and sealed traffic."""
 
 import pytest
+from tests.support.each import each
 
 from zerogate.errors import ZmtpError
 from zerogate.wire.zmtp.boxes import (
@@ -84,8 +85,8 @@ def test_zero_is_no_nonce() -> None:
         Nonces().check(bytes(8))
 
 
-@pytest.mark.parametrize("is_command", [False, True])
-@pytest.mark.parametrize("payload", [b"", b"x", b"x" * 70_000])
+@each("is_command", [False, True])
+@each("payload", [b"", b"x", b"x" * 70_000])
 def test_traffic_both_ways(payload: bytes, is_command: bool) -> None:
     client, server = ciphers()
     assert server.open(client.seal(payload, is_command=is_command)) == (payload, is_command)
@@ -117,13 +118,13 @@ def test_what_does_not_open_moves_no_nonce() -> None:
     assert server.open(client.seal(b"x", is_command=False)) == (b"x", False)
 
 
-@pytest.mark.parametrize("body", [b"", b"\x07MESSAGE", b"\x07MESSAGE" + bytes(24), b"\x05READY" + bytes(60)])
+@each("body", [b"", b"\x07MESSAGE", b"\x07MESSAGE" + bytes(24), b"\x05READY" + bytes(60)])
 def test_what_is_no_message(body: bytes) -> None:
     with pytest.raises(ZmtpError, match="this is none"):
         ciphers()[1].open(body)
 
 
-@pytest.mark.parametrize("flags", [1, 3, 4, 0x80])
+@each("flags", [1, 3, 4, 0x80])
 def test_flags(flags: int) -> None:
     nonce = bytes(7) + b"\1"
     body = b"\x07MESSAGE" + nonce + seal(bytes((flags,)) + b"x", b"CurveZMQMESSAGEC" + nonce, KEY)

@@ -1,6 +1,7 @@
 """Commands and property lists: what is written is read, what is malformed is refused."""
 
 import pytest
+from tests.support.each import each
 from tests.zmtp_peer import item
 
 from zerogate.errors import ZmtpError
@@ -13,25 +14,25 @@ def test_a_command_and_its_name() -> None:
     assert commands.split_command(b"\x01A") == (b"A", b"")
 
 
-@pytest.mark.parametrize("body", [b"", b"\x00", b"\x00x", b"\x05PING", b"\x02P1", b"\x02P ", b"\x01\xe9"])
+@each("body", [b"", b"\x00", b"\x00x", b"\x05PING", b"\x02P1", b"\x02P ", b"\x01\xe9"])
 def test_a_malformed_name(body: bytes) -> None:
     with pytest.raises(ZmtpError, match="name is malformed"):
         commands.split_command(body)
 
 
-@pytest.mark.parametrize(("ttl_s", "read"), [(0, 0), (0.1, 0.1), (0.01, 0.1), (15, 15), (6553.5, 6553.5)])
+@each(("ttl_s", "read"), [(0, 0), (0.1, 0.1), (0.01, 0.1), (15, 15), (6553.5, 6553.5)])
 def test_a_ping(ttl_s: float, read: float) -> None:
     name, data = commands.split_command(commands.encode_ping(ttl_s, b"c" * 16))
     assert (name, commands.parse_ping(data)) == (b"PING", (read, b"c" * 16))
 
 
-@pytest.mark.parametrize(("ttl_s", "context"), [(-1, b""), (6553.6, b""), (0, b"c" * 17)])
+@each(("ttl_s", "context"), [(-1, b""), (6553.6, b""), (0, b"c" * 17)])
 def test_a_ping_that_cannot_be_said(ttl_s: float, context: bytes) -> None:
     with pytest.raises(ValueError, match="PING"):
         commands.encode_ping(ttl_s, context)
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00", bytes(19)])
+@each("data", [b"", b"\x00", bytes(19)])
 def test_a_malformed_ping(data: bytes) -> None:
     with pytest.raises(ZmtpError, match="PING"):
         commands.parse_ping(data)
@@ -58,13 +59,13 @@ def test_metadata() -> None:
     assert commands.parse_metadata(b"") == {}
 
 
-@pytest.mark.parametrize("name", [b"", b"a b", b"a:b", b"\xe9", b"x" * 256])
+@each("name", [b"", b"a b", b"a:b", b"\xe9", b"x" * 256])
 def test_a_property_that_cannot_be_said(name: bytes) -> None:
     with pytest.raises(ValueError, match="property name"):
         commands.encode_metadata({name: b""})
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "reason"),
     [
         (b"\x01", "ends within a property"),

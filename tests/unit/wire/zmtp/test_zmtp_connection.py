@@ -1,6 +1,7 @@
 """ZMTP 3.1 after the handshake: messages, commands, sealed traffic; each limit met, each way to break it."""
 
 import pytest
+from tests.support.each import each
 from tests.zmtp_peer import (
     GREETING,
     READY_DEALER,
@@ -40,12 +41,12 @@ class TestMessages:
         assert connection.take_output() == b""
         assert "reserved flags" in str(connection.error)
 
-    @pytest.mark.parametrize("size", [0, 1, 2, 254, 255])
+    @each("size", [0, 1, 2, 254, 255])
     def test_short_form(self, size: int) -> None:
         body = b"x" * size
         assert ready_router().encode([body]) == bytes((0, size)) + body
 
-    @pytest.mark.parametrize("size", [256, 257, 65536])
+    @each("size", [256, 257, 65536])
     def test_long_form(self, size: int) -> None:
         body = b"x" * size
         assert ready_router().encode([body]) == b"\x02" + size.to_bytes(8, "big") + body
@@ -57,7 +58,7 @@ class TestMessages:
         assert chunks == [b"ab", b"", b"c" * 300]
         assert connection.encode([]) == b"\x00\x00"
 
-    @pytest.mark.parametrize("flags", [0, 1, 2, 3])
+    @each("flags", [0, 1, 2, 3])
     def test_each_form_is_read(self, flags: int) -> None:
         connection = ready_router()
         assert connection.receive(frame(flags, b"body")) == [b"body"]
@@ -123,7 +124,7 @@ class TestMessages:
         assert ready_router(max_frame_bytes=1).receive(frame(0, b"x" * 255)) == [b"x" * 255]
         assert ready_router(max_frame_bytes=1).receive(frame(1, b"x" * 255)) == [b"x" * 255]
 
-    @pytest.mark.parametrize("size", [DEFAULT_MAX_FRAME_BYTES + 1, 2**62, 2**63 - 1, 2**63, 2**64 - 1])
+    @each("size", [DEFAULT_MAX_FRAME_BYTES + 1, 2**62, 2**63 - 1, 2**63, 2**64 - 1])
     def test_absurd_sizes_are_refused_at_the_header(self, size: int) -> None:
         assert_fails(ready_router(), b"\x02" + size.to_bytes(8, "big"), f"message frame of {size} octets")
 
@@ -148,7 +149,7 @@ class TestMessages:
 
 
 class TestCommands:
-    @pytest.mark.parametrize("context", [b"", b"c", b"c" * MAX_PING_CONTEXT_BYTES])
+    @each("context", [b"", b"c", b"c" * MAX_PING_CONTEXT_BYTES])
     def test_ping_is_answered_with_its_context(self, context: bytes) -> None:
         connection = ready_router()
         assert connection.receive(frame(4, b"\x04PING\x00\x00" + context)) == []
@@ -164,7 +165,7 @@ class TestCommands:
         connection = ready_router()
         assert connection.receive(frame(1, b"a") + frame(4, b"\x04PING\x00\x00") + frame(0, b"b")) == [b"a", b"b"]
 
-    @pytest.mark.parametrize(
+    @each(
         ("ttl_s", "octets"),
         [
             (0, b"\x00\x00"),
@@ -194,9 +195,7 @@ class TestCommands:
         assert connection.error is None
         assert connection.take_output() == b""
 
-    @pytest.mark.parametrize(
-        "name", [b"\x09SUBSCRIBE", b"\x06CANCEL", b"\x04JOIN", b"\x05LEAVE", b"\x07UNKNOWN", b"\x04ping"]
-    )
+    @each("name", [b"\x09SUBSCRIBE", b"\x06CANCEL", b"\x04JOIN", b"\x05LEAVE", b"\x07UNKNOWN", b"\x04ping"])
     def test_others_are_ignored(self, name: bytes) -> None:
         connection = ready_router()
         assert connection.receive(frame(4, name + b"data") + frame(6, name) + frame(0, b"on")) == [b"on"]

@@ -236,7 +236,7 @@ def test_a_signature_that_is_not_of_zeros() -> None:
         end.receive_command(b"HELLO", b"\1\0" + bytes(72) + connection.public + short + signature)
 
 
-@pytest.mark.parametrize("size", [0, 1, 159, 161])
+@each("size", [0, 1, 159, 161])
 def test_a_welcome_of_another_size(size: int) -> None:
     end = client()
     end.start(b"")

@@ -1,6 +1,6 @@
 """Greeting and frames, octet for octet (RFC 37)."""
 
-import pytest
+from tests.support.each import each
 from tests.zmtp_peer import GREETING, frame
 
 from zerogate.wire.zmtp.frames import COMMAND, LONG, command_frame, greeting, message_header
@@ -16,7 +16,7 @@ def test_a_server_says_so() -> None:
     assert written[12:33] == b"CURVE".ljust(20, b"\0") + b"\x01"
 
 
-@pytest.mark.parametrize("size", [0, 1, 255, 256, 65536])
+@each("size", [0, 1, 255, 256, 65536])
 def test_frames(size: int) -> None:
     body = b"x" * size
     is_long = LONG if size > 255 else 0

@@ -1,6 +1,7 @@
 """ZMTP 3.1, greeting and handshake: each rule of RFC 37 that we keep, each limit met, each way to break it."""
 
 import pytest
+from tests.support.each import each
 from tests.zmtp_peer import (
     GREETING,
     READY_DEALER,
@@ -96,7 +97,7 @@ class TestGreeting:
         reason = "this is HTTP: the port for workers is another one"
         assert_fails(dealer_end(), b"HTTP/1.1 400 Bad Request\r\n", reason)
 
-    @pytest.mark.parametrize(
+    @each(
         ("name", "shown"),
         [
             (b"CURVE", "'CURVE'"),
@@ -228,7 +229,7 @@ class TestNullHandshake:
             assert_fails(connection, GREETING + data if at_once else data, reason)
             assert connection.take_output() == b""
 
-    @pytest.mark.parametrize(
+    @each(
         ("items", "shown"),
         [((item(b"Socket-Type", b"PUB"),), "'PUB'"), ((), "''"), ((DEALER[:-6] + b"dealer",), "'dealer'")],
     )
@@ -272,12 +273,12 @@ class TestNullHandshake:
 
 
 class TestConfiguration:
-    @pytest.mark.parametrize("identity", [b"i" * 256, b"\x00", b"\x00abc"])
+    @each("identity", [b"i" * 256, b"\x00", b"\x00abc"])
     def test_identity_not_allowed(self, identity: bytes) -> None:
         with pytest.raises(ValueError, match="identity"):
             dealer_end(identity=identity)
 
-    @pytest.mark.parametrize("name", [b"", b"X" * 256, b"X Y", b"X:Y", b"X\xe9", b"X\n"])
+    @each("name", [b"", b"X" * 256, b"X Y", b"X:Y", b"X\xe9", b"X\n"])
     def test_property_name_not_allowed(self, name: bytes) -> None:
         with pytest.raises(ValueError, match="property name"):
             dealer_end(metadata={name: b""})

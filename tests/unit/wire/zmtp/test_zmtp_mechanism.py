@@ -1,6 +1,7 @@
 """The NULL mechanism: who says READY, and when."""
 
 import pytest
+from tests.support.each import each
 
 from zerogate.errors import ZmtpError
 from zerogate.wire.zmtp.mechanism import NullMechanism, Step
@@ -24,7 +25,7 @@ def test_it_has_no_roles_and_no_cipher() -> None:
     assert (mechanism.name, mechanism.is_server, mechanism.cipher) == (b"NULL", False, None)
 
 
-@pytest.mark.parametrize("name", [b"HELLO", b"PING", b"ready"])
+@each("name", [b"HELLO", b"PING", b"ready"])
 def test_nothing_but_ready_is_expected(name: bytes) -> None:
     with pytest.raises(ZmtpError, match="expects READY"):
         NullMechanism(answers=True).receive_command(name, b"")

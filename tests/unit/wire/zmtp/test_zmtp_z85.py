@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.each import each
 
 from zerogate.errors import ZmtpError
 from zerogate.wire.zmtp.z85 import decode_key, encode_key
@@ -22,13 +23,13 @@ def test_there_and_back(key: bytes) -> None:
     assert decode_key(encode_key(key)) == key
 
 
-@pytest.mark.parametrize("size", [0, 31, 33])
+@each("size", [0, 31, 33])
 def test_a_key_has_32_octets(size: int) -> None:
     with pytest.raises(ValueError, match=f"not {size}"):
         encode_key(bytes(size))
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "reason"),
     [
         ("", "not 0"),

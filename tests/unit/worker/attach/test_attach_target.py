@@ -7,7 +7,7 @@ from zerogate.errors import UsageError
 from zerogate.worker.attach.target import parse_target
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "host", "port", "path", "authority"),
     [
         ("http://127.0.0.1:3000", "127.0.0.1", 3000, "", "127.0.0.1:3000"),
