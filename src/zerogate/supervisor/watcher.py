@@ -26,12 +26,16 @@ class FileWatcher:
         except ImportError:
             raise UsageError("--reload needs watchfiles: pip install 'zerogate[reload]'") from None
         self._watchfiles = watchfiles
+        self._here = Path.cwd()
         folders = [_folder(text) for text in settings.reload_dir or (".", *filter(None, (app_dir,)))]
         # As folders stand for themselves, beside what they are given to.
         folders += [Path(text).resolve() for text in settings.reload_include if os.path.isdir(text)]
         self._without = [Path(text).resolve() for text in settings.reload_exclude if os.path.isdir(text)]
         include = [text for text in settings.reload_include if not os.path.isdir(text)]
         exclude = [text for text in settings.reload_exclude if not os.path.isdir(text)]
+        for name, texts in (("include", include), ("exclude", exclude)):
+            for text in texts:
+                _check_pattern(f"--reload-{name}", text)
         # Who names one of ours the other way means that.
         self._include = [*include, *(text for text in INCLUDE if text not in exclude)]
         self._exclude = [*exclude, *(text for text in EXCLUDE if text not in include)]
@@ -52,6 +56,9 @@ class FileWatcher:
                 await asyncio.sleep(LOOK_EVERY_S)
                 while None in _identities(self._folders):
                     await asyncio.sleep(LOOK_EVERY_S)
+                # What is started again is started in it.
+                with contextlib.suppress(OSError):
+                    os.chdir(self._here)
                 yield [_short(str(folder)) for folder in self._folders]
         except (OSError, RuntimeError) as error:
             raise StartError(f"--reload cannot watch {', '.join(map(str, self._folders))}: {error}") from error
@@ -101,7 +108,18 @@ def _identities(folders: list[Path]) -> list[tuple[int, int] | None]:
 
 def _short(path: str) -> str:
     """As people in the current folder would write it."""
-    return os.path.relpath(path)
+    try:
+        return os.path.relpath(path)
+    except FileNotFoundError:  # it is there no longer
+        return path
+
+
+def _check_pattern(option: str, text: str) -> None:
+    """Raises UsageError for what matches nothing, whatever it is held against."""
+    try:
+        Path("file").match(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r}: {error}") from None
 
 
 def _folder(text: str) -> Path:

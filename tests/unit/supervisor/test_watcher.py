@@ -142,6 +142,51 @@ def test_a_folder_that_is_made_anew_is_watched_again(
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_so_is_the_current_one_which_is_that_again(
+    here: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, *, is_moved: bool
+) -> None:
+    """An application that is in it is imported from what is there now."""
+    monkeypatch.setattr(watcher, "LOOK_EVERY_S", 0.05)
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "old"
+
+    def take_away() -> None:
+        if is_moved:
+            here.rename(elsewhere)
+        else:
+            shutil.rmtree(here)
+
+    make_anew = here.mkdir
+
+    async def main() -> None:
+        heard = FileWatcher(ReloadSettings()).changes()
+        first = asyncio.ensure_future(anext(aiter(heard)))
+        try:
+            async with asyncio.timeout(30):
+                while not first.done():
+                    (here / "app.py").touch()
+                    await asyncio.sleep(0.05)
+                again = asyncio.ensure_future(anext(aiter(heard)))
+                take_away()
+                await asyncio.sleep(0.2)
+                make_anew()
+                while "." not in await again:
+                    again = asyncio.ensure_future(anext(aiter(heard)))
+        finally:
+            await heard.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(main())
+    assert Path.cwd() == here
+    assert Path.cwd().samefile(here)
+
+
+def test_a_pattern_that_is_none(here: Path) -> None:
+    with pytest.raises(UsageError, match="--reload-include '': empty pattern"):
+        FileWatcher(ReloadSettings(reload_include=("*.html", "")))
+    with pytest.raises(UsageError, match="--reload-exclude '': empty pattern"):
+        FileWatcher(ReloadSettings(reload_exclude=("",)))
+
+
 def test_what_cannot_be_watched(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def awatch(*folders: Path, **options: object) -> None:
         raise OSError("OS file watch limit reached")
