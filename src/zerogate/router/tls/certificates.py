@@ -17,6 +17,9 @@ logger = logging.getLogger("zerogate.router")
 
 # How often it is looked whether a file has changed. Renewals come days before they are needed.
 POLL_S = 2.0
+# How long the event loop is held up for what has changed. To load one takes 3 ms, and there may be a thousand that hang
+# together, as by --tls-client-ca: whoever else is there has a turn in between.
+MAX_HOLD_UP_S = 0.02
 # With TLS 1.2 those that keep the past secret if the key is lost, and authenticate what they encrypt; with 1.3 all do.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which `ssl` has no name for: what has expired has a name all the same.
@@ -58,6 +61,7 @@ class Certificates:
         self._loaded: list[Loaded] = []
         self._by_name: dict[str, ssl.SSLContext] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._going_on: asyncio.Handle | None = None
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -77,8 +81,17 @@ class Certificates:
         self._timer = asyncio.get_running_loop().call_later(POLL_S, self._poll)
 
     def look(self) -> None:
-        """Read those anew that have changed. One that cannot be used is told of, and the one before it stays."""
-        for at, loaded in enumerate(self._loaded):
+        """Read those anew that have changed. One that cannot be used is told of, and the one before it stays.
+
+        Where they are many, some now and the others soon.
+        """
+        if self._going_on is None:
+            self._look_from(0)
+
+    def _look_from(self, first: int) -> None:
+        self._going_on = None
+        give_up = time.monotonic() + MAX_HOLD_UP_S
+        for at, loaded in enumerate(self._loaded[first:], first):
             seen = self._files(loaded.pair)
             if seen == loaded.seen:
                 continue
@@ -89,12 +102,18 @@ class Certificates:
                 logger.error("%s. The certificate before it stays in use", error.reason)
             else:
                 logger.info("%s: read anew, for %s", loaded.pair, ", ".join(self._loaded[at].names) or "no name")
+            if time.monotonic() > give_up:
+                self._going_on = asyncio.get_running_loop().call_soon(self._look_from, at + 1)
+                break
         self._arrange()
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._going_on is not None:
+            self._going_on.cancel()
+            self._going_on = None
 
     def _poll(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(POLL_S, self._poll)

@@ -130,6 +130,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         """Plain HTTP, or what else is no TLS, by mistake."""
         assert self._ends is not None
         self._clients.entrance.leave(self)
+        self._clients.entrance.note(self._ends.address, "it does not speak TLS, and the port does")
         protocol = self._clients.refuse(self._ends)
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)

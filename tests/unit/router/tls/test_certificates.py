@@ -15,6 +15,7 @@ import trustme
 from tests.support.certificates import Authority, Files
 from tests.support.virtual_time import run_virtually
 from zerogate.errors import StartError, UsageError
+from zerogate.router.tls import certificates as certificates_module
 from zerogate.router.tls.certificates import CIPHERS, POLL_S, Certificates
 from zerogate.settings import RouterSettings
 
@@ -275,3 +276,42 @@ def test_one_that_cannot_be_used_leaves_the_old_one(authority: Authority, caplog
     assert "a.crt" in told[0]
     assert "is not this certificate's. The certificate before it stays in use" in told[0]
     assert "No such file" in told[1]
+
+
+def test_many_that_change_together_hold_nobody_up_for_long(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever else is there has a turn in between."""
+    monkeypatch.setattr(certificates_module, "MAX_HOLD_UP_S", 0.0)
+    (tmp_path / "other").mkdir()
+    other = Path(Authority(tmp_path / "other").path).read_bytes()
+
+    def change(data: bytes) -> None:
+        Path(authority.path).write_bytes(Path(authority.path).read_bytes() + data)
+
+    async def main() -> None:
+        certificates = loaded(*(authority.issue(f"{at}.example") for at in range(5)), tls_client_ca=authority.path)
+        before = [each.context for each in certificates._loaded]
+
+        def n_new() -> int:
+            return sum(each.context is not old for each, old in zip(certificates._loaded, before, strict=True))
+
+        change(other)
+        seen = []
+        certificates.look()
+        while n_new() < 5:
+            seen.append(n_new())
+            certificates.look()  # Is at it already.
+            await asyncio.sleep(0)
+        assert seen == [1, 2, 3, 4]
+        for at, each in enumerate(certificates._loaded):
+            assert certificates._by_name[f"{at}.example"] is each.context
+        await asyncio.sleep(0)
+        before = [each.context for each in certificates._loaded]
+        change(b"\n")
+        certificates.look()
+        certificates.close()
+        await asyncio.sleep(0)
+        assert n_new() == 1
+
+    run(main)

@@ -286,7 +286,7 @@ def test_octets_that_are_not_tls_end_it(authority: Authority) -> None:
 # Those who come to nothing
 
 
-def test_plain_http_is_told_where_it_is(authority: Authority) -> None:
+def test_plain_http_is_told_where_it_is(authority: Authority, caplog: pytest.LogCaptureFixture) -> None:
     async def test(visit: Visit) -> None:
         visit.transport.say(b"GET / HTTP/1.1\r\n")
         (refused,) = visit.refused
@@ -295,6 +295,7 @@ def test_plain_http_is_told_where_it_is(authority: Authority) -> None:
         assert not len(visit.entrance)
 
     visiting(test, authority)
+    assert caplog.messages == ["203.0.113.9 was turned away: it does not speak TLS, and the port does"]
 
 
 def test_a_client_that_trusts_somebody_else(
