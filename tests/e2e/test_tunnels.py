@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as sync_connect
 
 from tests.support.processes import Site, wait_for
@@ -120,3 +121,42 @@ def test_each_client_hears_of_its_workers_end(site: Site, number: signal.Signals
     wait_for(lambda: site.status()["clients"] == 0, "the clients are gone")
     assert site.status()["tunnels"] == 0
     wait_for(lambda: router.n_fds() <= before, "each connection is closed")
+
+
+def test_a_router_that_stops_waits_for_no_websocket(site: Site) -> None:
+    """Its worker tells them, who would be cut when the router's grace is over."""
+    router = site.router("--settle", "0s", "--grace", "120s")
+    worker = site.worker(APP, "w")
+    with sync_connect(url(site)) as client:
+        router.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed):
+            client.recv()
+    assert client.close_code == 1012
+    assert router.popen.wait(30) == 0
+    worker.wait_output("left with 1012")
+
+
+def test_nor_does_one_that_is_replaced(site: Site) -> None:
+    router = site.router("--settle", "0s", "--grace", "120s")
+    site.worker(APP, "w")
+    with sync_connect(url(site)) as client:
+        site.router("--settle", "0s", "--replace")
+        with pytest.raises(ConnectionClosed):
+            client.recv()
+    assert client.close_code == 1012
+    assert router.popen.wait(30) == 0
+    with sync_connect(url(site)) as client:
+        client.send("here again")
+        assert client.recv() == "here again"
+
+
+def test_a_run_that_stops_waits_for_no_websocket(site: Site) -> None:
+    where = ("--http", f"127.0.0.1:{site.http_port}", "--admin", "off", "--processes", "1", "--grace", "120s")
+    run = site.start("run", APP, *where)
+    run.wait_output("Ctrl-C stops")
+    with sync_connect(url(site)) as client:
+        run.send_signal(signal.SIGINT)
+        with pytest.raises(ConnectionClosed):
+            client.recv()
+    assert client.close_code == 1012
+    assert run.popen.wait(30) == 0

@@ -9,6 +9,7 @@ import logging
 from types import MethodType
 from urllib.parse import unquote_to_bytes
 
+from zerogate.link.link import Link
 from zerogate.native.compiled import find
 from zerogate.settings import WebSocketSettings
 from zerogate.wire.http.join import EARLY_HINTS
@@ -73,8 +74,8 @@ class AsgiHost(Host):
     def upgrade(self, call: UpgradeCall) -> None:
         self._websockets.begin(call, self._root_path_of(call), self._lifespan.state)
 
-    def drain(self) -> None:
-        self._websockets.drain()
+    def drain(self, link: Link | None = None) -> None:
+        self._websockets.drain(link)
 
     def _root_path_of(self, call: Call) -> str:
         root_path = self._root_path

@@ -8,6 +8,7 @@ The worker does the rest, the same for every kind: routers, capacity, credit, an
 from collections.abc import Container
 from typing import Protocol
 
+from zerogate.link.link import Link
 from zerogate.worker.call import Call
 from zerogate.worker.tunnel import UpgradeCall
 
@@ -39,6 +40,8 @@ class Host(Protocol):
         """The same for a request that asks to switch to one of `upgrades`: the host opens the tunnel, or replies."""
         raise TypeError(f"{type(self).__name__} has no upgrades")
 
-    def drain(self) -> None:
-        """The worker is leaving: bring what would go on for ever to its end. What else there is goes on for a while."""
+    def drain(self, link: Link | None = None) -> None:
+        """The worker is leaving, or the router of this link is: bring what would go on for ever to its end. What else
+        there is goes on for a while.
+        """
         return

@@ -23,13 +23,17 @@ logger = logging.getLogger("zerogate.worker")
 
 Serve = Callable[[Link, Stream, RequestFields, bool], None]
 
+# Who sends us away with so few numbers of streams left wants another link, and goes on itself. It asks for one in time.
+MAX_IDS_LEFT = 1000
+
 
 class RouterLinkOwner(Protocol):
     """Who has the links to all routers of a worker, and what is for all of them.
 
     id: the worker process's own
     is_leaving: whether no router shall send anything new
-    serve, on_joined: are called for each stream of a router's, and for each join
+    serve, on_joined, on_leaving: are called for each stream of a router's, each join, and each link of a router that
+        is about to end
     """
 
     settings: WorkerSettings
@@ -40,6 +44,7 @@ class RouterLinkOwner(Protocol):
     pulses: Pulses
     serve: Serve
     on_joined: Callable[[], None]
+    on_leaving: Callable[[Link], None]
 
     def add(self, router: "RouterLink", link: Link) -> None:
         """There is a connection, though nobody has said a word on it."""
@@ -141,6 +146,8 @@ class RouterLink:
             self._is_leaving = True
             self._part(link)
             self._routers.withdraw_share(link)
+            if link.session.peer_ids_left > MAX_IDS_LEFT:
+                self._routers.on_leaving(link)
             # A turn later: what our parent has said before, that it stops us all, may not have been read yet.
             self._routers.loop.call_soon(logger.info, "router %s is leaving", self.name)
             if self._joined_at is None:

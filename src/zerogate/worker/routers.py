@@ -34,16 +34,24 @@ LOOK_EVERY_S = 10.0
 
 
 class Routers:
-    """Every router that the worker knows of. `serve` is called for each stream of theirs, `on_joined` for each join.
+    """Every router that the worker knows of. `serve` is called for each stream of theirs, `on_joined` for each join,
+    `on_leaving` for each link whose router is about to end.
 
     id: this process's own, random
     joined: set while a router has taken us, and means to send us requests
     """
 
-    def __init__(self, settings: WorkerSettings, serve: Serve, on_joined: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        serve: Serve,
+        on_joined: Callable[[], None] = lambda: None,
+        on_leaving: Callable[[Link], None] = lambda link: None,
+    ) -> None:
         self.settings = settings
         self.serve = serve
         self.on_joined = on_joined
+        self.on_leaving = on_leaving
         self.loop = asyncio.get_running_loop()
         self.identity = Identity(settings)
         self.capacity = CapacityShare(settings.concurrency, settings.max_tunnels)

@@ -76,7 +76,7 @@ class Worker:
         self.cancel_after = settings.cancel_after
         self.calls: set[CarefulCall] = set()
         self._limits = Limits(settings, on_worn)
-        self.routers = Routers(settings, self._limits.counted(self.serve), on_joined)
+        self.routers = Routers(settings, self._limits.counted(self.serve), on_joined, host.drain)
         self.free_slot = self.routers.free_slot
         self._apart = Apart(self)
         self._take_slot = self.routers.capacity.take_slot

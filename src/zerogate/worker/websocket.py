@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from typing import Any
+from weakref import WeakSet
 
+from zerogate.link.link import Link
 from zerogate.settings import WebSocketSettings
 from zerogate.worker.asgi_types import Application, Scope
 from zerogate.worker.tunnel import UpgradeCall
@@ -22,6 +24,7 @@ class WebSockets:
         self.is_draining = False
         self._application = application
         self._open: set[WebSocket] = set()
+        self._leaving: WeakSet[Link] = WeakSet()
 
     def begin(self, call: UpgradeCall, root_path: str, state: dict[str, Any]) -> None:
         """A client asks for a WebSocket."""
@@ -36,11 +39,18 @@ class WebSockets:
         self._open.add(websocket)
         call.work = asyncio.Task(self._run(websocket, scope), loop=self.loop, name="websocket")
 
-    def drain(self) -> None:
-        """The worker is leaving: each client is told, and finds another one."""
-        self.is_draining = True
+    def drain(self, link: Link | None = None) -> None:
+        """The worker is leaving, or the router of this link is: each client is told, and finds another one."""
+        if link is None:
+            self.is_draining = True
+        else:
+            self._leaving.add(link)
         for websocket in list(self._open):
-            websocket.drain()
+            if self.is_leaving(websocket.call.link):
+                websocket.drain()
+
+    def is_leaving(self, link: Link) -> bool:
+        return self.is_draining or link in self._leaving
 
     async def _run(self, websocket: WebSocket, scope: Scope) -> None:
         """Call the application and see the connection through, whatever it does."""

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from zerogate.link.link import Link
 from zerogate.settings import WebSocketSettings
 from zerogate.wire.pieces import JOINED_BYTES, add_piece
 from zerogate.worker.asgi_types import Message
@@ -58,11 +59,14 @@ CLOSE_TIMEOUT_S: Final = 10.0
 
 
 class WebSocketOwner(Protocol):
-    """Who has WebSockets."""
+    """Who has WebSockets. `is_draining`: the worker is leaving, and its stop has a time of its own."""
 
     loop: asyncio.AbstractEventLoop
     settings: WebSocketSettings
     is_draining: bool
+
+    def is_leaving(self, link: Link) -> bool:
+        """Whether nothing is to go on for long over this link."""
 
 
 class WebSocket(Receiver):
@@ -146,7 +150,7 @@ class WebSocket(Receiver):
         self._piece_bytes = DEFLATED_PIECE_BYTES if extensions else 0
         self.state = OPEN
         call.open_tunnel(block)
-        if self._owner.is_draining:
+        if self._owner.is_leaving(call.link):
             self.drain()
         else:
             self._pings.start(self)
@@ -210,7 +214,7 @@ class WebSocket(Receiver):
             self.call.break_off()
 
     def drain(self) -> None:
-        """The worker is leaving."""
+        """The worker is leaving, or its router."""
         if self.state == OPEN:
             self._send_close(SERVICE_RESTART, "", LEFT)
 

@@ -15,6 +15,7 @@ from tests.support.router_end import Asked, RouterEnd, routers, until, working
 from tests.support.virtual_time import run_virtually
 from tests.support.websocket_client import WebSocketClient, ask, connect
 from zerogate.settings import WebSocketSettings
+from zerogate.wire.spdy.frames import MAX_STREAM_ID
 from zerogate.worker.asgi import AsgiHost
 from zerogate.worker.asgi_types import Application, Message, Receive, Scope, Send
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
@@ -807,6 +808,59 @@ def test_one_that_accepts_while_the_worker_leaves_is_closed_at_once() -> None:
             await stopping
 
     run_virtually(main())
+
+
+def test_a_router_that_leaves_takes_no_websocket_along() -> None:
+    """It would cut them when its grace is over: their clients are told, and come again by another."""
+
+    async def main() -> None:
+        host = AsgiHost(application, lifespan="off")
+        async with routers(2) as (leaving, other), working(host, [leaving, other]) as worker:
+            clients = [await connect(leaving) for _ in range(3)]
+            kept = await connect(other)
+            late = ask(leaving, "/late")
+            link = leaving.link
+            link.goaway()
+            for client in clients:
+                assert await client.closed() == (1012, "")
+                client.hang_up()
+            await until(lambda: len(application.heard) == 3, "the applications have heard")
+            go_on.set()
+            await until(lambda: late.fields, "the answer to one that was under way")
+            client = WebSocketClient(late)
+            assert await client.closed() == (1012, "")
+            client.hang_up()
+            await until(lambda: len(worker.calls) == 1, "they have ended")
+            kept.send("still here")
+            await until(lambda: len(application.heard) == 5, "the other is heard")
+            await hang_up(kept)
+
+    go_on = asyncio.Event()
+
+    class Late(Listener):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] == "/late":
+                await go_on.wait()
+            await super().__call__(scope, receive, send)
+
+    application = Late()
+    run_virtually(main())
+    assert application.heard[:4] == [disconnect(1012)] * 4
+
+
+def test_a_router_that_has_run_out_of_numbers_is_not_leaving() -> None:
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        router.link.session._table.next_id = MAX_STREAM_ID - 20
+        client = await connect(router)
+        router.link.goaway()
+        await until(lambda: len(router.links) == 2, "another link")
+        client.send("still here")
+        assert await client.recv() == b"still here"
+        client.close()
+        assert await client.closed() == (1000, "")
+        client.hang_up()
+
+    serving(Listener(echoes=True), test)
 
 
 def test_each_state_has_its_words_and_its_row() -> None:

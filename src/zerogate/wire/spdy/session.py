@@ -107,6 +107,11 @@ class CarefulSession(Sender):
         peer_leaving = ", peer is going away" if self.peer_is_going_away else ""
         return f"<Session {'odd' if self._table.parity else 'even'}, {state}{leaving}{peer_leaving}, {self._queue!r}>"
 
+    @property
+    def peer_ids_left(self) -> int:
+        """How many more streams the peer can open, as far as numbers go."""
+        return self._table.peer_ids_left
+
     def receive(self, data: bytes) -> list[Event]:
         """What the peer's bytes say, in order. Sets `error` when they break the session."""
         events: list[Event] = []

@@ -31,6 +31,10 @@ class StreamTable(TableState):
     def ids_left(self) -> int:
         return max(0, (self.top_id - self.next_id) // 2 + 1)
 
+    @property
+    def peer_ids_left(self) -> int:
+        return (MAX_STREAM_ID - self.peer_id) // 2
+
     def open(self, fin: bool) -> Stream:
         """A stream of ours, with the next id: there must be one left."""
         stream_id = self.next_id
