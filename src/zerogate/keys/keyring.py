@@ -15,7 +15,7 @@ from zerogate.wire.zmtp import KeyPair
 logger = logging.getLogger("zerogate.keys")
 
 # A file that is written in place is empty for a moment, then half there: it is read when two looks have found it the
-# same. Or at the last of so many that have not: who changes it all the time means it, too.
+# same. One that is replaced is whole, as a script does that makes the keys of many: it is read at the last of so many.
 MAX_RESTLESS_LOOKS = 3
 
 # Routes that are named where a key is for more.
@@ -55,7 +55,8 @@ class Keyring:
             self._n_restless = 0
             return False
         self._n_restless += 1
-        return (seen == before or self._n_restless >= MAX_RESTLESS_LOOKS) and self._read(seen)
+        is_replaced = _is_replaced(seen, before) and self._n_restless >= MAX_RESTLESS_LOOKS
+        return (seen == before or is_replaced) and self._read(seen)
 
     def _read(self, stamp: _Stamp) -> bool:
         pairs: tuple[KeyPair, ...] = ()
@@ -114,6 +115,12 @@ def excess(entry: Entry, routes: Iterable[Route]) -> str:
     if (more := len(entry.grants) - MAX_NAMED) > 0:
         grants += f" and {more} more"
     return f"the key {entry.name} may not serve {forbidden[0]}: it is for {grants}"
+
+
+def _is_replaced(now: _Stamp, before: _Stamp) -> bool:
+    """Whether each file that has changed is another one (`st_ino`)."""
+    changed = [(new, old) for new, old in zip(now, before, strict=True) if new != old]
+    return all(new is not None and old is not None and new[-1] != old[-1] for new, old in changed)
 
 
 def _stamp(path: Path) -> tuple[int, int, int, int] | None:

@@ -3,8 +3,8 @@
 Anybody can connect and say nothing, or begin a handshake, which costs us more than it costs him. So those who have not
 joined share what places the workers leave, and where there is none left the one that has stood there for longest makes
 room for the next: a flood pushes itself out, and a worker, which joins within milliseconds, comes through. An address
-has so many at once, and so many a second; not this machine's own, whose workers may all start at the same moment. Of
-IPv6 that is a network of 64 bits: nobody has less (RFC 6177).
+has so many at once, and so many a second; not at a port of this machine alone, whose workers may all start at the same
+moment. Of IPv6 that is a network of 64 bits: nobody has less (RFC 6177).
 """
 
 from collections import Counter, OrderedDict

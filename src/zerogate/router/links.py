@@ -269,9 +269,12 @@ class Links:
         for link, worker in list(self.workers.items()):
             routes = [] if worker is None else [pool.route for pool in worker.pools]
             try:
-                self.admission.check(link.peer_key, routes)
+                key_name = self.admission.check(link.peer_key, routes)
             except JoinError as error:
                 link.expel(error.reason)
+            else:
+                if worker is not None:
+                    worker.key_name = key_name
 
     def on_settings(self, link: Link, max_concurrent: int) -> None:
         worker = self.workers.get(link)

@@ -94,7 +94,22 @@ def test_a_list_that_is_written_in_place_is_read_when_it_is_whole(tmp_path: Path
     assert (ring.find(ONE.key), ring.find(TWO.key)) == (ONE, TWO)
 
 
-def test_a_list_that_changes_all_the_time_is_read_all_the_same(tmp_path: Path) -> None:
+def test_a_list_that_is_written_in_place_for_long_is_left_alone_until_it_stands_still(tmp_path: Path) -> None:
+    make_router_key(tmp_path)
+    path = tmp_path / "workers"
+    add_entry(path, ONE)
+    ring = Keyring(tmp_path)
+    with path.open("w") as file:
+        for _ in range(10):
+            assert not ring.refresh()
+            file.write("# a comment\n")
+            file.flush()
+        assert ring.is_listed(ONE.key)
+    assert refresh(ring)
+    assert not ring.is_listed(ONE.key)
+
+
+def test_a_list_that_is_replaced_all_the_time_is_read_all_the_same(tmp_path: Path) -> None:
     """As while a script makes the keys of many workers: who is revoked meanwhile has to go."""
     make_router_key(tmp_path)
     path = tmp_path / "workers"

@@ -130,6 +130,22 @@ def test_who_is_revoked_goes_and_others_stay(folder: Path) -> None:
     run_virtually(main())
 
 
+def test_a_key_that_is_called_otherwise_is_so_everywhere(folder: Path) -> None:
+    async def main() -> None:
+        async with Bench.open(keys=str(folder)) as bench:
+            peer, opening = bench.peer(), bench.peer()
+            await bench.quiet()
+            peer.link.peer_key = opening.link.peer_key = PAIR.public
+            peer.join("w", "example.org/api")
+            await bench.quiet()
+            path = folder / WORKERS
+            path.write_text(path.read_text().replace(" web ", " shop "))
+            await bench.wait(3 * REFRESH_S)
+            assert [worker.key_name for worker in bench.links.workers.values() if worker] == ["shop"]
+
+    run_virtually(main())
+
+
 def test_a_pulse_of_another_key_is_nobodys(folder: Path) -> None:
     async def main() -> None:
         async with Bench.open(keys=str(folder)) as bench:
