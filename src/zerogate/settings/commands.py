@@ -7,7 +7,14 @@ from zerogate.settings.cores import n_cores, n_router_processes
 from zerogate.settings.endpoint import parse_address, parse_endpoint
 from zerogate.settings.files import StaticSettings
 from zerogate.settings.option import Settings, count, duration, flag, text, texts
-from zerogate.settings.router import DEFAULT_ADMIN, DEFAULT_BIND, DEFAULT_HTTP, MAX_ROUTER_PROCESSES, RouterSettings
+from zerogate.settings.router import (
+    DEFAULT_ADMIN,
+    DEFAULT_BIND,
+    DEFAULT_HTTP,
+    MAX_ROUTER_PROCESSES,
+    RouterSettings,
+    check_token,
+)
 from zerogate.settings.worker import MAX_PROCESSES, PROCESSES_ALIASES, PROCESSES_VARIABLE, WorkerSettings
 
 
@@ -97,3 +104,7 @@ class StatusSettings(Settings):
     admin: str = text(DEFAULT_ADMIN, "Address of the router's status.", metavar="HOST:PORT", check=parse_address)
     admin_token: str = text("", "The router's --admin-token, if it has one.", metavar="TOKEN", is_secret=True)
     json: bool = flag("The whole of it, for scripts.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_token(self.admin_token)

@@ -27,6 +27,7 @@ MIN_TARGET_BYTES = 64
 MAX_FIELDS = 16 * KIB
 # Clients wait meanwhile, and the kernel's queue has room for BACKLOG of them (link/bind.py).
 MAX_TAKEOVER_WAIT_S = 60.0
+_TOKEN = re.compile(r"[!-~]*", re.ASCII)
 _MODE = re.compile(r"0?[0-7]{3}", re.ASCII)
 # Each worker has a link to each of them, and each process of a worker a pulse (and a thread) for each.
 MAX_ROUTER_PROCESSES = 64
@@ -46,6 +47,12 @@ def check_admin(text: str) -> None:
     """Where people look. Raises UsageError."""
     if text != OFF_WORD:
         parse_address(text)
+
+
+def check_token(token: str) -> None:
+    """Raises UsageError for what cannot be in a field of a request, or not alike for everybody. It is not repeated."""
+    if not _TOKEN.fullmatch(token):
+        raise UsageError("--admin-token: letters, digits and signs of ASCII, and no blanks or line ends")
 
 
 def process_name() -> str:
@@ -115,6 +122,7 @@ class ListenSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_token(self.admin_token)
         if OFF_WORD in self.http and len(self.http) > 1:
             raise UsageError("--http off goes with no other")
         for name in ("http_mode", "ipc_mode"):
