@@ -236,6 +236,12 @@ def test_whoever_changes_the_list_at_once_loses_nothing(tmp_path: Path, monkeypa
     assert remove_entry(path, "one") == ONE
 
 
+def test_of_a_list_that_has_changed_only_what_is_new_is_read_anew() -> None:
+    lines = [Entry(os.urandom(32), f"x{at}", ()).line() for at in range(1000)]
+    first = n_steps("".join(lines))
+    assert n_steps("".join(lines[1:])) < first / 4
+
+
 def test_a_long_list_is_read_line_by_line() -> None:
     """The router's event loop stands still meanwhile: what each line costs must not grow with those before it."""
     few, many = (n_steps("".join(Entry(b"%032d" % at, f"w{at}", ()).line() for at in range(n))) for n in (100, 1000))
