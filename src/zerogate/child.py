@@ -25,11 +25,12 @@ FOUND = b"found "
 SEAT_FD_VARIABLE = f"{PREFIX}SEAT_FD"
 
 STARTED = b"started\n"
-# Said by a worker: a router has taken it; and why it should be replaced by another process.
+# Said by a worker: a router has taken it; none has it any more; and why it should be replaced by another process.
 JOINED = b"joined\n"
+PARTED = b"parted\n"
 WORN = b"worn "
 
-WORDS = (FOUND, STARTED, JOINED, WORN)
+WORDS = (FOUND, STARTED, JOINED, PARTED, WORN)
 
 STOPPING = b"s"
 # Said by a router that a successor has taken over from: it will end, and is not to be started again.

@@ -12,7 +12,7 @@ import pytest
 from tests.support.signals import own_signals
 from tests.support.virtual_time import VirtualLoop
 from zerogate import hangups
-from zerogate.child import JOINED, PARENT_FD_VARIABLE, REPORT_FD_VARIABLE, SEAT_FD_VARIABLE, STARTED, WORN
+from zerogate.child import JOINED, PARENT_FD_VARIABLE, PARTED, REPORT_FD_VARIABLE, SEAT_FD_VARIABLE, STARTED, WORN
 from zerogate.settings import ProcessSettings
 from zerogate.supervisor import command
 from zerogate.supervisor.children import Child
@@ -30,7 +30,7 @@ _pids = itertools.count(1000)
 class FakeProcess:
     """A child in memory. It starts at once, and ends when it is told to; other manners are options.
 
-    starts_in, joins_in, wears_in, ends_in: seconds; None for never. The first three one after the other
+    starts_in, joins_in, parts_in, wears_in, ends_in: seconds; None for never. All but the last one after the other
     fails: an exit code, and what it has to say, instead of starting
     """
 
@@ -39,6 +39,7 @@ class FakeProcess:
         *,
         starts_in: float | None = 0.1,
         joins_in: float | None = None,
+        parts_in: float | None = None,
         wears_in: float | None = None,
         ends_in: float | None = 0.1,
         fails: tuple[int, bytes] | None = None,
@@ -50,7 +51,7 @@ class FakeProcess:
         self.pid = next(_pids)
         self._ended = asyncio.Event()
         self._starts_in, self._ends_in, self._fails = starts_in, ends_in, fails
-        self._joins_in, self._wears_in = joins_in, wears_in
+        self._joins_in, self._parts_in, self._wears_in = joins_in, parts_in, wears_in
         self._dies_in, self._last_words, self._found = dies_in, last_words, found
         self.name = ""
         self.house: House
@@ -72,7 +73,8 @@ class FakeProcess:
                 os.write(self._report_fd, said[:half])
             at = self._starts_in
             loop.call_later(at, self._say, said[half:])
-            for seconds, word in ((self._joins_in, JOINED), (self._wears_in, WORN + b"it is tired\n")):
+            words = ((self._joins_in, JOINED), (self._parts_in, PARTED), (self._wears_in, WORN + b"it is tired\n"))
+            for seconds, word in words:
                 if seconds is not None:
                     at += seconds
                     loop.call_later(at, self._say, word)

@@ -74,12 +74,13 @@ def test_a_report_that_nobody_takes_is_not_fatal(pipe: tuple[int, int], monkeypa
 
 
 def test_words_come_in_lines() -> None:
-    heard = b"found a b\nstarted\njoined\nworn \nfound"
+    heard = b"found a b\nstarted\njoined\nparted\nworn \nfound"
     words = []
     while (said := child.next_word(heard)) is not None:
         word, rest, heard = said
         words.append((word, rest))
-    assert words == [(child.FOUND, b"a b"), (child.STARTED, b""), (child.JOINED, b""), (child.WORN, b"")]
+    others = (child.STARTED, child.JOINED, child.PARTED, child.WORN)
+    assert words == [(child.FOUND, b"a b"), *((word, b"") for word in others)]
     assert heard == b"found"
 
 

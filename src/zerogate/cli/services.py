@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from zerogate.child import JOINED, WORN, report
+from zerogate.child import JOINED, PARTED, WORN, report
 from zerogate.errors import UsageError
 from zerogate.runner import Service
 from zerogate.settings import (
@@ -83,6 +83,7 @@ def make_worker(settings: WorkerSettings, found: "Found") -> Service:
         settings,
         host,
         on_joined=lambda: report(JOINED),
+        on_parted=lambda: report(PARTED),
         on_worn=lambda reason: report(WORN + reason.encode() + b"\n"),
     )
 
@@ -91,7 +92,7 @@ def make_attached(settings: AttachSettings, url: str, command: tuple[str, ...]) 
     """A server of somebody else's as a worker. Raises UsageError."""
     from zerogate.worker.attach.service import Attached
 
-    return Attached(settings, url, command, on_joined=lambda: report(JOINED))
+    return Attached(settings, url, command, on_joined=lambda: report(JOINED), on_parted=lambda: report(PARTED))
 
 
 def has_given_up(attached: Service) -> asyncio.Event:

@@ -11,6 +11,7 @@ from zerogate.child import (
     FOUND,
     JOINED,
     PARENT_FD_VARIABLE,
+    PARTED,
     REPORT_FD_VARIABLE,
     SEAT_FD_VARIABLE,
     STARTED,
@@ -23,11 +24,12 @@ MAX_REPORT_BYTES = 64 * 1024
 
 
 class Life:
-    """`run` is all of it. The events are set once.
+    """`run` is all of it. Its events are set once, but for those of routers, which come and go.
 
     open_seat: makes its end of a channel to whatever it is connected to beside us
     on_word: is called with each of zerogate.child.WORDS that it says, when what it means is known here
-    is_up, has_joined, is_over: it has come up, a router has taken it, it has ended
+    is_up, is_over: it has come up, it has ended
+    has_joined, has_parted: a router has it; one had it, and none has it any more
     began_at: when, in the event loop's time
     found: what it hosts, in its words
     worn: why it asks to be replaced
@@ -52,6 +54,7 @@ class Life:
         self._heard = b""
         self.is_up = asyncio.Event()
         self.has_joined = asyncio.Event()
+        self.has_parted = asyncio.Event()
         self.is_over = asyncio.Event()
         self.began_at = asyncio.get_running_loop().time()
         self.found = ""
@@ -146,6 +149,10 @@ class Life:
                 self.is_up.set()
             elif word == JOINED:
                 self.has_joined.set()
+                self.has_parted.clear()
+            elif word == PARTED:
+                self.has_joined.clear()
+                self.has_parted.set()
             elif word == WORN:
                 self.worn = text
             self._on_word(self, word)

@@ -88,7 +88,7 @@ class Roll:
             if successor.is_up.is_set():
                 awaited = "joined a router"
                 assert child.life is not None
-                events += [successor.has_joined, child.life.is_over]
+                events += [successor.has_joined, child.life.is_over, child.life.has_parted]
             else:
                 events.append(successor.is_up)
             while not await first_of(*events, seconds=PATIENCE_S):

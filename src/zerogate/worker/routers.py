@@ -37,6 +37,8 @@ class Routers:
     """Every router that the worker knows of. `serve` is called for each stream of theirs, `on_joined` for each join,
     `on_leaving` for each link whose router is about to end.
 
+    `on_parted` is called when the last that had taken us is gone, or sends nothing new.
+
     id: this process's own, random
     joined: set while a router has taken us, and means to send us requests
     """
@@ -47,11 +49,13 @@ class Routers:
         serve: Serve,
         on_joined: Callable[[], None] = lambda: None,
         on_leaving: Callable[[Link], None] = lambda link: None,
+        on_parted: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
         self.serve = serve
         self.on_joined = on_joined
         self.on_leaving = on_leaving
+        self._on_parted = on_parted
         self.loop = asyncio.get_running_loop()
         self.identity = Identity(settings)
         self.capacity = CapacityShare(settings.concurrency, settings.max_tunnels)
@@ -176,8 +180,11 @@ class Routers:
         target.dialler.stop()
 
     def note_joined(self) -> None:
-        is_joined = any(router.has_joined for router in self._links.values())
-        (self.joined.set if is_joined else self.joined.clear)()
+        if any(router.has_joined for router in self._links.values()):
+            self.joined.set()
+        elif self.joined.is_set():
+            self.joined.clear()
+            self._on_parted()
 
     def dial_others(self, target: Target, reply: JoinReply) -> None:
         named = []

@@ -59,7 +59,7 @@ class Apart(CallOwner):
 class Worker:
     """`start`, then `stop`. Runs in the running event loop, and owns its calls (CallOwner).
 
-    on_joined: is called whenever a router has taken it
+    on_joined, on_parted: are called whenever a router has taken it, and when none has it any more
     on_worn: is called with the reason when it should be replaced, and has to be: it goes on as ever
     """
 
@@ -69,6 +69,7 @@ class Worker:
         host: Host,
         *,
         on_joined: Callable[[], None] = lambda: None,
+        on_parted: Callable[[], None] = lambda: None,
         on_worn: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self.settings = settings
@@ -76,7 +77,7 @@ class Worker:
         self.cancel_after = settings.cancel_after
         self.calls: set[CarefulCall] = set()
         self._limits = Limits(settings, on_worn)
-        self.routers = Routers(settings, self._limits.counted(self.serve), on_joined, host.drain)
+        self.routers = Routers(settings, self._limits.counted(self.serve), on_joined, host.drain, on_parted)
         self.free_slot = self.routers.free_slot
         self._apart = Apart(self)
         self._take_slot = self.routers.capacity.take_slot

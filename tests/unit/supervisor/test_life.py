@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from zerogate.child import FOUND, JOINED, STARTED, STOPPING, WORN
+from zerogate.child import FOUND, JOINED, PARTED, STARTED, STOPPING, WORN
 from zerogate.supervisor import life as module
 from zerogate.supervisor.life import Life
 
@@ -42,12 +42,13 @@ async def nothing(life: Life, words: list[bytes]) -> None:
 
 
 def test_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    script = 'say "found a:b, $OF_ITS_OWN\nstarted\njoined\nworn it is tired\nthe rest"; exit 3'
+    script = 'say "found a:b, $OF_ITS_OWN\nstarted\njoined\nparted\njoined\nworn it is tired\nthe rest"; exit 3'
     life, words = living(monkeypatch, script, nothing)
-    assert words == [FOUND, STARTED, JOINED, WORN]
+    assert words == [FOUND, STARTED, JOINED, PARTED, JOINED, WORN]
     assert (life.found, life.worn, life.last_words, life.code) == ("a:b, 7", "it is tired", "the rest", 3)
     assert life.is_up.is_set()
     assert life.has_joined.is_set()
+    assert not life.has_parted.is_set()
     assert life.reason == "the rest"
 
 

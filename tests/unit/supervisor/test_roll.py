@@ -62,6 +62,15 @@ def test_without_a_router_nobody_waits_for_a_join() -> None:
     assert house.time_of("one gets SIGTERM") - house.time_of("one begins", 1) == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize(("parts_in", "waits_s"), [(1.0, 0.1), (15.0, 5.5)])
+def test_nor_where_there_is_a_router_no_longer(parts_in: float, waits_s: float) -> None:
+    """It went before the roll, or amid it: the one before it has none either."""
+    house = House(one=[{**JOINS, "parts_in": parts_in}, {}])
+    assert run(house, [rolling("one")], nothing, ROLL, STOP, every_s=10.0) == 0
+    waited_s = house.time_of("one gets SIGTERM") - house.time_of("one begins", 1)
+    assert waited_s == pytest.approx(waits_s, abs=0.2)
+
+
 def test_who_does_not_start_any_more_leaves_all_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
     house = House(one=[JOINS, {"fails": (1, b"a slip of the pen")}, JOINS], two=[JOINS])
     children = [rolling("one"), rolling("two")]

@@ -261,13 +261,19 @@ def test_one_that_is_worn_says_so_and_goes_on() -> None:
         said: list[str] = []
         async with routers() as (router,):
             settings = WorkerSettings(connect=(router.endpoint,), max_requests=2)
-            worker = Worker(settings, host, on_worn=said.append, on_joined=lambda: said.append("joined"))
+            worker = Worker(
+                settings,
+                host,
+                on_worn=said.append,
+                on_joined=lambda: said.append("joined"),
+                on_parted=lambda: said.append("parted"),
+            )
             await worker.start()
             await router.joined()
             for _ in range(4):
                 assert (await router.get()).body == b"answered"
             await worker.stop()
-        assert said == ["joined", "it has taken 2 requests (--max-requests)"]
+        assert said == ["joined", "it has taken 2 requests (--max-requests)", "parted"]
 
     run_virtually(main())
 

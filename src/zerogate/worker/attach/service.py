@@ -42,12 +42,13 @@ class Attached:
         url: str,
         command: tuple[str, ...] = (),
         on_joined: Callable[[], None] = lambda: None,
+        on_parted: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_joined` is called whenever a router has taken it. Raises UsageError."""
+        """`on_joined`, `on_parted`: as a `Worker` has them. Raises UsageError."""
         self._target = parse_target(url)
         # A client that has left is no business of the server's any more: what it was asked for is let go at once.
         self._settings = settings.changed(cancel_after=0.0)
-        self._on_joined = on_joined
+        self._on_joined, self._on_parted = on_joined, on_parted
         self._loop = asyncio.get_running_loop()
         self._pool = Pool(self._target, settings.pool_idle)
         self._host = AttachHost(self._pool, self.look)
@@ -131,7 +132,7 @@ class Attached:
     async def _turn(self, finding: Finding) -> None:
         if self._judge.is_up:
             logger.info("the server at %s is up: joining", self._target.text)
-            self._worker = Worker(self._settings, self._host, on_joined=self._on_joined)
+            self._worker = Worker(self._settings, self._host, on_joined=self._on_joined, on_parted=self._on_parted)
             await self._worker.start()
         else:
             logger.error("the server at %s is down (%s): leaving until it is back", self._target.text, finding.reason)
