@@ -14,6 +14,7 @@ input is cut. Nothing is changed before a frame is taken.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromObject
 from cpython.object cimport PyObject
@@ -200,25 +201,34 @@ cdef bint try_whole_reply(SessionState session, StreamState stream, bytes block,
 cdef int receive(SessionState session, data, octets start, Py_ssize_t size, list events) except -1:
     """Each frame by the way it goes. `start` is where the octets of `data` are."""
     cdef ReaderState reader = session._reader
-    cdef Py_ssize_t at = 0, stop
+    cdef Py_ssize_t at = 0, stop, missing
+    cdef bint is_reply
     while at < size and session.error is None:
         if reader._missing:
             at = _continue(session, data, start, at, size, events)
             continue
         if reader._partial:
             # A frame was cut: the rest of it goes where its beginning is.
-            stop = min(at + max(reader._wanted - len(reader._partial), 1), size)
+            missing = max(reader._wanted - len(reader._partial), 1)
+            stop = min(at + missing, size)
+            is_reply = stop - at == missing and _begins_reply(reader._partial)
         else:
             stop = _take(session, data, start, at, size, events)
             if stop:
                 at = stop
                 continue
             stop = _end_of_frame(start, at, size)
-            if size - at >= HEADER_BYTES and get_word(start + at) == SYN_REPLY and _is_data(start, stop, size):
-                stop = _end_of_frame(start, stop, size)  # A reply and its data are one event, whoever reads them.
+            is_reply = size - at >= HEADER_BYTES and get_word(start + at) == SYN_REPLY
+        if is_reply and _is_data(start, stop, size):
+            stop = _end_of_frame(start, stop, size)  # A reply and its data are one event, whoever reads them.
         events += super(FastPaths, session).receive(data[at:stop])
         at = stop
     return 0
+
+
+cdef bint _begins_reply(bytearray octets_) noexcept:
+    """Whether this is a SYN_REPLY's beginning, and its header is whole."""
+    return PyByteArray_GET_SIZE(octets_) >= HEADER_BYTES and get_word(<octets>PyByteArray_AS_STRING(octets_)) == SYN_REPLY
 
 
 cdef Py_ssize_t _end_of_frame(octets start, Py_ssize_t at, Py_ssize_t size) noexcept:

@@ -53,6 +53,14 @@ class TestAnExchange:
         assert end.out() == []
         assert end.is_alive()
 
+    def test_a_reply_whose_head_was_cut_is_whole_if_its_data_come_with_the_rest(self) -> None:
+        head, data = Peer().syn_reply(1), spdy_peer.data(1, b"all", fin=True)
+        for cut in range(len(head)):
+            end = End(opens_odd=True)
+            stream = end.opened(fin=True)
+            assert end.hear(head[:cut]) == []
+            assert end.hear(head[cut:], data) == [WholeReply(stream, spdy_peer.REPLY, b"all")], cut
+
     @each(
         ("between", "size", "cut"),
         [(b"", 3, 1), (spdy_peer.words(spdy_peer.PING, 1), 3, 0), (b"", 65537, 0), (spdy_peer.data(1, b"."), 3, 0)],
