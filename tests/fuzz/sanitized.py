@@ -64,13 +64,14 @@ def environment(site: Path) -> dict[str, str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.sanitized", description=__doc__)
-    parser.add_argument("--inputs", default="1000000", help="for the fuzzer of codecs; a tenth of it for sessions'")
+    parser.add_argument("--inputs", default="1000000", help="of codecs; a tenth of it of sessions, a hundredth of all")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--no-tests", action="store_true", help="the fuzzers alone")
     options = parser.parse_args()
     commands: list[tuple[str, ...]] = [
         ("tests.fuzz", "--inputs", options.inputs, "--seed", options.seed),
         ("tests.fuzz.session", "--steps", str(int(options.inputs) // 10), "--seed", options.seed),
+        ("tests.fuzz.conversations", "--steps", str(int(options.inputs) // 100), "--seed", options.seed),
     ]
     if not options.no_tests:
         commands.append(("pytest", "-q", "-n", "0", "-m", "fast", "-p", "no:cacheprovider", *TESTS))
