@@ -57,13 +57,16 @@ class CheckPort:
 
     def _open(self) -> None:
         self._path = os.path.join(make_directory(), f"{PREFIX}{os.getpid()}")
+        # Where nobody looks, until somebody answers: who finds one that is mute takes it for one of the dead.
+        unseen = os.path.join(os.path.dirname(self._path), f".{os.path.basename(self._path)}")
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path)  # of another one that had our number
-            sock.bind(self._path)
+                os.unlink(unseen)
+            sock.bind(unseen)
             sock.setblocking(False)
             sock.listen(BACKLOG)
+            os.replace(unseen, self._path)  # also that of another one that had our number
         except OSError:
             sock.close()
             raise

@@ -46,6 +46,28 @@ def test_it_answers_and_is_gone_when_closed(directory: Path) -> None:
     assert not directory.exists()
 
 
+def test_it_is_found_when_it_answers_and_not_before(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever finds a socket at which nobody listens takes it away: its process has gone."""
+    found: list[str] = []
+
+    class Watched(socket.socket):
+        def listen(self, *arguments: int) -> None:
+            found.extend(path.name for path in directory.glob(f"{PREFIX}*"))
+            super().listen(*arguments)
+
+    async def main() -> None:
+        port = CheckPort(lambda: [WELL])
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "socket", Watched)
+            port.open()
+        assert not found
+        assert b"joined" in await ask(directory / f"{PREFIX}{os.getpid()}")
+        port.close()
+
+    asyncio.run(main())
+    assert not directory.exists()
+
+
 def test_what_a_dead_one_with_our_number_has_left(directory: Path) -> None:
     directory.mkdir(mode=0o700)
     path = directory / f"{PREFIX}{os.getpid()}"

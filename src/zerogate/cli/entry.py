@@ -28,7 +28,8 @@ def _run() -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except SystemExit as done:
-        return int(done.code or 0)
+        # An application's as well, from a task of its own: then it may be a text.
+        return _fail(done.code, EXIT_FAILED) if isinstance(done.code, str) else int(done.code or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         say(error.format_message())
         return EXIT_USAGE

@@ -224,6 +224,10 @@ class Choice(Kind):
     def metavar(self) -> str:
         return f"[{'|'.join(self.words)}]"
 
+    def read(self, text: str) -> str:
+        # `INFO`, as logging has it, and gunicorn takes it.
+        return text.strip().lower()
+
     def check(self, value: Any) -> Any:
         if value not in self.words:
             raise UsageError(f"one of {', '.join(self.words)}")

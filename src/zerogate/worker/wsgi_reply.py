@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Protocol
 
+from zerogate.wire.http.fields import parse_length
 from zerogate.worker.errors import ApplicationError
 from zerogate.worker.reply_block import reply_block
 
@@ -151,12 +152,14 @@ def _encode(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 
 
 def _length_of(fields: list[tuple[bytes, bytes]]) -> int | None:
-    for name, value in fields:
-        if name == b"content-length":
-            if not value.isdigit():
-                raise ApplicationError(f"Content-Length {value.decode('latin-1')!r} is no number")
-            return int(value)
-    return None
+    said = [value for name, value in fields if name == b"content-length"]
+    if not said:
+        return None
+    # What no router would pass on is told to who has said it.
+    length = parse_length(said[0])
+    if length is None or len(said) > 1:
+        raise ApplicationError(f"Content-Length {b', '.join(said).decode('latin-1')[:100]!r} is no number")
+    return length
 
 
 def _octets(piece: Any) -> bytes:

@@ -37,6 +37,8 @@ OUTCOMES = {
     "a clean stop": (None, 0, ""),
     "help": (click.exceptions.Exit(0), 0, ""),
     "a supervisor that has killed": (SystemExit(1), 1, ""),
+    "somebody's sys.exit()": (SystemExit(), 0, ""),
+    "somebody's sys.exit(reason)": (SystemExit("bye"), 1, "zerogate: bye\n"),
     "wrong usage, by click": (
         click.UsageError("no such thing", CONTEXT),
         2,

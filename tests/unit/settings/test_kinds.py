@@ -77,7 +77,7 @@ UNREADABLE = [
     (DURATION, ["", "s", "-1", "1e3", "3 weeks", "1d", "nan", "inf", "off", "٣", "1" * 5000], "not a duration"),
     (SIZE, ["", "k", "-1", "1.5k", "1T", "off", "٣", "1" * 5000], "not a size"),
     (COUNT, ["", "-1", "1.0", "1k", "many", "off", "٣", "1" * 5000], "not a whole number"),
-    (Choice(("one", "two")), ["", "One", "three"], "one of one, two"),
+    (Choice(("one", "two")), ["", "on", "three"], "one of one, two"),
     (Flag(), ["", "maybe", "2"], "write 1 or 0"),
     (Texts("X"), ["'", "a 'b"], "words in a shell"),
 ]
@@ -193,6 +193,7 @@ TAKEN: list[tuple[Kind, Any, Any]] = [
     (Count(1, 9, off="never"), "off", Count.OFF),
     (Count(1, 9, off="never"), 0, Count.OFF),
     (Choice(("one",)), "one", "one"),
+    (Choice(("one",)), " One ", "one"),
     (Text("X"), "as it is", "as it is"),
     (Flag(), True, True),
     (Texts("X"), "one 'alone'", ("one 'alone'",)),

@@ -303,6 +303,7 @@ def test_what_a_request_leaves_in_its_context_is_no_business_of_the_next() -> No
     async def test(router: RouterEnd, worker: Worker) -> None:
         for _ in range(3):
             assert (await router.get()).body == b"nobody somebody"
+            await until(lambda: not worker.calls, "its one slot is free")
 
     serving(application, test, n_threads=1)
 

@@ -254,6 +254,8 @@ def test_the_first_head_may_come_with_an_error() -> None:
         ("200 OK", None),
         ("200 OK", [("content-length", "x")]),
         ("200 OK", [("content-length", "-1")]),
+        ("200 OK", [("content-length", "1"), ("Content-Length", "1")]),
+        ("200 OK", [("content-length", "9" * 19)]),
     ],
 )
 def test_heads_that_are_none_are_told_to_who_says_them(status: Any, headers: Any) -> None:

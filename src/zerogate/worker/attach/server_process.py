@@ -89,6 +89,9 @@ class ServerProcess:
         except TimeoutError:
             logger.warning("the server has not ended within %g s: killed", max(seconds, TERM_S))
             self._let_go()
+            # The keeper may have been stopped, as anybody may be.
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
             await process.wait()
 
     async def _run_once(self) -> int:

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import is_running
 from tests.support.router_end import until
 from zerogate.errors import StartError, UsageError
 from zerogate.worker.attach import server_process
@@ -91,6 +93,25 @@ def test_stopping(trap: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -
 
     asyncio.run(main())
     assert ("killed" in caplog.text) is not bool(trap)
+
+
+@pytest.mark.usefixtures("in_a_hurry")
+def test_stopping_where_its_keeper_stands_still(tmp_path: Path) -> None:
+    """SIGSTOP is for whoever it is sent to; who is told to stop for good is not to be left behind."""
+    ready = tmp_path / "ready"
+
+    async def main() -> None:
+        server, _ = shell(f"echo $$ > {ready}.new; mv {ready}.new {ready}; exec sleep 1000")
+        running = asyncio.ensure_future(server.run())
+        await until(ready.exists, "it is up")
+        pid = int(await asyncio.to_thread(ready.read_text))
+        assert server._process is not None
+        server._process.send_signal(signal.SIGSTOP)
+        await server.stop(0.0)
+        await running
+        await until(lambda: not is_running(pid), "it has ended")
+
+    asyncio.run(main())
 
 
 def test_stopping_before_it_is_there() -> None:
