@@ -142,9 +142,20 @@ def worker_key_pair(text: str) -> KeyPair:
     try:
         return parse_secret(text)
     except ZmtpError as error:
-        if not os.path.exists(text):
+        if not _is_path(text):
             raise UsageError(f"--key: no such file, and no key itself: {error.reason}") from None
         return read_key_pair(Path(text))
+
+
+def _is_path(text: str) -> bool:
+    """Whether it leads to a file, or to where we may not look for one."""
+    try:
+        os.stat(text)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def parse_secret(text: str) -> KeyPair:

@@ -154,7 +154,7 @@ def _check_new(entry: Entry, by_key: Mapping[bytes, Entry], names: Container[str
 
 def _behind_links(path: Path) -> Path:
     """Where the list is. Raises KeyListError for a link that leads nowhere: what it means nobody knows."""
-    if path.is_symlink() and not path.exists():
+    if os.path.islink(path) and not os.path.exists(path):
         raise KeyListError(f"{path}: it is a link that leads nowhere")
     return Path(os.path.realpath(path))
 
