@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from zerogate.errors import UsageError
 from zerogate.settings.cores import n_cores, n_router_processes
 from zerogate.settings.endpoint import parse_address, parse_endpoint
 from zerogate.settings.files import StaticSettings
@@ -16,6 +17,9 @@ from zerogate.settings.router import (
     check_token,
 )
 from zerogate.settings.worker import MAX_PROCESSES, PROCESSES_ALIASES, PROCESSES_VARIABLE, WorkerSettings
+
+# Where one binds, and nobody dials.
+EVERY_ADDRESS = ("", "0.0.0.0", "::")
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,13 @@ class DemoSettings(Settings):
     once: bool = flag("End after the last step.")
 
 
+def check_dialled(text: str) -> None:
+    """Where another machine would dial. Raises UsageError for what is only where one binds."""
+    endpoint = parse_endpoint(text)
+    if not endpoint.path and (endpoint.host in EVERY_ADDRESS or not endpoint.port):
+        raise UsageError("that is where a router binds: write the name or address, and the port, that workers dial")
+
+
 @dataclass(frozen=True)
 class KeySettings(Settings):
     """Keys."""
@@ -79,7 +90,7 @@ class WorkerKeySettings(KeySettings):
         ("*",), "What the key is for: *, host, host/prefix, /prefix or *.host/prefix, and all below.", metavar="ROUTE"
     )
     connect: str = text(
-        "tcp://ROUTER:8000", "Where the worker will find the router.", metavar="ENDPOINT", check=parse_endpoint
+        "tcp://ROUTER:8000", "Where the worker will find the router.", metavar="ENDPOINT", check=check_dialled
     )
 
 

@@ -24,6 +24,15 @@ def test_keys_lie_where_it_is_said() -> None:
         WorkerKeySettings(connect="router:8000")
 
 
+@each("text", ["tcp://0.0.0.0:8000", "tcp://*:8000", "tcp://:8000", "tcp://[::]:8000", "tcp://router.example:0"])
+def test_where_a_router_binds_is_nowhere_to_dial(text: str) -> None:
+    """A worker on another machine would dial itself there."""
+    with pytest.raises(UsageError, match="that is where a router binds"):
+        WorkerKeySettings(connect=text)
+    for good in ("tcp://router.example:8000", "tcp://[2001:db8::1]:8000", "tcp://127.0.0.1:1", "ipc:///run/zg"):
+        assert WorkerKeySettings(connect=good).connect == good
+
+
 def test_a_run_has_no_port_for_more_workers_and_waits_for_its_application() -> None:
     made = RunSettings()
     assert made.bind == ()
