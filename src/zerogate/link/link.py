@@ -130,7 +130,7 @@ class Link(LinkState, asyncio.Protocol):
 
     def send_reply(self, stream: Stream, block: bytes, fin: bool) -> None:
         self.session.send_reply(stream, block, fin)
-        self._flush_soon()
+        self._add_to_batch()
 
     def send_whole_reply(self, stream: Stream, block: bytes, data: bytes) -> None:
         """Send a reply of one piece: `send_reply` and `send_data` in one."""
@@ -139,7 +139,7 @@ class Link(LinkState, asyncio.Protocol):
 
     def send_headers(self, stream: Stream, block: bytes, fin: bool) -> None:
         self.session.send_headers(stream, block, fin)
-        self._flush_soon()
+        self._add_to_batch()
 
     def send_data(self, stream: Stream, data: bytes, fin: bool) -> None:
         """Send, or keep until there is credit; `stream.pending_bytes` tells how much is kept."""

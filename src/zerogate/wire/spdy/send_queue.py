@@ -122,6 +122,7 @@ class SendQueue(QueueState):
         assert isinstance(held, HeldBlock)
         fin = stream.local == ENDING and not pending
         self._output.append(frames.headers(stream.id, self._writer.wrap(held.block), fin))
+        self._count(len(held.block))
 
     def _frame_data(self, stream: Stream, pending: Pending, events: list[Event]) -> None:
         """Puts as many of the stream's pieces into one DATA frame as fit: many small ones make one frame."""
