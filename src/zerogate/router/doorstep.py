@@ -4,7 +4,8 @@ Anybody can connect and say nothing, or begin a handshake, which costs us more t
 joined share what places the workers leave, and where there is none left the one that has stood there for longest makes
 room for the next: a flood pushes itself out, and a worker, which joins within milliseconds, comes through. An address
 has so many at once, and so many a second; not at a port of this machine alone, whose workers may all start at the same
-moment. Of IPv6 that is a network of 64 bits: nobody has less (RFC 6177).
+moment. Of IPv6 a network of 64 bits has NETWORK_PART times as many besides: nobody has less (RFC 6177), and it may be
+one stranger's, or a whole site's.
 """
 
 from collections import Counter, OrderedDict
@@ -17,6 +18,7 @@ from zerogate.link.allowance import Allowance
 MAX_PER_ADDRESS = 64
 ADDRESS_BURST = 256
 ADDRESS_PER_S = 32.0
+NETWORK_PART = 8
 # Addresses whose rate is remembered: the one that was not heard of for longest is forgotten first.
 MAX_ADDRESSES = 4096
 
@@ -31,35 +33,34 @@ class Doorstep:
     """Who stands there, the oldest first. Knows no clock: times are in seconds, of any one."""
 
     def __init__(self) -> None:
-        self._standing: OrderedDict[Standing, str] = OrderedDict()
+        self._standing: OrderedDict[Standing, tuple[str, ...]] = OrderedDict()
         self._n_of: Counter[str] = Counter()
         self._rates: OrderedDict[str, Allowance] = OrderedDict()
 
     def __repr__(self) -> str:
-        return f"<Doorstep {len(self._standing)} links of {len(self._n_of)} addresses>"
+        return f"<Doorstep {len(self._standing)} links of {len(self._n_of)} origins>"
 
     def __len__(self) -> int:
         return len(self._standing)
 
     def enter(self, link: Standing, address: str, now: float) -> str:
         """A link has come, from an address of another machine or "". Returns why it may not stay, or ""."""
-        address = _network_of(address)
-        if address:
-            if self._n_of.get(address, 0) >= MAX_PER_ADDRESS:
-                return f"{MAX_PER_ADDRESS} links from {address} are on their way in already"
-            if not self._rate_of(address, now).spend(now):
-                return f"links come too often from {address}"
-            self._n_of[address] += 1
-        self._standing[link] = address
+        origins = _origins(address)
+        for origin, part in origins.items():
+            if self._n_of.get(origin, 0) >= MAX_PER_ADDRESS * part:
+                return f"{MAX_PER_ADDRESS * part} links from {origin} are on their way in already"
+            if not self._rate_of(origin, part, now).spend(now):
+                return f"links come too often from {origin}"
+        self._n_of.update(origins.keys())
+        self._standing[link] = tuple(origins)
         return ""
 
     def leave(self, link: Standing) -> None:
         """It has joined, or is gone."""
-        address = self._standing.pop(link, "")
-        if address:
-            self._n_of[address] -= 1
-            if not self._n_of[address]:
-                del self._n_of[address]
+        for origin in self._standing.pop(link, ()):
+            self._n_of[origin] -= 1
+            if not self._n_of[origin]:
+                del self._n_of[origin]
 
     def make_room(self, reason: str) -> None:
         """Send the oldest away."""
@@ -67,24 +68,24 @@ class Doorstep:
         self.leave(oldest)
         oldest.close(reason)
 
-    def _rate_of(self, address: str, now: float) -> Allowance:
-        rate = self._rates.get(address)
+    def _rate_of(self, origin: str, part: int, now: float) -> Allowance:
+        rate = self._rates.get(origin)
         if rate is None:
             if len(self._rates) >= MAX_ADDRESSES:
                 self._rates.popitem(last=False)
-            rate = self._rates[address] = Allowance(ADDRESS_BURST, ADDRESS_PER_S, now)
-        self._rates.move_to_end(address)
+            rate = self._rates[origin] = Allowance(ADDRESS_BURST * part, ADDRESS_PER_S * part, now)
+        self._rates.move_to_end(origin)
         return rate
 
 
-def _network_of(address: str) -> str:
-    """The address itself, or the network of an IPv6 address."""
+def _origins(address: str) -> dict[str, int]:
+    """Who is counted for an address, and how many of what one address may each has: also its network, of IPv6."""
     if ":" not in address:
-        return address
+        return {address: 1} if address else {}
     try:
         found = IPv6Address(address.partition("%")[0])
     except AddressValueError:
-        return address
+        return {address: 1}
     if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return f"{IPv6Address(int(found) >> 64 << 64)}/64"
+        return {str(found.ipv4_mapped): 1}
+    return {str(found): 1, f"{IPv6Address(int(found) >> 64 << 64)}/64": NETWORK_PART}

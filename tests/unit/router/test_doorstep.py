@@ -9,6 +9,7 @@ from zerogate.router.doorstep import (
     ADDRESS_PER_S,
     MAX_ADDRESSES,
     MAX_PER_ADDRESS,
+    NETWORK_PART,
     Doorstep,
 )
 
@@ -47,23 +48,36 @@ def test_one_address_may_come_so_often() -> None:
 
 
 @pytest.mark.parametrize(
-    ("addresses", "n_theirs"),
+    ("addresses", "n_in"),
     [
-        (["2001:db8:1:2::1", "2001:db8:1:2:ffff::", "2001:db8:1:2::1%eth0"], 1),
-        (["2001:db8:1:2::1", "2001:db8:1:3::1"], 2),
+        (["2001:db8:1:2::1", "2001:db8:1:2::1%eth0"], 1),
+        (["2001:db8:1:2::1", "2001:db8:1:2:ffff::"], 2),
+        ([f"2001:db8:1:2::{number:x}" for number in range(20)], NETWORK_PART),
+        ([f"2001:db8:1:{number:x}::1" for number in range(20)], 20),
         (["192.0.2.1", "192.0.2.2"], 2),
         (["::ffff:192.0.2.1", "192.0.2.1"], 1),
         (["::ffff:192.0.2.1", "::ffff:192.0.2.2"], 2),
     ],
 )
-def test_who_has_a_network_has_no_more_than_who_has_an_address(addresses: list[str], n_theirs: int) -> None:
+def test_whoever_has_a_network_is_counted_as_one_too(addresses: list[str], n_in: int) -> None:
     """Whoever has IPv6 has 2^64 addresses at least."""
     doorstep = Doorstep()
+    links = [(Link(), address) for _ in range(2 * MAX_PER_ADDRESS) for address in addresses]
+    standing = [link for link, address in links if not doorstep.enter(link, address, 0.0)]
+    assert len(standing) == len(doorstep) == n_in * MAX_PER_ADDRESS
+    for link in standing:
+        doorstep.leave(link)
+    assert not doorstep._n_of
+
+
+def test_a_network_may_come_so_often() -> None:
+    doorstep = Doorstep()
     n_in = 0
-    for _ in range(2 * MAX_PER_ADDRESS):
-        for address in addresses:
-            n_in += not doorstep.enter(Link(), address, 0.0)
-    assert n_in == n_theirs * MAX_PER_ADDRESS
+    for number in range(2 * NETWORK_PART * ADDRESS_BURST):
+        link = Link()
+        n_in += not doorstep.enter(link, f"2001:db8:1:2::{number:x}", 0.0)
+        doorstep.leave(link)
+    assert n_in == NETWORK_PART * ADDRESS_BURST
 
 
 def test_this_machine_may_come_as_it_likes() -> None:
@@ -80,7 +94,7 @@ def test_the_oldest_makes_room() -> None:
     assert first.reason == "others come"
     assert second.reason == ""
     assert len(doorstep) == 1
-    assert "1 links of 1 addresses" in repr(doorstep)
+    assert "1 links of 1 origins" in repr(doorstep)
 
 
 def test_addresses_are_forgotten_before_they_are_too_many() -> None:
