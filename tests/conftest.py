@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from _pytest.runner import runtestprotocol
 
 from tests.support.processes import ROUTER_PROCESSES, Site, make_site
 
@@ -48,6 +49,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--hypothesis-profile"):
         by_loop = "fast" if is_short_loop(config) else "full"
         hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", by_loop))
+    if is_short_loop(config) and hasattr(config, "workerinput"):
+        config.pluginmanager.register(Terse())
+
+
+class Terse:
+    """One of several processes says of a test how it went, and not that it began, was set up, torn down and ended.
+
+    Five messages for each test, and what the process that reads them makes of them, are a tenth of the short loop.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        for report in runtestprotocol(item, log=False, nextitem=nextitem):
+            if report.when == "call" or not report.passed:
+                item.ihook.pytest_runtest_logreport(report=report)
+        return True
 
 
 def pytest_collection(session: pytest.Session) -> None:

@@ -50,6 +50,7 @@ def test_who_holds_it_and_where(caplog: pytest.LogCaptureFixture) -> None:
     assert "hold_the_loop" in report
 
 
+@pytest.mark.slow
 def test_once_a_minute(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         watch = Stalls(STALL_S, nobody)

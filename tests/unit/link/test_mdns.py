@@ -19,6 +19,7 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mdns, "_all_interfaces", lambda: ["127.0.0.1"])
 
 
+@pytest.mark.slow
 def test_who_is_announced_is_found_and_gone_when_it_says_so() -> None:
     found: list[Found] = []
     gone: list[str] = []

@@ -117,6 +117,7 @@ async def status(found: House) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.slow
 def test_every_process_has_the_worker_and_half_of_the_clients() -> None:
     async def main() -> None:
         async with house() as found, worker(found):
@@ -136,6 +137,7 @@ def test_every_process_has_the_worker_and_half_of_the_clients() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_connections_one_after_the_other_go_in_turns() -> None:
     async def main() -> None:
         async with house() as found, worker(found):

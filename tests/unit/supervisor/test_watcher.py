@@ -99,6 +99,7 @@ def test_a_change_is_heard_of(here: Path) -> None:
     assert asyncio.run(main()) == ["pkg/views.py"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_moved", [True, False])
 def test_a_folder_that_is_made_anew_is_watched_again(
     here: Path, monkeypatch: pytest.MonkeyPatch, *, is_moved: bool

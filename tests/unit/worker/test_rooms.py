@@ -1,6 +1,7 @@
 """The worker's rooms: who may know whom, read from the source."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from tests.support.each import each
@@ -35,13 +36,20 @@ RANKS = {
 KNOW_NO_ASGI = {module for module, rank in RANKS.items() if rank <= RANKS["host"]} | {"service"}
 
 
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(modules()[module].read_text())
+
+
+@cache
 def modules() -> dict[str, Path]:
     return {path.stem: path for path in ROOM.glob("*.py") if path.stem != "__init__"}
 
 
+@cache
 def neighbours(module: str) -> set[str]:
     """Which modules of the worker it imports, wherever in the source, also for type checking only."""
-    tree = ast.parse(modules()[module].read_text())
+    tree = tree_of(module)
     names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     prefix = "zerogate.worker."
@@ -60,7 +68,7 @@ def test_there_are_no_circles(module: str) -> None:
 @each("module", sorted(KNOW_NO_ASGI))
 def test_most_know_nothing_of_asgi(module: str) -> None:
     assert not {name for name in neighbours(module) if name not in KNOW_NO_ASGI}
-    code = ast.unparse(ast.parse(modules()[module].read_text()))
+    code = ast.unparse(tree_of(module))
     assert "http.request" not in code
     assert "http.response" not in code
 
@@ -68,7 +76,7 @@ def test_most_know_nothing_of_asgi(module: str) -> None:
 @each("module", RANKS)
 def test_nobody_touches_the_root_logger(module: str) -> None:
     """Its level and handlers are the application's own."""
-    calls = [node for node in ast.walk(ast.parse(modules()[module].read_text())) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call)]
     of_logging = [
         (node.func.attr, [ast.unparse(argument) for argument in node.args])
         for node in calls
