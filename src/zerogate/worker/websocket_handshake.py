@@ -35,6 +35,8 @@ EXTENSIONS: dict[str, dict[str, Any]] = {"websocket.http.response": {}}
 DEFLATE = ServerPerMessageDeflateFactory(
     server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
 )
+# zlib has none of 256 octets (madler/zlib#171). Older releases of websockets find that out too late.
+NO_WINDOW = ("server_max_window_bits", "8")
 
 
 class Refusal(NamedTuple):
@@ -108,7 +110,7 @@ def subprotocols(fields: RequestFields) -> list[str]:
 def negotiate_deflate(fields: RequestFields) -> tuple[list[ExtensionHeader], list[Extension]]:
     """What is said of compression, and what does it: neither, if the client offers none that we can do."""
     for name, parameters in _offers(fields):
-        if name == DEFLATE.name:
+        if name == DEFLATE.name and NO_WINDOW not in parameters:
             try:
                 agreed, extension = DEFLATE.process_request_params(parameters, ())
             except NegotiationError:

@@ -134,6 +134,11 @@ def test_a_subprotocol_that_was_not_offered() -> None:
         (b"x-other", b""),
         (b"permessage-deflate", b"permessage-deflate; server_max_window_bits=12"),
         (b"permessage-deflate; server_max_window_bits=8", b""),
+        (b"permessage-deflate; server_max_window_bits=8; server_no_context_takeover", b""),
+        (
+            b"permessage-deflate; server_max_window_bits=8, permessage-deflate; server_max_window_bits=9",
+            b"permessage-deflate; server_max_window_bits=9",
+        ),
         (
             b"permessage-deflate; nonsense, permessage-deflate; client_max_window_bits",
             b"permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
