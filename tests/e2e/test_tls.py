@@ -236,12 +236,14 @@ def test_renegotiation_is_refused(tls: TlsSite) -> None:
 
 @needs_openssl
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-def test_sessions_go_on_with_tickets(tls: TlsSite, version: str, tmp_path: Path) -> None:
+def test_sessions_go_on_with_tickets(version: str, tmp_path: Path) -> None:
+    """At the process that has given them: Python's `ssl` cannot share their keys."""
     kept = str(tmp_path / "session")
     request = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
-    first = tls.s_client(version, "-ign_eof", "-sess_out", kept, words=request)
-    assert "New, " in first
-    assert "Reused, " in tls.s_client(version, "-ign_eof", "-sess_in", kept, words=request)
+    with tls_site(tmp_path, "--processes", "1") as site:
+        first = site.s_client(version, "-ign_eof", "-sess_out", kept, words=request)
+        assert "New, " in first
+        assert "Reused, " in site.s_client(version, "-ign_eof", "-sess_in", kept, words=request)
 
 
 @needs_openssl
