@@ -33,7 +33,7 @@ class Roll:
         self._is_superseded = asyncio.Event()
 
     def want(self, child: Child) -> None:
-        """Replace this one, after those that are wanted already. Nothing new if that is under way."""
+        """Replace this one, after those that are wanted already. Nothing new while its successor comes up."""
         if child is not self._current:
             self._wanted[child] = None
             self._is_wanted.set()
@@ -76,6 +76,8 @@ class Roll:
             return
         predecessor = child.life
         child.hand_over(successor)
+        # While the one before it drains, this one may be worn already, and not ask again for long.
+        self._current = None
         assert predecessor is not None
         logger.info("%s: process %s takes over from %s", child.label, successor.pid, predecessor.pid)
         await self._lives.relieve(successor)

@@ -173,6 +173,14 @@ def test_who_is_worn_and_about_to_be_replaced_is_replaced_once() -> None:
     assert house.notes.count("one begins") == 2
 
 
+def test_who_is_worn_while_the_one_before_it_drains_is_replaced_after_it() -> None:
+    house = House(one=[{"wears_in": 5.0, "ends_in": 4.0, **JOINS}, {"wears_in": 1.0, **JOINS}, JOINS])
+    assert run(house, [rolling("one")], nothing, STOP, every_s=60.0) == 0
+    assert house.notes.count("one begins") == 3
+    # Never more than one process too many.
+    assert house.time_of("one begins", 2) == house.time_of("one ends")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
 @pytest.mark.parametrize("at_s", [0.0, 0.05, 0.3, 0.65])
 def test_a_stop_amid_a_roll_ends_both(at_s: float, number: int) -> None:
