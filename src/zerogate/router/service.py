@@ -240,7 +240,8 @@ class Router:
 
     def conditions(self) -> list[Condition]:
         where = ", ".join([*self.addresses.http, *self.addresses.https])
-        words = f"listens at {where}, {self.links.n_workers()} workers" if where else "is starting"
+        n = self.links.n_workers()
+        words = f"listens at {where}, {n} worker{'s' if n != 1 else ''}" if where else "is starting"
         if self._is_draining:
             words = "is stopping"
         return [Condition("router", self.settings.name, bool(where) and not self._is_draining, words)]

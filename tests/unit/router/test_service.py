@@ -74,6 +74,18 @@ def test_a_request_goes_through_and_the_admin_port_tells(tmp_path: Path) -> None
     asyncio.run(main())
 
 
+def test_it_says_how_it_is(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with routing(tmp_path) as (router, peer):
+            (where,) = router.listeners.addresses.http
+            assert router.conditions() == [("router", "r", True, f"listens at {where}, 1 worker")]
+            peer.die()
+            await until(lambda: not router.links.workers, "the worker is gone")
+            assert router.conditions() == [("router", "r", True, f"listens at {where}, 0 workers")]
+
+    asyncio.run(main())
+
+
 def test_a_stop_finishes_what_is_in_flight(tmp_path: Path) -> None:
     async def main() -> None:
         async with routing(tmp_path) as (router, peer):
