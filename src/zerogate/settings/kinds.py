@@ -275,7 +275,7 @@ class Flag(Kind):
             return True
         if word in ("0", "false", "no", "off"):
             return False
-        raise UsageError("write 1 or 0")
+        raise UsageError("write true or false")
 
     def check(self, value: Any) -> Any:
         if not isinstance(value, bool):
@@ -288,7 +288,7 @@ class Flag(Kind):
         return value
 
     def show(self, value: Any) -> str:
-        return "1" if value else "0"
+        return "true" if value else "false"
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def test_every_setting_is_told() -> None:
     environment = to_environment(RouterSettings())
     assert environment["ZEROGATE_QUEUE_TIMEOUT"] == "30s"
     assert environment["ZEROGATE_MAX_BODY"] == "off"
-    assert environment["ZEROGATE_INSECURE"] == "0"
+    assert environment["ZEROGATE_INSECURE"] == "false"
     assert environment[environment_name("bind")] == "tcp://127.0.0.1:8000"
 
 

@@ -78,7 +78,7 @@ UNREADABLE = [
     (SIZE, ["", "k", "-1", "1.5k", "1T", "off", "٣", "1" * 5000], "not a size"),
     (COUNT, ["", "-1", "1.0", "1k", "many", "off", "٣", "1" * 5000], "not a whole number"),
     (Choice(("one", "two")), ["", "on", "three"], "one of one, two"),
-    (Flag(), ["", "maybe", "2"], "write 1 or 0"),
+    (Flag(), ["", "maybe", "2"], "write true or false"),
     (Texts("X"), ["'", "a 'b"], "words in a shell"),
 ]
 
@@ -120,7 +120,7 @@ def test_what_is_of_another_type(kind: Kind, value: Any) -> None:
         (SIZE, 1000, "1000"),
         (SIZE, 0, "0"),
         (Texts("X"), ("a b", "c"), "'a b' c"),
-        (Flag(), True, "1"),
+        (Flag(), True, "true"),
     ],
 )
 def test_showing(kind: Kind, value: Any, text: str) -> None:
