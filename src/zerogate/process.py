@@ -7,6 +7,8 @@ import resource
 import sys
 from typing import TextIO
 
+from zerogate.errors import UsageError
+
 STDIN_FD, STDOUT_FD, STDERR_FD = range(3)
 
 # As many as Linux gives a process that asks for all (fs.nr_open). Where the hard limit is a billion, as in containers,
@@ -92,10 +94,22 @@ def raise_fd_limit() -> int:
     return max(soft, wanted)
 
 
-def resident_bytes() -> int:
-    """How much memory this process has now. Raises OSError where there is no /proc."""
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+def open_statm() -> int:
+    """A descriptor for `resident_bytes`. Raises OSError, for example where there is no /proc."""
+    return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def resident_bytes(statm_fd: int) -> int:
+    """How much memory this process has now: also when it has no descriptor left to open anything with."""
+    return int(os.pread(statm_fd, 256, 0).split()[1]) * resource.getpagesize()
+
+
+def current_folder() -> str:
+    """Where this process is. Raises UsageError if that has been taken away."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise UsageError("the current folder is not there any more") from None
 
 
 def has_terminal() -> bool:

@@ -1,13 +1,14 @@
 """What a process has of its system."""
 
 import ctypes
+import os
 import resource
 import subprocess
 import sys
 
 import pytest
 
-from zerogate.process import MAX_FDS, keep_freed_memory, raise_fd_limit, resident_bytes
+from zerogate.process import MAX_FDS, keep_freed_memory, open_statm, raise_fd_limit, resident_bytes
 
 LIMITS = "import resource; from zerogate.process import raise_fd_limit; "
 LIMITS += "print(raise_fd_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
@@ -94,4 +95,6 @@ def test_other_libraries_have_no_such_option(monkeypatch: pytest.MonkeyPatch) ->
 def test_memory_is_what_the_kernel_says() -> None:
     # The most that there was is never less, but for what the kernel counts late.
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    assert 1 << 20 < resident_bytes() < most + (8 << 20)
+    statm_fd = open_statm()
+    assert 1 << 20 < resident_bytes(statm_fd) < most + (8 << 20)
+    os.close(statm_fd)

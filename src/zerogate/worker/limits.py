@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import os
 import random
 import sys
 from collections.abc import Callable
 
 from zerogate.errors import StartError, UsageError
 from zerogate.link.link import Link
-from zerogate.process import resident_bytes
+from zerogate.process import open_statm, resident_bytes
 from zerogate.settings import RenewalSettings
 from zerogate.settings.kinds import MIB
 from zerogate.wire.spdy.streams import Stream
@@ -32,6 +33,7 @@ class Limits:
         self._timer: asyncio.TimerHandle | None = None
         self._n_taken = 0
         self._is_reached = False
+        self._statm_fd: int | None = None
         self._max_requests = settings.max_requests
         if self._max_requests < sys.maxsize:
             self._max_requests += random.randint(0, settings.max_requests_jitter)
@@ -55,9 +57,10 @@ class Limits:
         if most is None:
             return
         try:
-            found = resident_bytes()
-        except OSError:
-            raise UsageError("--max-memory needs /proc, which this system does not have") from None
+            self._statm_fd = open_statm()
+        except OSError as error:
+            raise UsageError(f"--max-memory needs /proc/self/statm: {error.strerror}") from None
+        found = resident_bytes(self._statm_fd)
         if found > most:
             raise StartError(f"{self._settings.written('max_memory')}: it has {found // MIB}M before its first request")
         self._look()
@@ -67,11 +70,15 @@ class Limits:
         if self._timer is not None:
             self._timer.cancel()
         self._is_reached = True
+        if self._statm_fd is not None:
+            os.close(self._statm_fd)
+            self._statm_fd = None
 
     def _look(self) -> None:
         self._timer = self._loop.call_later(LOOK_EVERY_S, self._look)
         most = self._settings.max_memory
-        found = resident_bytes()
+        assert self._statm_fd is not None
+        found = resident_bytes(self._statm_fd)
         if most is not None and found > most:
             self._reach(f"it has {found // MIB}M of memory ({self._settings.written('max_memory')})")
 

@@ -1,6 +1,9 @@
 """When a worker asks to be replaced: how often, and why."""
 
 import asyncio
+import logging
+import os
+import resource
 import sys
 from typing import Any
 
@@ -79,7 +82,7 @@ def growing(monkeypatch: pytest.MonkeyPatch, *sizes: int, seconds: float = 20.0)
     """What is asked, and when, by a process that has so many MiB at each look, with a limit of 100."""
     asked: list[tuple[float, str]] = []
     found = [size * MIB for size in sizes]
-    monkeypatch.setattr(module, "resident_bytes", lambda: found.pop(0) if len(found) > 1 else found[0])
+    monkeypatch.setattr(module, "resident_bytes", lambda statm_fd: found.pop(0) if len(found) > 1 else found[0])
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -108,12 +111,39 @@ def test_too_much_memory_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
-    def look() -> int:
-        raise FileNotFoundError
+    def open_nothing() -> int:
+        raise FileNotFoundError(2, "No such file or directory")
 
     async def main() -> None:
         Limits(RenewalSettings(max_memory=MIB), pytest.fail).start()
 
-    monkeypatch.setattr(module, "resident_bytes", look)
-    with pytest.raises(UsageError, match="--max-memory needs /proc"):
+    monkeypatch.setattr(module, "open_statm", open_nothing)
+    with pytest.raises(UsageError, match=r"^--max-memory needs /proc/self/statm: No such file or directory$"):
         run_virtually(main())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no /proc")
+def test_memory_is_looked_at_though_no_descriptor_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[str] = []
+
+    async def main() -> None:
+        settings = RenewalSettings(max_memory=1 << 40)
+        limits = Limits(settings, asked.append)
+        limits.start()
+        object.__setattr__(settings, "max_memory", MIB)
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                os.open("/proc/self/statm", os.O_RDONLY)
+            await asyncio.sleep(2.5 * LOOK_EVERY_S)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            limits.stop()
+
+    n_fds = len(os.listdir("/proc/self/fd"))
+    with caplog.at_level(logging.ERROR):
+        run_virtually(main())
+    assert len(asked) == 1
+    assert not caplog.messages
+    assert len(os.listdir("/proc/self/fd")) <= n_fds
