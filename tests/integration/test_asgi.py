@@ -285,8 +285,9 @@ def test_a_shutdown_that_does_not_end_is_left_behind() -> None:
 # The scope
 
 
-def test_root_path_is_told() -> None:
-    with make_served_site(worker_options=("--root-path", "/inspect")) as site:
+@pytest.mark.parametrize("written", ["/inspect", "/inspect/"])
+def test_root_path_is_told(written: str) -> None:
+    with make_served_site(worker_options=("--root-path", written)) as site:
         seen = json.loads(site.get("/below?a")[2])
         assert (seen["root_path"], seen["path"], seen["raw_path"]) == ("/inspect", "/inspect/below", "/inspect/below")
 

@@ -43,16 +43,18 @@ MAX_DEFAULT_THREADS = 32
 MAX_THREADS = 1024
 
 
-def check_utf8(text: str) -> None:
-    """Raises UsageError for what came as octets of something else."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UsageError("not a text in UTF-8") from None
-
-
 def default_threads() -> int:
     return min(THREADS_PER_CORE * n_cores(), MAX_DEFAULT_THREADS)
+
+
+def check_prefix(text: str) -> None:
+    """Raises UsageError for what could not be the beginning of a path."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # it came as octets of something else
+        raise UsageError("not a text in UTF-8") from None
+    if text and not text.startswith("/"):
+        raise UsageError(f"a path begins with /: write /{text}")
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class ApplicationSettings(Settings):
         "",
         "The prefix that the application is mounted at: ASGI's root_path, WSGI's SCRIPT_NAME.",
         metavar="PREFIX",
-        check=check_utf8,
+        check=check_prefix,
     )
     cancel_after: float = duration(
         5.0, "Time for the application to hear of a client that left, before its task ends.", zero="none"

@@ -23,7 +23,8 @@ def _asgi3(found: Found, settings: WorkerSettings) -> Made:
     host = AsgiHost(
         found.application,
         lifespan=settings.lifespan,
-        root_path=settings.root_path,
+        # What follows it in a path begins with one.
+        root_path=settings.root_path.rstrip("/"),
         strips_prefix=settings.strip_prefix,
         websocket=settings.part(WebSocketSettings),
     )

@@ -49,3 +49,9 @@ def test_terms_are_those_that_a_router_takes() -> None:
     settings = ServeSettings(label=("version=2",), share=5.0, sticky="header:X-User")
     assert terms.make_terms(settings.label, settings.share, settings.sticky).names == ["label", "share", "sticky"]
     assert terms.MAX_LABELS == MAX_LABELS
+
+
+def test_a_root_path_is_the_beginning_of_one() -> None:
+    assert [ApplicationSettings(root_path=text).root_path for text in ("", "/", "/api")] == ["", "/", "/api"]
+    with pytest.raises(UsageError, match=r"^--root-path api/v1: a path begins with /: write /api/v1$"):
+        ApplicationSettings(root_path="api/v1")
