@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import shutil
 import signal
 import threading
 import time
@@ -155,6 +156,18 @@ def test_it_waits_for_a_slip_of_the_pen_at_the_start_too(site: Site, app: Path) 
     started = children(process.pid)
     process.kill()
     wait_gone(started)
+
+
+def test_the_folder_is_taken_away_and_made_anew(site: Site, app: Path) -> None:
+    with reloading(site, app) as process:
+        shutil.rmtree(app.parent)
+        process.wait_output("does not start: the current folder is not there any more. Waiting for a change")
+        app.parent.mkdir()
+        app.write_text(PAGE % "1")
+        assert site.get()[2] == b"1"
+        app.write_text(PAGE % "2")
+        wait_for(lambda: site.get()[2] == b"2", "the new page")
+        assert "Traceback" not in process.output()
 
 
 def test_which_files(site: Site, app: Path) -> None:

@@ -8,12 +8,21 @@ import stat
 from typing import Any, NamedTuple
 
 from zerogate.errors import StartError
+from zerogate.process import current_folder
 from zerogate.settings.endpoint import Endpoint, is_loopback, parse_address
 
 # As many may have connected and not been accepted yet. The kernel has its own limit (net.core.somaxconn, 4096).
 BACKLOG = 2048
 # Who may dial an ipc:// socket: its owner.
 IPC_MODE = 0o600
+
+
+# Below, ports are root's, unless the system says otherwise (ip(7), ip_unprivileged_port_start).
+FIRST_FREE_PORT = 1024
+ROOTS_PORTS = (
+    f"ports below {FIRST_FREE_PORT} are root's. Have systemd give it AmbientCapabilities=CAP_NET_BIND_SERVICE, or say "
+    "`sysctl net.ipv4.ip_unprivileged_port_start=80`, or choose another port"
+)
 
 
 class TakenError(StartError):
@@ -64,8 +73,10 @@ def tcp_places(host: str, port: int, label: str) -> list[Place]:
 
 
 def endpoint_places(endpoint: Endpoint, label: str, mode: int = IPC_MODE) -> list[Place]:
-    """Where an endpoint is: `mode` is that of a Unix socket's file. Raises StartError."""
+    """Where an endpoint is: `mode` is that of a Unix socket's file. Raises StartError or UsageError."""
     if endpoint.path:
+        if not os.path.isabs(endpoint.path):
+            current_folder()  # Without one there is no such place.
         return [Place(label, socket.AF_UNIX, endpoint.path, mode)]
     return tcp_places(endpoint.host, endpoint.port, label)
 
@@ -98,7 +109,7 @@ def bind(place: Place) -> socket.socket:
         sock.close()
         if error.errno == errno.EADDRINUSE:
             raise TakenError(place) from error
-        raise StartError(f"{place.label}: {_explain(error, place.where)}") from error
+        raise StartError(f"{place.label}: {_explain(error, place)}") from error
     return sock
 
 
@@ -138,8 +149,11 @@ def is_answered(path: str) -> bool:
     return True
 
 
-def _explain(error: OSError, where: str) -> str:
+def _explain(error: OSError, place: Place) -> str:
+    where = place.where
     match error.errno:
+        case errno.EACCES if place.family != socket.AF_UNIX and place.address[1] < FIRST_FREE_PORT:
+            return f"no permission to listen on {where}: {ROOTS_PORTS}"
         case errno.EACCES:
             return f"no permission to listen on {where}"
         case errno.EADDRNOTAVAIL:

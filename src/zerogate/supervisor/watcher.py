@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 from zerogate.errors import StartError, UsageError
+from zerogate.process import current_folder
 from zerogate.settings import ReloadSettings
 
 INCLUDE = ("*.py",)
@@ -26,7 +27,7 @@ class FileWatcher:
         except ImportError:
             raise UsageError("--reload needs watchfiles: pip install 'zerogate[reload]'") from None
         self._watchfiles = watchfiles
-        self._here = Path.cwd()
+        self._here = Path(current_folder())
         folders = [_folder(text) for text in settings.reload_dir or (".", *filter(None, (app_dir,)))]
         # As folders stand for themselves, beside what they are given to.
         folders += [Path(text).resolve() for text in settings.reload_include if os.path.isdir(text)]

@@ -1,5 +1,6 @@
 """Why a user's module or function failed, in one line: the reason, and where in the user's code."""
 
+import contextlib
 import os
 import traceback
 from pathlib import Path
@@ -38,4 +39,6 @@ def _is_users(filename: str) -> bool:
 def _short(filename: str) -> str:
     """A path as people in the current directory would write it."""
     path = Path(filename)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename
+    with contextlib.suppress(FileNotFoundError, ValueError):  # there is no such directory any more, or it is elsewhere
+        return str(path.relative_to(Path.cwd()))
+    return filename

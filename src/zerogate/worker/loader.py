@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from zerogate.errors import StartError, UsageError
+from zerogate.process import current_folder
 from zerogate.worker.import_failure import explain_failure
 from zerogate.worker.interface import (
     INTERFACE_WORDS,
@@ -204,10 +205,7 @@ def _search_too(app_dir: str) -> str:
 
     Last, because what happens to lie about there (`logging.py`, `test/`) must not get in the way of everybody else.
     """
-    try:
-        folder = os.path.abspath(app_dir)
-    except FileNotFoundError:
-        raise UsageError("the current folder is not there any more") from None
+    folder = os.path.abspath(app_dir if os.path.isabs(app_dir) else os.path.join(current_folder(), app_dir))
     if app_dir:
         if not os.path.isdir(folder):
             raise UsageError(f"--app-dir {app_dir}: no such folder")

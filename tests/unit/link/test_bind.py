@@ -1,13 +1,15 @@
 """Binding: a place has one owner, and what cannot be one."""
 
+import errno
 import os
+import shutil
 import socket
 import stat
 from pathlib import Path
 
 import pytest
 
-from zerogate.errors import StartError
+from zerogate.errors import StartError, UsageError
 from zerogate.link.bind import Place, TakenError, bind, endpoint_places, place_of, tcp_places
 from zerogate.settings.endpoint import parse_endpoint
 
@@ -44,6 +46,13 @@ def test_a_unix_sockets_mode(tmp_path: Path, mode: int) -> None:
         assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == mode
 
 
+def test_where_no_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree(tmp_path)
+    with pytest.raises(UsageError, match=r"^the current folder is not there any more$"):
+        endpoint_places(parse_endpoint("ipc://s"), "--bind x")
+
+
 @pytest.mark.parametrize("where", ["no-such-directory/s", f"{'x' * 100}/s"])
 def test_where_no_socket_can_be(tmp_path: Path, where: str) -> None:
     with pytest.raises(StartError):
@@ -60,3 +69,21 @@ def test_a_place_has_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert Place("a", socket.AF_UNIX, "s").key == Place("b", socket.AF_UNIX, f"{tmp_path}/s").key
     assert Place("a", socket.AF_INET6, ("::1", 80, 0, 0)).key == "tcp [::1]:80"
     assert local_place(80).key == "tcp 127.0.0.1:80"
+
+
+def test_who_may_not_have_a_port_of_roots_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(sock: socket.socket, address: object) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse, raising=False)
+    with pytest.raises(StartError) as caught:
+        bind(local_place(80))
+    assert caught.value.reason == (
+        "--http x: no permission to listen on 127.0.0.1:80: ports below 1024 are root's. Have systemd give it "
+        "AmbientCapabilities=CAP_NET_BIND_SERVICE, or say `sysctl net.ipv4.ip_unprivileged_port_start=80`, or choose "
+        "another port"
+    )
+    with pytest.raises(StartError, match=r"no permission to listen on 127\.0\.0\.1:8080$"):
+        bind(local_place(8080))
+    with pytest.raises(StartError, match=r"no permission to listen on /x/s$"):
+        bind(Place("--bind x", socket.AF_UNIX, "/x/s"))

@@ -71,6 +71,12 @@ def test_a_folder_that_is_not_there(here: Path) -> None:
         FileWatcher(ReloadSettings(reload_dir=("nowhere",)))
 
 
+def test_where_no_folder_is(here: Path) -> None:
+    shutil.rmtree(here)
+    with pytest.raises(UsageError, match=r"^the current folder is not there any more$"):
+        FileWatcher(ReloadSettings())
+
+
 def test_without_watchfiles(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "watchfiles", None)
     with pytest.raises(UsageError, match=r"pip install 'zerogate\[reload\]'"):
