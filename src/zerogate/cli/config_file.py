@@ -6,6 +6,8 @@ option; in a command's table (`[router]`, `[keys.worker]`) for that command, who
 
 import difflib
 import json
+import os
+import select
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +30,8 @@ TABLE = ("tool", "zerogate")
 MAX_SHOWN_CHARS = 60
 # Far more than anybody writes.
 MAX_FILE_BYTES = 16 * MIB
+# For whoever writes into a pipe: one who asks another machine for a secret has time to.
+PIPE_PATIENCE_S = 15.0
 
 
 class Entry(NamedTuple):
@@ -112,11 +116,7 @@ def find_config(name: str) -> ConfigFile | None:
 def _read(path: str) -> ConfigFile | None:
     """None for a pyproject.toml that says nothing of us."""
     try:
-        with Path(path).open("rb") as file:
-            octets = file.read(MAX_FILE_BYTES + 1)
-        if len(octets) > MAX_FILE_BYTES:
-            raise UsageError(f"--config {path}: more than {MAX_FILE_BYTES // MIB}M")
-        content = tomllib.loads(octets.decode("utf-8"))
+        content = tomllib.loads(_octets(path).decode("utf-8"))
     except OSError as error:
         raise UsageError(f"--config {path}: {error.strerror or error}") from error
     except tomllib.TOMLDecodeError as error:
@@ -134,6 +134,21 @@ def _read(path: str) -> ConfigFile | None:
         if not isinstance(content, dict):
             raise UsageError(f"{path}: {'.'.join(TABLE)}: not a table")
     return ConfigFile(path, f"{'.'.join(TABLE)}.", content) if content else None
+
+
+def _octets(path: str) -> bytes:
+    """All of it, also of a pipe, as a shell makes one of `<(COMMAND)`. Raises UsageError, OSError."""
+    # At once: else it would wait, for ever perhaps, for somebody to open the other end of a pipe.
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(fd, "rb", buffering=0) as file:
+        octets = b""
+        while select.select([fd], [], [], PIPE_PATIENCE_S)[0]:
+            if not (piece := file.read(MAX_FILE_BYTES)):
+                return octets
+            octets += piece
+            if len(octets) > MAX_FILE_BYTES:
+                raise UsageError(f"--config {path}: more than {MAX_FILE_BYTES // MIB}M")
+    raise UsageError(f"--config {path}: a pipe into which nobody has written for {PIPE_PATIENCE_S:g} s")
 
 
 def _plain(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -1,10 +1,14 @@
 """Options from a file."""
 
+import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from zerogate.cli import config_file
 from zerogate.cli.commands import commands
 from zerogate.cli.config_file import ConfigFile, Entry, find_config
 from zerogate.errors import UsageError
@@ -77,6 +81,28 @@ def test_what_nests_too_deeply_or_never_ends() -> None:
         find_config("")
     with pytest.raises(UsageError, match=r"^--config /dev/zero: more than 16M$"):
         find_config("/dev/zero")
+
+
+def test_a_pipe_is_read_to_its_end_and_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo("fifo")
+    monkeypatch.setattr(config_file, "PIPE_PATIENCE_S", 0.05)
+    with pytest.raises(UsageError, match=r"^--config fifo: a pipe into which nobody has written for 0\.05 s$"):
+        find_config("fifo")
+    monkeypatch.setattr(config_file, "PIPE_PATIENCE_S", 20.0)
+    read_fd, write_fd = os.pipe()
+
+    def write() -> None:
+        for text in (b"grace", b" = 3\n"):
+            os.write(write_fd, text)
+            time.sleep(0.05)
+        os.close(write_fd)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    path = f"/dev/fd/{read_fd}"
+    assert find_config(path) == ConfigFile(path, "", {"grace": 3})
+    thread.join()
+    os.close(read_fd)
 
 
 @pytest.mark.parametrize("text", ["tool = 1", "[tool]\nzerogate = 1"])
