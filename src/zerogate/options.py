@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from zerogate.settings import Settings
@@ -21,6 +21,7 @@ def takes_options(kind: Callable[P, S]) -> Callable[[Callable[[T, S], R]], Calla
     def decorate(function: Callable[[T, S], R]) -> Callable[Concatenate[T, P], R]:
         @functools.wraps(function)
         def with_options(first: T, /, *args: P.args, **options: P.kwargs) -> R:
+            check_names(kind, options)
             return function(first, kind(*args, **options))
 
         tell_options(with_options, function, kind, 1)
@@ -37,12 +38,23 @@ def takes_more_options(
     def decorate(function: Callable[[T, U, S], R]) -> Callable[Concatenate[T, U, P], R]:
         @functools.wraps(function)
         def with_options(first: T, second: U, /, *args: P.args, **options: P.kwargs) -> R:
+            check_names(kind, options)
             return function(first, second, kind(*args, **options))
 
         tell_options(with_options, function, kind, 2)
         return with_options
 
     return decorate
+
+
+def check_names(kind: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Raises TypeError for a name that is no option of `kind`, with the one that may have been meant."""
+    parameters = inspect.signature(kind).parameters
+    for name in options:
+        if name not in parameters:
+            from zerogate.cli.suggestions import explain_no_such_keyword  # dear, and mostly not needed
+
+            raise TypeError(explain_no_such_keyword(name, inspect.unwrap(kind)))
 
 
 def tell_options(made: Any, function: Callable[..., Any], kind: Callable[..., Any], n: int) -> None:

@@ -17,7 +17,7 @@ from zerogate.errors import UsageError
 from zerogate.folders import temporary_folder
 from zerogate.library import find
 from zerogate.logs import ROOT
-from zerogate.options import tell_options
+from zerogate.options import check_names, tell_options
 from zerogate.router.service import Router
 from zerogate.runner import run_service
 from zerogate.settings import RouterSettings, RunSettings, WorkerSettings
@@ -44,6 +44,7 @@ def _with_options(kind: Callable[P, RunSettings]) -> Callable[Concatenate[Any, P
         Signals and zerogate's logging are its own while it runs, and as they were when it returns. Raises UsageError
         and StartError.
         """
+        check_names(kind, options)
         settings = kind(*args, **options)
         if threading.current_thread() is not threading.main_thread():
             raise UsageError("zerogate.run is for the main thread, to which signals come: use Router and Worker")

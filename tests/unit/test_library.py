@@ -17,6 +17,7 @@ import pytest
 import zerogate
 from tests.support.router_end import until
 from zerogate import Router, RouterSettings, StartError, UsageError, Worker, WorkerSettings
+from zerogate.testing import Site
 
 PORTS: dict[str, Any] = {"http": ("127.0.0.1:0",), "bind": ("tcp://127.0.0.1:0",), "admin": "off", "access_log": "off"}
 
@@ -248,6 +249,15 @@ def test_what_is_refused_at_once() -> None:
         Worker(App(), name="a b")
     with pytest.raises(UsageError, match="--http"):
         Router(http="127.0.0.1:0")  # type: ignore[arg-type]
+
+
+def test_an_option_that_is_none() -> None:
+    with pytest.raises(TypeError, match=r"^no option admn: did you mean admin\?$"):
+        Router(admn="off")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"^no option workers: did you mean processes\?$"):
+        Worker(App(), workers=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"^no option port: did you mean http="):
+        Site(App(), port=1)  # type: ignore[call-arg]
 
 
 def test_by_name_and_by_settings(tmp_path: Path) -> None:

@@ -29,8 +29,13 @@ def test_options_become_settings() -> None:
 def test_what_they_cannot_be() -> None:
     with pytest.raises(UsageError, match=r"^--redial-max "):
         one(1, redial_max=0.0)
-    with pytest.raises(TypeError, match="redial_most"):
-        one(1, redial_most=0.0)  # type: ignore[call-arg]
+
+
+def test_what_is_none_of_them() -> None:
+    with pytest.raises(TypeError, match=r"^no option redial_maxx: did you mean redial_max\?$"):
+        one(1, redial_maxx=0.0)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"^no option colour$"):
+        two(1, "x", colour="red")  # type: ignore[call-arg]
 
 
 def test_help_shows_all_of_them() -> None:

@@ -82,6 +82,11 @@ def test_several_processes_need_a_name() -> None:
         zerogate.run(app, processes=2)
 
 
+def test_an_option_that_is_none() -> None:
+    with pytest.raises(TypeError, match=r"^no option portt: did you mean http="):
+        zerogate.run(app, portt=1)  # type: ignore[call-arg]
+
+
 def test_not_in_another_thread() -> None:
     reasons = []
 

@@ -7,9 +7,9 @@ import click
 
 from zerogate.child import report_pipe
 from zerogate.cli.addresses import settle_address
-from zerogate.cli.options import SettingOption, format_sections, setting_options
+from zerogate.cli.options import ARGUMENTS, SettingOption, format_sections, setting_options
 from zerogate.cli.sources import use_config
-from zerogate.cli.suggestions import explain_bad_use, explain_no_such_option, unknown_variables
+from zerogate.cli.suggestions import explain_bad_use, explain_no_such_option, idle_options, unknown_variables
 from zerogate.console import say
 from zerogate.settings import ConfigSettings
 from zerogate.settings.option import options_of
@@ -24,6 +24,7 @@ class Command(click.Command):
             self.params.append(config_option())
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = list(args)
         try:
             left = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -46,7 +47,7 @@ class Command(click.Command):
         if report_pipe() is None:
             root = ctx.find_root().command
             assert isinstance(root, click.Group)
-            for line in unknown_variables(root, os.environ):
+            for line in (*unknown_variables(root, os.environ), *idle_options(ctx)):
                 say(f"zerogate: {line}")
         return super().invoke(ctx)
 

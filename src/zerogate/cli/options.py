@@ -14,6 +14,9 @@ from zerogate.settings.option import Option, Settings, flag_name, heading, noun_
 
 S = TypeVar("S", bound=Settings)
 
+# In a context's meta: the words of the command line.
+ARGUMENTS = "zerogate.arguments"
+
 # What a shell completes by itself, for values that are shown so.
 FILE_TYPES = {"FILE": "file", "PATH": "file", "DIR": "dir"}
 
@@ -60,7 +63,7 @@ class SettingType(click.ParamType):  # type: ignore[type-arg] # click knows no a
         source = ctx.get_parameter_source(self._setting) if ctx is not None else None
         if source is click.core.ParameterSource.ENVIRONMENT:
             return f"{given_variable(self._setting, self._option)}="
-        return f"{flag_name(self._setting)} "
+        return f"{given_name(ctx, param) if isinstance(param, SettingOption) else flag_name(self._setting)} "
 
 
 class SettingOption(click.Option):
@@ -111,6 +114,19 @@ def given_variable(setting: str, option: Option) -> str:
         if (value := os.environ.get(name)) and not is_of_kubernetes(name, value):
             return name
     return ""
+
+
+def given_name(ctx: click.Context | None, option: SettingOption) -> str:
+    """What it is called on a command line: `--workers` by who has written that."""
+    found = flag_name(option.setting)
+    for word in ctx.meta.get(ARGUMENTS, ()) if ctx is not None else ():
+        if word == "--":
+            break
+        for name in option.opts:
+            is_long = name.startswith("--")
+            if word == name or word.startswith(f"{name}=" if is_long else name):
+                found = name
+    return found
 
 
 def settings_options(*kinds: type[Settings], without: tuple[str, ...] = ()) -> list[click.Parameter]:

@@ -6,9 +6,8 @@ import click
 from click.core import ParameterSource
 
 from zerogate.cli.config_file import ConfigFile, Entry, find_config
-from zerogate.cli.options import SettingOption, every_command, given_variable
+from zerogate.cli.options import SettingOption, every_command, given_name, given_variable
 from zerogate.settings.environment import environment_name
-from zerogate.settings.option import flag_name
 
 _FILE, _ENTRIES = "zerogate.config_file", "zerogate.config_entries"
 
@@ -54,10 +53,10 @@ def rank(ctx: click.Context, option: SettingOption) -> Rank:
 
 
 def words(ctx: click.Context, option: SettingOption) -> str:
-    """For people: `--port`, `ZEROGATE_PORT`, `zerogate.toml: run.port` or `default`."""
+    """For people: `--port` (as it was written), `ZEROGATE_PORT`, `zerogate.toml: run.port` or `default`."""
     match rank(ctx, option):
         case Rank.OPTION:
-            return flag_name(option.setting)
+            return given_name(ctx, option)
         case Rank.VARIABLE | Rank.FOREIGN_VARIABLE:
             return given_variable(option.setting, option.option)
         case Rank.FILE:

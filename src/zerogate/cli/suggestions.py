@@ -6,11 +6,13 @@ from collections.abc import Mapping
 import click
 
 from zerogate.cli.elsewhere import elsewhere
-from zerogate.cli.options import SettingOption, every_command, setting_options
+from zerogate.cli.options import SettingOption, every_command, given_name, setting_options, settings_options
 from zerogate.native import compiled
+from zerogate.settings import AddressSettings, Settings
 from zerogate.settings.environment import PREFIX, environment_name, is_of_kubernetes
 from zerogate.settings.kinds import OFF_WORD
 from zerogate.settings.option import flag_name
+from zerogate.settings.router import DEFAULT_HTTP
 
 # What uvicorn, gunicorn, hypercorn and nginx call it, and what it is here.
 FOREIGN_NAMES = {
@@ -93,6 +95,13 @@ FOREIGN_WORDS = {
     "-e": "--env-file has variables for the application",
 }
 
+# What does nothing without another one. In a file it may wait for that one.
+NEEDED = {
+    **dict.fromkeys(("reload_dir", "reload_include", "reload_exclude", "reload_grace"), "reload"),
+    "max_requests_jitter": "max_requests",
+    "cache_control": "static",
+}
+
 # difflib's measure: one slip in a name of eight letters passes, another word does not.
 LIKENESS = 0.75
 
@@ -131,6 +140,24 @@ def explain_no_such_option(name: str, ctx: click.Context) -> str | None:
     return (who and f"no option {name} here: {who}") or None
 
 
+def explain_no_such_keyword(name: str, kind: type[Settings]) -> str:
+    """The same in Python, where these settings are keyword arguments."""
+    if (flag := flag_name(name)) in FOREIGN_WORDS:
+        return f"no option {name}: {FOREIGN_WORDS[flag]}"
+    options, parts = (
+        {
+            each.setting: each
+            for each in settings_options(some)
+            if isinstance(each, SettingOption) and not each.option.is_hidden
+        }
+        for some in (kind, AddressSettings)
+    )
+    meant = meant_setting(name, options | parts if "http" in options else options)
+    if meant in parts:
+        return f"no option {name}: did you mean http=({DEFAULT_HTTP!r},)?"
+    return f"no option {name}" + (f": did you mean {meant}?" if meant else "")
+
+
 def explain_bad_use(error: click.UsageError, ctx: click.Context) -> str | None:
     """What may have gone wrong where an option has no value, or a command no argument. None if nobody knows."""
     if isinstance(error, click.BadOptionUsage):
@@ -141,6 +168,17 @@ def explain_bad_use(error: click.UsageError, ctx: click.Context) -> str | None:
         name = error.param.human_readable_name if error.param is not None else "argument"
         return f"no {name}: --access-log has taken {taken} as its value{elsewhere('access_log', '')}"
     return None
+
+
+def idle_options(ctx: click.Context) -> list[str]:
+    """A line for each option on the command line that does nothing, since another one is not given."""
+    options = setting_options(ctx.command)
+    return [
+        f"{given_name(ctx, options[idle])} does nothing without {flag_name(needed)}"
+        for idle, needed in NEEDED.items()
+        if idle in options and needed in options and not ctx.params[needed]
+        if ctx.get_parameter_source(idle) is click.core.ParameterSource.COMMANDLINE
+    ]
 
 
 def unknown_variables(group: click.Group, environment: Mapping[str, str]) -> list[str]:

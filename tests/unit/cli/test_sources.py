@@ -33,7 +33,7 @@ def test_who_goes_before_whom(monkeypatch: pytest.MonkeyPatch) -> None:
     assert source() == (Rank.FOREIGN_VARIABLE, "WEB_CONCURRENCY", 2)
     monkeypatch.setenv("ZEROGATE_PROCESSES", "3")
     assert source() == (Rank.VARIABLE, "ZEROGATE_PROCESSES", 3)
-    assert source("--workers", "4") == (Rank.OPTION, "--processes", 4)
+    assert source("--workers", "4") == (Rank.OPTION, "--workers", 4)
 
 
 def test_which_file(monkeypatch: pytest.MonkeyPatch) -> None:

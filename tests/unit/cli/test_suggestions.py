@@ -6,7 +6,16 @@ import pytest
 from tests.support.each import each
 from zerogate.cli.commands import commands
 from zerogate.cli.options import setting_options
-from zerogate.cli.suggestions import FOREIGN_NAMES, FOREIGN_WORDS, meant_setting, unknown_variables, who_has
+from zerogate.cli.suggestions import (
+    FOREIGN_NAMES,
+    FOREIGN_WORDS,
+    explain_no_such_keyword,
+    idle_options,
+    meant_setting,
+    unknown_variables,
+    who_has,
+)
+from zerogate.settings import RunSettings, WorkerSettings
 
 MEANT = {
     "router --workers 4": "no option --workers: it is --processes COUNT",
@@ -34,6 +43,12 @@ MEANT = {
     "run app:app --bind 0.0.0.0:80": (
         "--bind 0.0.0.0:80: not an endpoint: write tcp://HOST:PORT or ipc://PATH (gunicorn's --bind is --http here: "
     ),
+    # As it was written.
+    "run app:app --workers 0": "--workers 0: at least 1",
+    "run app:app --processes 2 -w0": "-w 0: at least 1",
+    "run app:app --workers=x": "--workers x: not a whole number",
+    "run app:app --processes 0": "--processes 0: at least 1",
+    "worker app:app --graceful-timeout soon": "--graceful-timeout soon: not a duration",
     "run app:app --http h11": "--http h11: not an address: write HOST:PORT (uvicorn's --http chooses a parser; ",
 }
 
@@ -45,6 +60,54 @@ def test_an_option_by_another_name(words: str) -> None:
     with pytest.raises(click.UsageError) as caught:
         commands.commands[command].make_context(command, arguments, parent=context)
     assert MEANT[words] in caught.value.format_message()
+
+
+KEYWORDS = {
+    "portt": "no option portt: did you mean http=('127.0.0.1:9000',)?",
+    "host": "no option host: did you mean http=('127.0.0.1:9000',)?",
+    "uds": "no option uds: did you mean http=('127.0.0.1:9000',)?",
+    "workers": "no option workers: did you mean processes?",
+    "ssl_certfile": "no option ssl_certfile: did you mean tls_cert?",
+    "queue_timout": "no option queue_timout: did you mean queue_timeout?",
+    "use_colors": "no option use_colors: nothing is coloured",
+    "own_routers": "no option own_routers",
+    "colour": "no option colour",
+}
+
+
+@each("name", KEYWORDS)
+def test_a_keyword_by_another_name(name: str) -> None:
+    assert explain_no_such_keyword(name, RunSettings) == KEYWORDS[name]
+
+
+def test_a_keyword_of_others() -> None:
+    assert explain_no_such_keyword("port", WorkerSettings) == "no option port"
+
+
+IDLE = {
+    "run app:app --reload-dir src --reload-include *.html": [
+        "--reload-dir does nothing without --reload",
+        "--reload-include does nothing without --reload",
+    ],
+    "worker app:app --reload-exclude x": ["--reload-exclude does nothing without --reload"],
+    "run app:app --max-requests-jitter 5": ["--max-requests-jitter does nothing without --max-requests"],
+    "run app:app --cache-control no-cache": ["--cache-control does nothing without --static"],
+    "run app:app --reload --reload-dir src": [],
+    "files . --cache-control no-cache": [],
+}
+
+
+@each("words", IDLE)
+def test_an_option_that_needs_another(words: str) -> None:
+    command, *arguments = words.split()
+    context = commands.make_context("zerogate", [command, *arguments])
+    assert idle_options(commands.commands[command].make_context(command, arguments, parent=context)) == IDLE[words]
+
+
+def test_in_the_environment_it_may_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZEROGATE_RELOAD_DIR", "src")
+    context = commands.make_context("zerogate", ["run", "app:app"])
+    assert idle_options(commands.commands["run"].make_context("run", ["app:app"], parent=context)) == []
 
 
 def test_what_is_suggested_is_there() -> None:
