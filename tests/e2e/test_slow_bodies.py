@@ -11,6 +11,7 @@ from tests.support.chaos import ChaosSite, make_chaos_site
 from tests.support.processes import DEADLINE_S, wait_for
 from tests.support.raw_http import HttpConnection
 from tests.support.raw_worker import RawWorker
+from zerogate.router.exchange.collecting import KNOWN_LULL_S
 from zerogate.router.exchange.pace import GRACE_S
 from zerogate.wire.spdy import events
 
@@ -51,7 +52,7 @@ def test_a_hundred_slow_bodies_leave_a_worker_to_others(chaos: ChaosSite) -> Non
         slow = [stack.enter_context(chaos.open()) for _ in range(100)]
         for client in slow:
             client.send(HEAD)
-        stack.enter_context(trickling(slow, 0.3))
+        stack.enter_context(trickling(slow, 2.5 * KNOWN_LULL_S))
         wait_for(lambda: chaos.worker_status("only")["in_flight"] >= 6, "they have what is to spare")
         for _ in range(20):
             assert chaos.get("/echo/x")[0] == 200

@@ -54,7 +54,7 @@ def test_head_timeout(strict: ChaosSite) -> None:
 def test_body_timeout(strict: ChaosSite) -> None:
     heard = strict.stats()["disconnects"]
     with strict.open() as client:
-        client.send(b"POST /echo/x HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nhalf")
+        client.send(b"POST /echo/x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n")
         is_error(client.read_reply(), 408, "timeout", closes=True)
         client.assert_ends()
     wait_for(lambda: strict.stats()["disconnects"] > heard, "the application hears of it")

@@ -11,7 +11,7 @@ from tests.support.bench import KINDS, Bench
 from tests.support.http1_asker import Http1Connection
 from tests.support.memory_client import MemoryConnection
 from tests.support.virtual_time import run_virtually
-from zerogate.router.exchange.collecting import LULL_S, MAX_LULL_S, MAX_LULLS
+from zerogate.router.exchange.collecting import KNOWN_LULL_S, LULL_S, MAX_LULL_S, MAX_LULLS
 from zerogate.router.exchange.pace import GRACE_S
 from zerogate.router.faces import BODY_CREDIT_BYTES
 
@@ -115,6 +115,25 @@ async def test_a_client_that_says_nothing_is_served_after_a_lull(b: Bench, kind:
     assert ask.body == b"012"
     ask.finish()
     request.data(b"", fin=True)
+
+
+@bench(min_body_rate=0)
+async def test_who_has_said_how_much_will_come_may_take_its_time(b: Bench, kind: str) -> None:
+    """As on a slow line, where packets come seldom."""
+    worker = await b.worker("w", capacity=1)
+    slow = b.ask(kind, b"POST", length=22)
+    for _ in range(10):
+        await b.wait(0.9 * KNOWN_LULL_S)
+        assert not worker.requests
+        slow.send(b"ab")
+    await b.wait(2.1 * KNOWN_LULL_S)
+    (request,) = worker.requests
+    assert (len(request.body), request.is_complete) == (20, False)
+    slow.send(b"ab")
+    slow.finish()
+    await b.quiet()
+    assert (len(request.body), request.is_complete) == (22, True)
+    request.whole(b"")
 
 
 @bench()
