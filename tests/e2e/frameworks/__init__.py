@@ -22,6 +22,28 @@ def pieces(n: int) -> Iterator[bytes]:
         yield PIECE
 
 
+# By which variable the documentation's examples are told where to put what is uploaded.
+UPLOADS_VARIABLE = "TEST_UPLOADS"
+
+# Of the last stream of rows: how many have been taken, and whether it has ended.
+_made = {"rows": 0, "is_over": True}
+
+
+def rows(n: str, width: str) -> Iterator[list[str]]:
+    """Of a table that is to be streamed: so many, the first cell so wide at least."""
+    _made.update(rows=0, is_over=False)
+    try:
+        for number in range(int(n)):
+            _made["rows"] = number + 1
+            yield [f"Row {number}".ljust(int(width)), str(number)]
+    finally:
+        _made["is_over"] = True
+
+
+def told() -> dict[str, int]:
+    return dict(_made)
+
+
 class Stage:
     """Where a stream of events waits for its cues, and who is on it."""
 
