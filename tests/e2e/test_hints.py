@@ -59,7 +59,7 @@ OTHERWISE = {
     "--http h11": "--http h11: not an address: write HOST:PORT (uvicorn's --http chooses a parser",
     "--access-log": "--access-log has no value (uvicorn's",
     "-t 30": "no option -t: it is --timeout DURATION (gunicorn's ends a worker",
-    "--config gunicorn.conf.py": "gunicorn.conf.py: not TOML: ",
+    "--config gunicorn.conf.py": "gunicorn.conf.py: not TOML (gunicorn's is Python",
     # And what is no address is told with its option.
     "--http 9000x": "--http 9000x: not an address: write HOST:PORT",
     "--admin 9000x": "--admin 9000x: not an address: write HOST:PORT",

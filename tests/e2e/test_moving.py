@@ -100,7 +100,7 @@ def test_a_path_by_its_name_elsewhere(site: Site, shop: Path) -> None:
 def test_port_means_every_address_and_web_concurrency_the_workers(site: Site, shop: Path) -> None:
     port = free_port()
     process = start(site, "run shop:app", shop, PORT=str(port), WEB_CONCURRENCY="1")
-    assert f"  http    http://:{port}/\n" in process.output()
+    assert f"  http    http://localhost:{port}/ (every address)\n" in process.output()
     assert "router and 1 worker " in process.output()
     # Any of loopback's is another than the default.
     connection = http.client.HTTPConnection("127.0.0.2", port, timeout=20)

@@ -9,7 +9,13 @@ from zerogate.child import report_pipe
 from zerogate.cli.addresses import settle_address
 from zerogate.cli.options import ARGUMENTS, SettingOption, format_sections, setting_options
 from zerogate.cli.sources import use_config
-from zerogate.cli.suggestions import explain_bad_use, explain_no_such_option, idle_options, unknown_variables
+from zerogate.cli.suggestions import (
+    explain_bad_use,
+    explain_no_such_option,
+    idle_options,
+    is_application,
+    unknown_variables,
+)
 from zerogate.console import say
 from zerogate.settings import ConfigSettings
 from zerogate.settings.option import options_of
@@ -73,3 +79,19 @@ class Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if (explained := explain_no_such_option(error.option_name, ctx)) is not None:
+                raise click.UsageError(explained, ctx) from None
+            raise
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if ctx.parent is None and is_application(args[0], self):
+            # Elsewhere it is all that there is to say: `uvicorn app:app`.
+            raise click.UsageError(f"no command {args[0]}: for an application write `zerogate run {args[0]}`", ctx)
+        return super().resolve_command(ctx, args)

@@ -115,12 +115,14 @@ def find_config(name: str) -> ConfigFile | None:
 
 def _read(path: str) -> ConfigFile | None:
     """None for a pyproject.toml that says nothing of us."""
+    if words := elsewhere("config", path):
+        raise UsageError(f"{path}: not TOML{words}")  # though it may well be read as such: `workers = 4`
     try:
         content = tomllib.loads(_octets(path).decode("utf-8"))
     except OSError as error:
         raise UsageError(f"--config {path}: {error.strerror or error}") from error
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not TOML: {error}{elsewhere('config', path)}") from error
+        raise UsageError(f"{path}: not TOML: {error}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not TOML: it is not UTF-8") from error
     except ValueError as error:  # a number of thousands of digits

@@ -28,7 +28,11 @@ def addresses(settings: ListenSettings) -> list[str]:
 
 
 def _url(scheme: str, address: str) -> str:
-    return address if address.startswith("unix:") else f"{scheme}://{address}/"
+    if address.startswith("unix:"):
+        return address
+    if address.startswith((":", "*:")):
+        return f"{scheme}://localhost:{address.rpartition(':')[2]}/ (every address)"
+    return f"{scheme}://{address}/"
 
 
 def served(settings: ServeSettings) -> list[str]:

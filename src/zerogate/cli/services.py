@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from zerogate.worker.loader import Found
 
 MAX_NAME_CHARS = 100
+# Modules that are called so in each Django project: its own name tells more.
+NAMES_OF_ALL = ("wsgi", "asgi")
 
 
 def make_router(settings: RouterSettings) -> Service:
@@ -193,8 +195,9 @@ def fleet(app: str, settings: RunSettings, endpoint: str) -> list[Child]:
         # However long it takes to get a slip of the pen right, requests wait for the application.
         hold=max(settings.hold, DAY_S) if settings.reload else settings.hold,
     )
-    module = app.partition(":")[0].rpartition(".")[2]
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", module)[:MAX_NAME_CHARS] or "worker"
+    modules = app.partition(":")[0].split(".")
+    own = [module for module in modules if module not in NAMES_OF_ALL] or modules
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", own[-1])[:MAX_NAME_CHARS] or "worker"
     worker = settings.part(WorkerSettings, connect=(endpoint,), name=name, own_router=1, discover=False)
     check_join(worker)
     return [
@@ -229,6 +232,8 @@ def static_settings(settings: RunSettings, endpoint: str) -> list[tuple[str, Fil
         prefix, _, folder = text.partition("=")
         if not prefix.startswith("/") or not folder:
             raise UsageError(f"--static {text}: write PREFIX=DIR, for example /static=assets")
+        if not os.path.isdir(folder):
+            raise UsageError(f"--static {text}: no such folder")
         hosts = {parse_route(route).host for route in settings.route}
         own = settings.part(
             FilesSettings,

@@ -45,6 +45,12 @@ FOREIGN_NAMES = {
     "--h11-max-incomplete-event-size": "max_head",
     "--ws-per-message-deflate": "ws_deflate",
     "--ssl": "https",
+    "--ssl-cert-reqs": "tls_client_ca",
+    "--cert-reqs": "tls_client_ca",
+    "--asgi-loop": "loop",
+    "--asgi-lifespan": "lifespan",
+    "--websocket-max-message-size": "ws_max_size",
+    "--log-config-json": "log_config",
 }
 # What they have and nobody needs here, or has elsewhere; and why.
 FOREIGN_WORDS = {
@@ -60,6 +66,24 @@ FOREIGN_WORDS = {
     "-u": "systemd, or what starts it, says who it runs as",
     "--user": "systemd, or what starts it, says who it runs as",
     "--group": "systemd, or what starts it, says who it runs as",
+    "-g": "systemd, or what starts it, says who it runs as",
+    "-m": "systemd, or what starts it, says it; --http-mode and --ipc-mode are for sockets",
+    "--timeout-worker-healthcheck": "a worker that hangs gets nothing new, and `zerogate check` tells of it",
+    "--log-syslog": "what is logged goes to standard error; --log-config says otherwise",
+    "--log-syslog-to": "what is logged goes to standard error; --log-config says otherwise",
+    "--logger-class": "what is logged goes to standard error; --log-config says otherwise",
+    "--enable-stdio-inheritance": "standard output and standard error stay what they are",
+    "-R": "standard output and standard error stay what they are",
+    "--statsd-prefix": "`zerogate status --json` has the numbers",
+    "--no-sendfile": "there is no sendfile to turn off",
+    "--protocol": "HTTP/1.1 is spoken",
+    "--http-protocols": "HTTP/1.1 is spoken",
+    "--http-parser": "there is one parser",
+    "--header-map": "names with an underscore are dropped; --underscores hands them on",
+    "--reset-contextvars": "each request has a context of its own",
+    "--strip-header-spaces": "what breaks HTTP's rules is answered with 400",
+    "--permit-obsolete-folding": "what breaks HTTP's rules is answered with 400",
+    "--paster": "an application is MODULE:ATTRIBUTE",
     "--umask": "systemd, or what starts it, says it; --http-mode and --ipc-mode are for sockets",
     "--fd": "sockets come from systemd (LISTEN_FDS) to `zerogate router`",
     "--backlog": "2,048 may wait to be accepted, and the kernel has its own limit (net.core.somaxconn)",
@@ -138,6 +162,11 @@ def explain_no_such_option(name: str, ctx: click.Context) -> str | None:
     assert isinstance(group, click.Group)
     who = who_has(setting, group)
     return (who and f"no option {name} here: {who}") or None
+
+
+def is_application(word: str, group: click.Group) -> bool:
+    """Whether it is written as an application is, or as the file of one, and not as a command."""
+    return word not in group.commands and not word.startswith("-") and (":" in word or "." in word)
 
 
 def explain_no_such_keyword(name: str, kind: type[Settings]) -> str:

@@ -220,7 +220,7 @@ class Listeners:
                 self._handed_over.add(listener)
                 self._shared.add(listener)
             else:
-                listener = Listener(self._bind(place), place)
+                listener = Listener(self._bind(kind, place), place)
             self._listeners[listener] = kind
             label, port = place.label, listener.port
         self._note_tls_port()
@@ -312,13 +312,16 @@ class Listeners:
         else:
             listener.start(make_protocol, turn=turn, is_ours=is_ours)
 
-    def _bind(self, place: Place) -> socket.socket:
+    def _bind(self, kind: Kind, place: Place) -> socket.socket:
         try:
             return bind(place)
         except TakenError as error:
             router = who_has(place.key)
             advice = "stop it, or choose another " + ("path" if place.family == socket.AF_UNIX else "port")
-            if router and not self._settings.replace:
+            if kind is Kind.ADMIN:
+                # Of a second router on this machine it is mostly the one thing that is the same.
+                advice = "say another one, or --admin off"
+            elif router and not self._settings.replace:
                 advice = f"--replace takes over from it; or {advice}"
             owner = router or owner_of(place)
             raise StartError(f"{place.label}: {place.where} is taken by {owner}: {advice}") from error

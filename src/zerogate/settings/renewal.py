@@ -17,7 +17,10 @@ class RenewalSettings(Settings):
         aliases=("--limit-max-requests",),
     )
     max_requests_jitter: int = count(
-        0, "Up to so many requests more, by chance: not all processes are due at once.", zero="none"
+        0,
+        "Up to so many requests more, by chance: not all processes are due at once.",
+        zero="none",
+        aliases=("--limit-max-requests-jitter",),
     )
     max_memory: int | None = size(
         None, "Resident memory past which a process is replaced, looked at each second.", off="no limit"

@@ -90,7 +90,7 @@ def test_a_router(calls: Calls, capfd: pytest.CaptureFixture[str]) -> None:
     assert calls.settings == RouterSettings(name="r", http=(":80",), timeout=7.0)
     calls.greet(None)
     assert capfd.readouterr().err.splitlines()[1:] == [
-        "  http    http://:80/",
+        "  http    http://localhost:80/ (every address)",
         "  workers tcp://127.0.0.1:8000",
         "  status  http://127.0.0.1:9001/status",
         "Workers may come and go: `zerogate hello worker-1` is one. Ctrl-C stops.",

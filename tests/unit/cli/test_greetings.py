@@ -15,7 +15,7 @@ def test_a_greeting_is_said_in_one_piece(capfd: pytest.CaptureFixture[str]) -> N
 def test_where_a_router_is() -> None:
     settings = RouterSettings(http=(":80", "[::1]:81"), bind=("ipc://link",), admin="127.0.0.1:9")
     assert addresses(settings) == [
-        "  http    http://:80/",
+        "  http    http://localhost:80/ (every address)",
         "  http    http://[::1]:81/",
         "  workers ipc://link",
         "  status  http://127.0.0.1:9/status",

@@ -29,7 +29,17 @@ def test_a_fleet_is_a_router_and_workers_that_meet() -> None:
         assert worker.environment["ZEROGATE_GRACE"] == router.environment["ZEROGATE_GRACE"] == "4s"
 
 
-@each(("app", "name"), [("app:app", "app"), ("a.b.c:d.e", "c"), ("grüße:app", "gr__e"), (":app", "worker")])
+@each(
+    ("app", "name"),
+    [
+        ("app:app", "app"),
+        ("a.b.c:d.e", "c"),
+        ("mysite.wsgi", "mysite"),
+        ("asgi:app", "asgi"),
+        ("grüße:app", "gr__e"),
+        (":app", "worker"),
+    ],
+)
 def test_workers_are_named_after_their_module(app: str, name: str) -> None:
     assert fleet(app, RunSettings(processes=1), ENDPOINT)[1].environment["ZEROGATE_NAME"] == name
 
@@ -71,6 +81,11 @@ def test_a_worker_for_each_folder_at_the_hosts_of_the_application(tmp_path: Path
 def test_a_folder_that_is_not_written_so(text: str) -> None:
     with pytest.raises(UsageError, match="write PREFIX=DIR"):
         fleet("shop:app", RunSettings(static=(text,)), ENDPOINT)
+
+
+def test_a_folder_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match=r"^--static /s=nowhere: no such folder$"):
+        fleet("shop:app", RunSettings(static=("/s=nowhere",)), ENDPOINT)
 
 
 def test_files_are_an_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

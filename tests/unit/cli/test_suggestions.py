@@ -110,6 +110,25 @@ def test_in_the_environment_it_may_wait_for_it(monkeypatch: pytest.MonkeyPatch) 
     assert idle_options(commands.commands["run"].make_context("run", ["app:app"], parent=context)) == []
 
 
+AT_THE_TOP = {
+    "app:app -w 4": "no command app:app: for an application write `zerogate run app:app`",
+    "mysite.wsgi": "no command mysite.wsgi: for an application write `zerogate run mysite.wsgi`",
+    "main.py": "no command main.py: for an application write `zerogate run main.py`",
+    "--port 80 app:app": "no option --port here: `zerogate router` and `zerogate run` have --port",
+    "--preload app:app": "no option --preload: each worker imports the application itself",
+    "--colour app:app": "No such option",
+    "ruun app:app": "No such command 'ruun'",
+    "keys x.y": "No such command 'x.y'",
+}
+
+
+@each("words", AT_THE_TOP)
+def test_what_is_written_without_a_command(words: str) -> None:
+    with pytest.raises(click.UsageError) as caught:
+        commands.main(words.split(), prog_name="zerogate", standalone_mode=False)
+    assert AT_THE_TOP[words] in caught.value.format_message()
+
+
 def test_what_is_suggested_is_there() -> None:
     assert set(FOREIGN_NAMES.values()) <= set(setting_options(commands.commands["run"])) | {"connect"}
     assert not set(FOREIGN_NAMES) & set(FOREIGN_WORDS)

@@ -65,7 +65,7 @@ def test_a_taken_port_is_explained_and_nothing_stays_open() -> None:
         listeners = make(admin=f"127.0.0.1:{other.getsockname()[1]}")
         listeners.find()
         with pytest.raises(
-            StartError, match=r"--admin .* is taken by this command itself: stop it, or choose another port"
+            StartError, match=r"--admin .* is taken by this command itself: say another one, or --admin off"
         ):
             listeners.bind({})
         listeners.close()
