@@ -259,7 +259,7 @@ def read_request(bytes block not None):
         return None
     count = read_word(at)
     at += 4
-    if count > MAX_PAIRS:
+    if count < 0 or count > MAX_PAIRS:
         return None
     fields = RequestFields.__new__(RequestFields)  # before there are names (names.pyx)
     message = begin_message()

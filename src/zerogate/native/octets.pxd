@@ -23,11 +23,10 @@ cdef inline octets read_string(octets* at, Py_ssize_t* left, Py_ssize_t* size) n
     """A string with its length before it: where it is, `size` of it; `at` and `left` go behind it. NULL if it is not
     all there."""
     cdef octets text
-    if left[0] < 4:
+    # Compared without a sign: where a Py_ssize_t has 32 bits, the largest lengths would be less than none.
+    if left[0] < 4 or read_word(at[0]) > <size_t>(left[0] - 4):
         return NULL
     size[0] = read_word(at[0])
-    if size[0] > left[0] - 4:
-        return NULL
     text = at[0] + 4
     at[0] = text + size[0]
     left[0] -= 4 + size[0]
