@@ -6,6 +6,7 @@ word, on whoever has connected to it. Here they are read; who is believed is the
 
 import ipaddress
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,6 +20,10 @@ _skip_blanks = re.compile(rb"[ \t]*").match
 _BETWEEN = b",;"
 _PORT = re.compile(r"\d{1,5}", re.ASCII)
 MAX_PORT = 65535
+
+# Of a chain so many, the nearest, are looked at. Nobody has so many proxies; a client's head has room for thousands,
+# and to read an address takes 20 µs.
+MAX_HOPS = 50
 
 
 class Node(NamedTuple):
@@ -60,17 +65,18 @@ def parse_node(text: str) -> Node | None:
 
 
 def forwarded_for(value: bytes) -> Iterator[Node | None]:
-    """The addresses of an `X-Forwarded-For`, the nearest first."""
-    for text in reversed(value.decode("latin-1").split(",")):
+    """The addresses of an `X-Forwarded-For`, the nearest first, and MAX_HOPS of them at most."""
+    for text in reversed(value.decode("latin-1").split(",")[-MAX_HOPS:]):
         yield parse_node(text)
 
 
 def parse_forwarded(value: bytes) -> list[Hop]:
-    """The elements of a `Forwarded`, the nearest first; none of a value that breaks the rules anywhere.
+    """The elements of a `Forwarded`, the nearest first, and MAX_HOPS of them at most; none of a value that breaks the
+    rules anywhere.
 
     Where a quote is left open nobody knows whose word an element is.
     """
-    hops: list[Hop] = []
+    elements: deque[dict[bytes, bytes]] = deque(maxlen=MAX_HOPS)
     said: dict[bytes, bytes] = {}
     position = 0
     while True:
@@ -83,10 +89,10 @@ def parse_forwarded(value: bytes) -> list[Hop]:
             position = _after_blanks(value, match.end())
         end = value[position : position + 1]
         if end in (b",", b"") and said:
-            hops.append(_hop(said))
+            elements.append(said)
             said = {}
         if not end:
-            return hops[::-1]
+            return [_hop(each) for each in reversed(elements)]
         if end not in _BETWEEN:
             return []
         position += 1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.each import each
 
-from zerogate.wire.http.forwarded import Hop, Node, forwarded_for, parse_forwarded, parse_node
+from zerogate.wire.http.forwarded import MAX_HOPS, Hop, Node, forwarded_for, parse_forwarded, parse_node
 
 
 @each(
@@ -105,3 +105,13 @@ def test_blanks_are_gone_through_once() -> None:
     assert parse_forwarded(b"for=192.0.2.1," + blanks + b",") == [ONE]
     assert parse_forwarded(b"for=192.0.2.1;" + blanks + b'host="a"' + blanks) == [ONE._replace(host=b"a")]
     assert parse_forwarded(b"for=192.0.2.1" + blanks + b"x") == []
+
+
+def test_of_a_long_chain_the_nearest_are_looked_at() -> None:
+    """A head has room for thousands, which took a router a tenth of a second each time."""
+    told = b"for=203.0.113.1," * 4000
+    assert parse_forwarded(told + b"for=192.0.2.1")[:2] == [ONE, Hop(Node("203.0.113.1"), b"", b"")]
+    assert len(parse_forwarded(told)) == MAX_HOPS
+    chain = list(forwarded_for(b"203.0.113.1," * 4000 + b"192.0.2.1"))
+    assert chain[:2] == [Node("192.0.2.1"), Node("203.0.113.1")]
+    assert len(chain) == MAX_HOPS
