@@ -113,7 +113,11 @@ class ThreadCall:
         self._lock.acquire()
         answer, self._answer = self._answer, None
         if isinstance(answer, BaseException):
-            raise answer
+            try:
+                raise answer
+            finally:
+                # It knows this frame by now, and by it what the application was about to send.
+                del answer
         return answer
 
     # For the event loop

@@ -1,6 +1,7 @@
 """The WSGI host, through a real link: what an application gets, and what becomes of what it does."""
 
 import asyncio
+import gc
 import hashlib
 import logging
 import threading
@@ -70,6 +71,17 @@ def serving(
             await until(lambda: not worker.calls, "all calls end")
 
     asyncio.run(main())
+
+
+@pytest.fixture
+def no_help() -> Iterator[None]:
+    """The collector is off, and so is what keeps a record of each error."""
+    gc.collect()
+    gc.disable()
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+    gc.enable()
 
 
 def ok(start_response: StartResponse, *headers: tuple[str, str]) -> Callable[[bytes], None]:
@@ -505,6 +517,50 @@ def test_a_body_that_comes_along_with_its_request_is_asked_of_nobody() -> None:
 
 
 # Who leaves
+
+
+@pytest.mark.parametrize("what", ["read", "send", "write", "end", "fail"])
+@pytest.mark.usefixtures("no_help")
+def test_whatever_becomes_of_it_it_leaves_nothing_for_the_collector(what: str) -> None:
+    """What a request has in its hands, which may be much, is free when it has ended, and not some time later."""
+    n_alive = n_made = 0
+
+    class Piece(bytes):
+        def __init__(self, *_: object) -> None:
+            nonlocal n_alive, n_made
+            n_alive += 1
+            n_made += 1
+
+        def __del__(self) -> None:
+            nonlocal n_alive
+            n_alive -= 1
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        piece = Piece(64 * 1024)
+        if what == "read":
+            environ["wsgi.input"].read()
+        if what == "fail":
+            raise ValueError(piece)
+        write = ok(start_response)
+        while what == "write":
+            write(piece)
+        while what == "send":
+            yield piece
+            piece = Piece(64 * 1024)
+        yield piece
+
+    async def test(router: RouterEnd, worker: Worker) -> None:
+        asked = router.ask(method="POST", body=None if what == "read" else b"", gives_credit=what == "end")
+        await until(lambda: n_made, "it has begun")
+        if what in ("send", "write"):
+            await until(lambda: len(asked.body) >= 256 * 1024, "its window is full")
+        if what in ("read", "send", "write"):
+            await asyncio.sleep(0.05)  # for the thread to wait
+            asked.cancel()
+        await until(lambda: not worker.calls, "it has ended")
+        await until(lambda: not n_alive, "nothing is kept", 1.0)
+
+    serving(application, test)
 
 
 def test_a_client_that_leaves_closes_the_iterable() -> None:
