@@ -253,7 +253,8 @@ class Dispatcher:
         """The worker's capacity or standing has changed."""
         if worker.has_room:
             for pool in worker.pools:
-                pool.outage.end(f"route {pool.route} is served again, by worker {worker.title}")
+                if pool.outage.is_on:
+                    pool.outage.end(f"route {pool.route} is served again, by worker {worker.title}")
             self._offer(worker)
         elif worker.away:
             for pool in list(worker.pools):

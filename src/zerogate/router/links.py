@@ -279,8 +279,11 @@ class Links:
     def on_settings(self, link: Link, max_concurrent: int) -> None:
         worker = self.workers.get(link)
         if worker is not None:
+            had_room, was_away = worker.has_room, worker.away
             worker.set_capacity(max_concurrent)
-            self._dispatcher.resume(worker)
+            # It may say so ten thousand times a second, and serve a hundred routes.
+            if worker.has_room is not had_room or was_away:
+                self._dispatcher.resume(worker)
 
     def on_goaway(self, link: Link, last_stream_id: int) -> None:
         worker = self.workers.get(link)

@@ -12,6 +12,7 @@ from tests.support.virtual_time import run_virtually
 from zerogate.link.marks import mark_of
 from zerogate.router.links import MAX_REFUSALS
 from zerogate.router.workers import DEFAULT_CAPACITY, Worker
+from zerogate.wire.spdy.frames import RstStatus
 
 
 def on_a_bench(**options: Any) -> Callable[[Callable[[Bench], Awaitable[None]]], Callable[[], None]]:
@@ -147,6 +148,33 @@ async def test_capacity_changes_and_those_who_wait_go(bench: Bench) -> None:
     assert workers(bench)[0].capacity == 2
     for ask in asks:
         ask.leave()
+
+
+@on_a_bench()
+async def test_a_capacity_that_changes_nothing_wakes_nobody(bench: Bench) -> None:
+    """It may be said ten thousand times a second, by who serves a hundred routes: others must not pay for it."""
+    peer = await bench.worker("w", capacity=7)
+    woken: list[Worker] = []
+    resume = bench.dispatcher.resume
+    bench.dispatcher.resume = lambda worker: woken.append(worker) or resume(worker)  # type: ignore
+    for n in (7, 7, 8, 6):
+        peer.take(n)
+    await bench.quiet()
+    assert (woken, workers(bench)[0].capacity) == ([], 6)
+    peer.take(0)
+    await bench.quiet()
+    ask = bench.ask("memory")
+    await bench.quiet()
+    assert not peer.requests
+    peer.take(1)
+    await bench.quiet()
+    assert len(woken) == 2
+    peer.requests[0].end_with(RstStatus.REFUSED_STREAM)
+    await bench.quiet()
+    peer.take(1)
+    await bench.quiet()
+    assert len(peer.requests) == 2, "it has refused, and takes more again"
+    ask.leave()
 
 
 @on_a_bench(suspect_after=3.0, lost_after=15.0)
