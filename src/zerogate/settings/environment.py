@@ -1,6 +1,7 @@
 """Settings as environment variables: `queue_timeout` is `ZEROGATE_QUEUE_TIMEOUT`."""
 
 import re
+from collections.abc import Mapping
 
 from zerogate.settings.option import Option, Settings, options_of
 
@@ -22,6 +23,12 @@ def variables(setting: str, option: Option) -> list[str]:
 def is_of_kubernetes(name: str, value: str) -> bool:
     """It tells each container of all services: of one called `zerogate`, too, with names that look like ours."""
     return bool(_SERVICE.fullmatch(name)) and (name != f"{PREFIX}PORT" or "://" in value)
+
+
+def without_secrets(environ: Mapping[str, str], kind: type[Settings]) -> dict[str, str]:
+    """An environment for somebody else's program, who may show it to anybody, as debugging pages do."""
+    secrets = {environment_name(field.name) for field, option in options_of(kind) if option.is_secret}
+    return {name: value for name, value in environ.items() if name not in secrets}
 
 
 def to_environment(settings: Settings) -> dict[str, str]:

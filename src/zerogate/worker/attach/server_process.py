@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zerogate.errors import StartError, UsageError
+from zerogate.settings import AttachSettings
+from zerogate.settings.environment import without_secrets
 from zerogate.worker.attach import keeper
 from zerogate.worker.attach.target import Target
 from zerogate.worker.printable import printable
@@ -41,7 +43,7 @@ class ServerProcess:
 
     def __init__(self, command: tuple[str, ...], target: Target, on_change: Callable[[], None]) -> None:
         self._command = command
-        self._environment = {**os.environ}
+        self._environment = without_secrets(os.environ, AttachSettings)
         if target.port:
             # As hosting platforms do, so that the port need not be said twice.
             self._environment["PORT"] = str(target.port)

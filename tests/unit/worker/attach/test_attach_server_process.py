@@ -36,6 +36,24 @@ def test_a_command_that_is_not_there() -> None:
         check_command(("no-such-thing", "x"))
 
 
+def test_it_is_not_told_the_worker_s_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It may show its environment to whoever asks, as phpinfo() does."""
+    monkeypatch.setenv("ZEROGATE_KEY", "hush")
+    monkeypatch.setenv("ZEROGATE_NAME", "shop")
+
+    async def main() -> None:
+        server, _ = shell(f"env > {tmp_path}/env; exec sleep 60")
+        running = asyncio.create_task(server.run())
+        await until(lambda: (tmp_path / "env").exists() and "PORT=3000" in (tmp_path / "env").read_text(), "it is up")
+        await server.stop(0.0)
+        await running
+
+    asyncio.run(main())
+    told = (tmp_path / "env").read_text()
+    assert "ZEROGATE_NAME=shop" in told
+    assert "hush" not in told
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("in_a_hurry")
 def test_one_that_does_not_stay_up_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
