@@ -189,7 +189,7 @@ def test_a_reply_that_falls_silent_is_cut() -> None:
 
 def test_a_body_that_stalls() -> None:
     with make_served_site("--body-timeout", "300ms") as site, site.open() as client:
-        client.send(b"POST /upload HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n12345")
+        client.send(b"POST /upload HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12345\r\n")
         reply = client.read_reply()
         assert (reply.status, reply.get("connection")) == (408, "close")
         site.wait_app_log("upload left after 5")
