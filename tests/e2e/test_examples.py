@@ -145,7 +145,7 @@ def test_it_forgets_a_client_that_leaves(site: Site) -> None:
     start_worker(site)
     for _ in range(120):  # more than it takes at once
         with site.connect() as client:
-            client.sendall(b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nsome of it")
+            client.sendall(b"PUT / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\na\r\nsome of it\r\n")
             wait_for(lambda: site.status()["workers"][0]["in_flight"] == 1, "the request")
         wait_for(lambda: site.status()["workers"][0]["in_flight"] == 0, "the stream's end")
     assert site.get()[2] == b"Hello from py-1\n"
