@@ -73,7 +73,7 @@ class TestOurRouter:
         dealer = meeting.libzmq(zmq.DEALER)
         wire = meeting.bind_ours(router_end(), dealer)
         wire.handshake()
-        body = parts_of(8 * 1024 * 1024)
+        body = parts_of(3 * 1024 * 1024)
         dealer.send(body)
         wire.run(lambda: sum(map(len, wire.received)) == len(body))
         assert max(map(len, wire.received)) <= RECV_BYTES, "a body was collected"
@@ -168,7 +168,7 @@ class TestOurDealer:
         router = meeting.libzmq(zmq.ROUTER)
         wire = meeting.bind_theirs(dealer_end(identity=b"me"), router)
         wire.handshake()
-        body = parts_of(8 * 1024 * 1024)
+        body = parts_of(3 * 1024 * 1024)
         wire.send([body])
         assert router.recv_multipart() == [b"me", body]
         router.send_multipart([b"me", body, body])

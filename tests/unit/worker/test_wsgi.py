@@ -84,6 +84,12 @@ def no_help() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply begins without waiting for more of it."""
+    monkeypatch.setattr(wsgi, "CHUNKS_WAIT_S", 0.001)
+
+
 def ok(start_response: StartResponse, *headers: tuple[str, str]) -> Callable[[bytes], None]:
     return start_response("200 OK", [*headers])
 
@@ -103,6 +109,7 @@ def test_a_request_and_its_reply() -> None:
     serving(application, test)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_pieces_both_ways() -> None:
     def application(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         ok(start_response)
@@ -585,6 +592,7 @@ def test_a_client_that_leaves_closes_the_iterable() -> None:
     serving(application, test)
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("what", ["read", "write"])
 def test_who_waits_for_a_client_that_leaves_hears_of_it(what: str, caplog: pytest.LogCaptureFixture) -> None:
     heard: list[BaseException] = []
@@ -663,6 +671,7 @@ def test_a_stop_waits_for_threads() -> None:
     serving(application, test)
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("what", ["read", "write", "drain", "sleep"])
 def test_at_the_end_of_grace_nobody_is_waited_for(what: str) -> None:
     gate = Gate()
