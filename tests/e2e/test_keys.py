@@ -29,6 +29,11 @@ def test_three_pastes(site: KeyedSite, processes: str) -> None:
     site.wait_workers(2)
     served = {worker["name"]: worker["key"] for worker in site.status()["workers"]}
     assert served == {"api": "api", "rest": "rest"}
+
+    def are_everywhere() -> bool:
+        return all(len(worker.get("processes", "1")) == int(processes) for worker in site.status()["workers"])
+
+    wait_for(are_everywhere, "each process has both")
     assert site.get("/echo/x", headers={"host": "a.example"})[2].endswith(b" rest\n")
 
 
