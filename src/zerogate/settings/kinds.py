@@ -237,6 +237,12 @@ class Choice(Kind):
         return ", ".join(self.words)
 
 
+def check_no_nul(text: str) -> None:
+    """Raises UsageError for what can be no path, and in no environment: a child could not be told."""
+    if "\0" in text:
+        raise UsageError("a NUL among its characters")
+
+
 def any_text(text: str) -> None:
     """What makes sense is known to whoever needs it."""
 
@@ -255,6 +261,7 @@ class Text(Kind):
         if not isinstance(value, str):
             raise UsageError("not a text")
         self.check_text(value)
+        check_no_nul(value)
         return value
 
     def take(self, value: Any) -> Any:
@@ -319,6 +326,7 @@ class Texts(Kind):
         for text in value:
             try:
                 self.check_text(text)
+                check_no_nul(text)
             except UsageError as error:
                 raise UsageError(f"{text!r}: {error.reason}" if len(value) > 1 else error.reason) from None
         return tuple(value)

@@ -89,6 +89,13 @@ def test_what_cannot_be_read(kind: Kind, text: str, said: str) -> None:
         kind.parse(text)
 
 
+@each(("kind", "value"), [(Text("X"), "a\0b"), (Texts("X"), ("a", "b\0"))])
+def test_no_text_has_a_nul(kind: Kind, value: Any) -> None:
+    """A file of options may have one: neither the environment of a child nor a path can."""
+    with pytest.raises(UsageError, match="a NUL among its characters"):
+        kind.check(value)
+
+
 OF_ANOTHER_TYPE: list[tuple[Kind, list[Any]]] = [
     (DURATION, ["1", None, True, [1]]),
     (SIZE, ["1", None, True, 1.0]),
