@@ -5,7 +5,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from tests.fuzz import calls, material
+from tests.fuzz import calls, material, shares
 from tests.fuzz.mutations import mutate
 from zerogate.errors import ReplyError
 from zerogate.native import compiled
@@ -252,6 +252,11 @@ def calls_of_applications(random: Random) -> bool:
     return calls.play(random)
 
 
+def slots_of_routers(random: Random) -> bool:
+    """worker/capacity: who has a slot, and whose turn it is."""
+    return shares.play(random)
+
+
 # Attached servers
 
 
@@ -299,6 +304,7 @@ TARGETS: tuple[Callable[[Random], bool], ...] = (
     replies,
     reply_blocks,
     calls_of_applications,
+    slots_of_routers,
     server_requests,
     server_replies,
 )
