@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from zerogate.errors import UsageError
 from zerogate.router.crossing import CLIENT_CERT_SUBJECT, Crossing
-from zerogate.wire.http.forwarded import Hop, Node, forwarded_for, parse_forwarded
+from zerogate.wire.http.forwarded import Hop, Node, forwarded_for, nearest_hops
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import encode_pair
 
@@ -142,15 +142,14 @@ class Forwarding:
         if chain:
             node = self._peel(forwarded_for(chain))
         elif b"forwarded" in claims and not proto and not host:
-            hops = parse_forwarded(b",".join(value for name, value in head.fields if name == b"forwarded"))
-            node, proto, host = self._hear(hops)
+            node, proto, host = self._hear([value for name, value in head.fields if name == b"forwarded"])
         client = Node(self.address, self.port) if node is None else node
         return Told(client, _SCHEMES.get(proto, self.scheme), host or head.host)
 
-    def _hear(self, hops: list[Hop]) -> Hop:
+    def _hear(self, lines: list[bytes]) -> Hop:
         """What those hops say together that a trusted proxy has added: the one nearest to the client knows best."""
         node, proto, host = None, b"", b""
-        for hop in hops:
+        for hop in nearest_hops(lines):
             node, proto, host = hop.node or node, hop.proto or proto, hop.host or host
             if hop.node is None or not self._trust.includes(hop.node.address):
                 break

@@ -104,6 +104,22 @@ def test_several_lines_of_it_are_one() -> None:
     assert Forwarding(PROXY, b"http", LOCAL).told(request).client.address == "203.0.113.9"
 
 
+@each(
+    ("values", "client"),
+    [
+        ([b'for="x', b"for=203.0.113.9"], "203.0.113.9"),
+        ([b"for=6.6.6.6", b'for="x', b"for=203.0.113.9,for=10.9.9.9"], "203.0.113.9"),
+        ([b"for=6.6.6.6", b'for="x', b"for=10.9.9.9"], "10.9.9.9"),
+        ([b"for=203.0.113.9", b"", b"for=10.9.9.9"], "203.0.113.9"),
+        ([b"for=203.0.113.9", b'for="x'], PROXY),
+    ],
+)
+def test_what_breaks_the_rules_takes_no_other_line_along(values: list[bytes], client: str) -> None:
+    """A client that sends one to a proxy that adds its own would else be taken for the proxy."""
+    request = head(*((b"forwarded", value) for value in values))
+    assert Forwarding(PROXY, b"http", LOCAL).told(request).client.address == client
+
+
 @each("older", [(b"x-forwarded-for", b"203.0.113.9"), (b"x-forwarded-proto", b"http"), (b"x-forwarded-host", b"h")])
 def test_it_does_not_count_beside_the_older_fields(older: tuple[bytes, bytes]) -> None:
     """A proxy that sets those may pass on what its client says in the other."""

@@ -7,7 +7,7 @@ word, on whoever has connected to it. Here they are read; who is believed is the
 import ipaddress
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from zerogate.wire.fields import TOKEN
@@ -96,6 +96,20 @@ def parse_forwarded(value: bytes) -> list[Hop]:
         if end not in _BETWEEN:
             return []
         position += 1
+
+
+def nearest_hops(lines: Sequence[bytes]) -> Iterator[Hop]:
+    """The elements of all `Forwarded` lines, the nearest first; none behind a line that breaks the rules.
+
+    Each is read for itself, as no quote goes on in the next: what a client has sent in one takes no proxy's own along.
+    """
+    n_hops = 0
+    for line in reversed(lines):
+        hops = parse_forwarded(line)
+        yield from hops
+        n_hops += len(hops)
+        if (not hops and line) or n_hops >= MAX_HOPS:
+            return
 
 
 def _after_blanks(value: bytes, position: int) -> int:

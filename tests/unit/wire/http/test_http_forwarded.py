@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.each import each
 
-from zerogate.wire.http.forwarded import MAX_HOPS, Hop, Node, forwarded_for, parse_forwarded, parse_node
+from zerogate.wire.http.forwarded import MAX_HOPS, Hop, Node, forwarded_for, nearest_hops, parse_forwarded, parse_node
 
 
 @each(
@@ -115,3 +115,11 @@ def test_of_a_long_chain_the_nearest_are_looked_at() -> None:
     chain = list(forwarded_for(b"203.0.113.1," * 4000 + b"192.0.2.1"))
     assert chain[:2] == [Node("192.0.2.1"), Node("203.0.113.1")]
     assert len(chain) == MAX_HOPS
+
+
+def test_lines_are_read_each_for_itself_from_the_last() -> None:
+    other = Hop(Node("203.0.113.1"), b"", b"")
+    assert list(nearest_hops([b"for=203.0.113.1", b"", b"for=192.0.2.1"])) == [ONE, other]
+    assert list(nearest_hops([b"for=203.0.113.1", b'for="', b"for=192.0.2.1"])) == [ONE]
+    assert list(nearest_hops([])) == []
+    assert len(list(nearest_hops([b"for=192.0.2.1," * MAX_HOPS] * 3))) == MAX_HOPS
