@@ -32,7 +32,7 @@ class Keyring:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._stamp = self._seen = self._look()
+        self._stamp = self._seen = self._tried = self._look()
         self._n_restless = 0
         self.pairs: tuple[KeyPair, ...] = router_key_pairs(folder)
         if not self.pairs:
@@ -58,7 +58,16 @@ class Keyring:
         is_replaced = _is_replaced(seen, before) and self._n_restless >= MAX_RESTLESS_LOOKS
         return (seen == before or is_replaced) and self._read(seen)
 
-    def _read(self, stamp: _Stamp) -> bool:
+    def catch_up(self, key: bytes) -> bool:
+        """Whether a key that is not listed has just come onto the list, which was replaced: then that is read, too.
+
+        Each change is looked at once: strangers come with keys as often as they like.
+        """
+        seen, before = self._look(), self._tried
+        self._tried = seen
+        return seen not in (self._stamp, before) and _is_replaced(seen, self._stamp) and self._read(seen, key)
+
+    def _read(self, stamp: _Stamp, wanted: bytes = b"") -> bool:
         pairs: tuple[KeyPair, ...] = ()
         keys = KeyList()
         reason = f"{self._folder} has no router key any more"
@@ -66,8 +75,8 @@ class Keyring:
             pairs, keys = router_key_pairs(self._folder), read_key_list(self._folder / WORKERS)
         except ZerogateError as error:
             reason = error.reason
-        if self._look() != stamp:
-            return False  # Who knows what of it was read.
+        if self._look() != stamp or (wanted and keys.find(wanted) is None):
+            return False  # Who knows what of it was read; or it is not what is looked for.
         self._stamp = stamp
         self._n_restless = 0
         if not pairs:

@@ -47,7 +47,7 @@ class Admission:
         null = NullMechanism(answers=True)
         if self._keyring is None:
             return [null]
-        curve = CurveServer(self._keyring.pairs, self._keyring.is_listed)
+        curve = CurveServer(self._keyring.pairs, self._is_listed)
         return [curve, null] if is_local or self._is_insecure else [curve]
 
     def check(self, key: bytes, routes: Iterable[Route]) -> str:
@@ -60,6 +60,16 @@ class Admission:
         if reason := excess(entry, routes):
             raise JoinError(403, reason)
         return entry.name
+
+    def _is_listed(self, key: bytes) -> bool:
+        """Whoever has just been put on the list may be here before we have looked again."""
+        assert self._keyring is not None
+        if self._keyring.is_listed(key):
+            return True
+        if self._keyring.catch_up(key):
+            self._on_change()
+            return True
+        return False
 
     def close(self) -> None:
         if self._timer is not None:

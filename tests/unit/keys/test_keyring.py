@@ -8,12 +8,13 @@ import pytest
 from zerogate.errors import UsageError, ZerogateError
 from zerogate.keys import keyring
 from zerogate.keys.files import default_folder, finish_rotation, make_router_key, rotate_router_key
-from zerogate.keys.key_list import Entry, KeyList, add_entry, remove_entry
+from zerogate.keys.key_list import Entry, KeyList, add_entry, read_key_list, remove_entry
 from zerogate.keys.keyring import Keyring, excess, find_folder
 from zerogate.wire.http.routes import parse_route
 
 ONE = Entry(b"1" * 32, "one", (parse_route("example.org/api"), parse_route("/static")))
 TWO = Entry(b"2" * 32, "two", (parse_route("*"),))
+THREE = Entry(b"3" * 32, "three", (parse_route("*"),))
 
 
 def refresh(ring: Keyring) -> bool:
@@ -120,6 +121,45 @@ def test_a_list_that_is_replaced_all_the_time_is_read_all_the_same(tmp_path: Pat
         assert ring.is_listed(ONE.key)
         ring.refresh()
         add_entry(path, Entry(b"%032d" % number, f"w{number}", (parse_route("*"),)))
+    assert not ring.is_listed(ONE.key)
+
+
+def test_who_has_just_come_onto_the_list_is_found_at_once(tmp_path: Path) -> None:
+    """A worker's command is pasted as soon as it is printed."""
+    make_router_key(tmp_path)
+    path = tmp_path / "workers"
+    add_entry(path, ONE)
+    ring = Keyring(tmp_path)
+    assert not ring.catch_up(TWO.key)
+    add_entry(path, TWO)
+    assert ring.catch_up(TWO.key)
+    assert ring.is_listed(TWO.key)
+    assert not refresh(ring), "nothing is new"
+    path.write_text(f"{path.read_text()}{THREE.line()}")
+    assert not ring.catch_up(THREE.key), "it may still be written"
+    assert refresh(ring)
+    assert ring.is_listed(THREE.key)
+
+
+def test_strangers_have_a_change_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_router_key(tmp_path)
+    path = tmp_path / "workers"
+    add_entry(path, ONE)
+    ring = Keyring(tmp_path)
+    n_read = 0
+
+    def read(path: Path) -> KeyList:
+        nonlocal n_read
+        n_read += 1
+        return read_key_list(path)
+
+    monkeypatch.setattr(keyring, "read_key_list", read)
+    remove_entry(path, "one")
+    for _ in range(5):
+        assert not ring.catch_up(TWO.key)
+    assert n_read == 1
+    assert ring.is_listed(ONE.key), "that is for whoever looks now and then"
+    assert refresh(ring)
     assert not ring.is_listed(ONE.key)
 
 

@@ -13,7 +13,7 @@ from zerogate.router.admission import REFRESH_S, Admission
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.join import Join, JoinError, pulse_fields
 from zerogate.wire.http.routes import parse_route
-from zerogate.wire.zmtp import make_key_pair
+from zerogate.wire.zmtp import CurveServer, make_key_pair
 
 PAIR = make_key_pair()
 API = parse_route("example.org/api")
@@ -76,6 +76,31 @@ def test_a_key_is_for_its_routes(folder: Path) -> None:
             assert caught.value.status == 403
         with pytest.raises(JoinError, match="revoked"):
             admission.check(make_key_pair().public, [API])
+        admission.close()
+
+    run_virtually(main())
+
+
+def test_who_was_put_on_the_list_just_now_comes_in_and_who_was_taken_off_goes(folder: Path) -> None:
+    async def main() -> None:
+        n_changes = 0
+
+        def note() -> None:
+            nonlocal n_changes
+            n_changes += 1
+
+        admission = Admission(RouterSettings(keys=str(folder)), note)
+        (curve,) = admission.mechanisms(is_local=False)
+        assert isinstance(curve, CurveServer)
+        new = make_key_pair()
+        assert not curve._is_listed(new.public)
+        path = folder / WORKERS
+        (folder / "other").write_text(Entry(new.public, "new", (API,)).line())
+        (folder / "other").replace(path)
+        assert curve._is_listed(PAIR.public), "nobody has looked"
+        assert curve._is_listed(new.public)
+        assert n_changes == 1
+        assert not curve._is_listed(PAIR.public)
         admission.close()
 
     run_virtually(main())
