@@ -3,9 +3,9 @@
 A slot is dear, and a client on a slow line needs long for its first kilobytes. So the router takes the first
 BODY_CREDIT_BYTES of a body, all of a smaller one, and only then wants a worker. Three things end that early:
 
-- The client has said nothing for LULL_S, or for KNOWN_LULL_S if it has said how much will come: it may be waiting for
-  an answer first, as who talks both ways does. The request goes on as far as it is, if a worker has room to spare
-  (`Worker.has_spare_room`); if not, later.
+- The client has said nothing for LULL_S, or for KNOWN_LULL_S once it has begun and has said how much will come: it may
+  be waiting for an answer first, as who talks both ways does. The request goes on as far as it is, if a worker has room
+  to spare (`Worker.has_spare_room`); if not, later.
 - A body of unknown length has gone on for MAX_LULLS: it may be a stream that somebody listens to. The same.
 - The router keeps `--queue-bytes` of bodies already: then this one is ready as it is, and waits as all others do.
 
@@ -27,8 +27,8 @@ from zerogate.wire.http.errors import BODY_TIMEOUT, SHUTTING_DOWN, HttpError
 # what lies between two packets of one client, and short for somebody who waits.
 LULL_S = 0.1
 
-# The same where the length of the body is known: so mostly it is a file or a form, for which nobody is asked anything
-# first. On a line of 10 KB/s a packet of 1,460 octets comes each 0.15 s.
+# The same within a body whose length is known: mostly it is a file or a form, amid which nobody waits for an answer. On
+# a line of 10 KB/s a packet of 1,460 octets comes each 0.15 s.
 KNOWN_LULL_S = 1.0
 
 # How long it is at most until a request that found no room to spare asks again; the time doubles up to it.
@@ -54,14 +54,14 @@ class Collecting(Passage):
             self._hold_body()
             return
         self._client.expect(self._restart_pace())
-        if self.head.content_length is not None:
-            self._lull_s = KNOWN_LULL_S
         self._await_lull()
 
     def _collect(self, data: bytes) -> None:
         body = self._body
         assert body is not None
         body.keep(data)
+        if self.head.content_length is not None:
+            self._lull_s = max(self._lull_s, KNOWN_LULL_S)
         has_room = self.queue is None or self.queue.grow(self, len(data))
         if not has_room:
             self._become_ready()

@@ -117,15 +117,27 @@ async def test_a_client_that_says_nothing_is_served_after_a_lull(b: Bench, kind:
     request.data(b"", fin=True)
 
 
+@bench()
+async def test_so_is_one_that_has_only_said_how_much_will_come(b: Bench, kind: str) -> None:
+    worker = await b.worker("w")
+    ask = b.ask(kind, b"POST", length=3)
+    await b.wait(1.1 * LULL_S)
+    (request,) = worker.requests
+    assert request.body == b""
+    request.whole(b"no", 403)
+    await b.quiet()
+    assert (ask.status, ask.body) == (403, b"no")
+
+
 @bench(min_body_rate=0)
 async def test_who_has_said_how_much_will_come_may_take_its_time(b: Bench, kind: str) -> None:
     """As on a slow line, where packets come seldom."""
     worker = await b.worker("w", capacity=1)
     slow = b.ask(kind, b"POST", length=22)
     for _ in range(10):
+        slow.send(b"ab")
         await b.wait(0.9 * KNOWN_LULL_S)
         assert not worker.requests
-        slow.send(b"ab")
     await b.wait(2.1 * KNOWN_LULL_S)
     (request,) = worker.requests
     assert (len(request.body), request.is_complete) == (20, False)
