@@ -181,6 +181,21 @@ def test_a_worker_of_its_own_ends_as_well(site: Site, folder: Path) -> None:
     assert "not done within" in process.output()
 
 
+def test_nor_do_threads_of_its_own_keep_a_worker(site: Site, folder: Path) -> None:
+    """The interpreter would wait for them, for as long as they like: for a pool's, too, as frameworks have them."""
+    (folder / "threaded.py").write_text(
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+        "async def app(scope, receive, send):\n"
+        "    raise NotImplementedError\n"
+    )
+    site.router("--settle", "0s")
+    process = site.worker("threaded:app", "w", "--grace", f"{GRACE_S}s", cwd=folder)
+    process.send_signal(signal.SIGTERM)
+    assert process.popen.wait(30) == 1
+    assert "threads are still at work" in process.output()
+
+
 def test_who_bounds_its_own_steps_has_time_for_them() -> None:
     worker = service.CANCEL_TIMEOUT_S + service.CLOSE_TIMEOUT_S + service.SHUTDOWN_TIMEOUT_S + END_TIMEOUT_S
     assert max(worker, 2 * LAST_WORDS_S) < KILL_AFTER_S

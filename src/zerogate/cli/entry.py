@@ -1,6 +1,8 @@
 """The entry point: what becomes of errors, and the exit code."""
 
+import os
 import sys
+import threading
 from typing import NoReturn
 
 import click
@@ -12,6 +14,9 @@ from zerogate.errors import UsageError, ZerogateError
 from zerogate.process import flush_output, open_standard_streams
 from zerogate.runner import EXIT_FAILED, EXIT_USAGE
 
+# For threads that are about to end. The stop is over by then, and whoever is still at work has had its grace.
+THREADS_S = 5.0
+
 
 def main() -> NoReturn:
     """Exits 0 after a clean stop, 1 when something failed, 2 for wrong usage."""
@@ -19,7 +24,22 @@ def main() -> NoReturn:
     become_child()
     code = _run()
     flush_output()
+    _bound_threads()
     sys.exit(code)
+
+
+def _bound_threads() -> None:
+    """Have the interpreter wait no longer for threads that an application left behind: of itself it would for ever."""
+    if all(thread.daemon or thread is threading.main_thread() for thread in threading.enumerate()):
+        return
+
+    def give_up() -> None:
+        say("zerogate: threads are still at work: ending at once")
+        os._exit(EXIT_FAILED)
+
+    timer = threading.Timer(THREADS_S, give_up)
+    timer.daemon = True
+    timer.start()
 
 
 def _run() -> int:
