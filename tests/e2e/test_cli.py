@@ -121,8 +121,8 @@ def sample(kind: Kind) -> tuple[list[str], Any]:
             return [text], text
 
 
-# Any text, addresses, endpoints; and what else there is.
-SAMPLES = (("one", "two and"), ("a:1", "unix:/two and"), ("ipc:///one", "ipc:///two and"), ("a:1",))
+# Any text, addresses, endpoints, paths; and what else there is.
+SAMPLES = (("one", "two and"), ("a:1", "unix:/two and"), ("ipc:///one", "ipc:///two and"), ("a:1",), ("/one",))
 
 
 def accepts(kind: Kind, value: Any) -> bool:
