@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import secrets
 import socket
 import stat
 from typing import Any, NamedTuple
@@ -121,10 +122,10 @@ def _bind_unix(sock: socket.socket, place: Place) -> None:
             raise OSError(errno.EEXIST, "there is a file of that name")
         if is_answered(path):
             raise OSError(errno.EADDRINUSE, "in use")
-    # Elsewhere first: nobody shall see it before its mode is set, nor before it listens.
-    temporary = os.path.join(os.path.dirname(path), f".{os.getpid()}.zg")
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
+    # Elsewhere first: nobody shall see it before its mode is set, nor before it listens. By a name that nobody else
+    # makes up, as processes' numbers are alike in containers; and by the folder's descriptor, which is never too long.
+    folder = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY)
+    temporary = f"/proc/self/fd/{folder}/.{secrets.token_hex(4)}.zg"
     try:
         sock.bind(temporary)
         os.chmod(temporary, place.mode)
@@ -134,6 +135,8 @@ def _bind_unix(sock: socket.socket, place: Place) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+    finally:
+        os.close(folder)
 
 
 def is_answered(path: str) -> bool:

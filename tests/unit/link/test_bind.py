@@ -11,7 +11,7 @@ import pytest
 
 from zerogate.errors import StartError, UsageError
 from zerogate.link.bind import Place, TakenError, bind, endpoint_places, place_of, tcp_places
-from zerogate.settings.endpoint import parse_endpoint
+from zerogate.settings.endpoint import MAX_PATH_BYTES, parse_endpoint
 
 
 def local_place(port: int = 0) -> Place:
@@ -71,7 +71,7 @@ def test_a_place_has_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert local_place(80).key == "tcp 127.0.0.1:80"
 
 
-def test_who_may_not_have_a_port_of_roots_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_may_not_have_a_port_of_roots_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(sock: socket.socket, address: object) -> None:
         raise OSError(errno.EACCES, "Permission denied")
 
@@ -85,5 +85,40 @@ def test_who_may_not_have_a_port_of_roots_is_told_what_to_do(monkeypatch: pytest
     )
     with pytest.raises(StartError, match=r"no permission to listen on 127\.0\.0\.1:8080$"):
         bind(local_place(8080))
-    with pytest.raises(StartError, match=r"no permission to listen on /x/s$"):
-        bind(Place("--bind x", socket.AF_UNIX, "/x/s"))
+    with pytest.raises(StartError, match=r"no permission to listen on /.*/s$"):
+        bind(Place("--bind x", socket.AF_UNIX, str(tmp_path / "s")))
+
+
+@pytest.mark.parametrize("name", ["s", "a-longer-name"])
+def test_any_path_that_a_socket_can_have(tmp_path: Path, name: str) -> None:
+    """Also where that of the one beside, from which it is renamed, could not be one."""
+    folder = tmp_path / ("d" * (MAX_PATH_BYTES - len(f"{tmp_path}//{name}")))
+    folder.mkdir()
+    (place,) = endpoint_places(parse_endpoint(f"ipc://{folder}/{name}"), "--bind x", 0o660)
+    with bind(place), socket.socket(socket.AF_UNIX) as client:
+        client.connect(place.address)
+        assert stat.S_IMODE(os.stat(place.address).st_mode) == 0o660
+        with pytest.raises(TakenError):
+            bind(place)
+    assert os.listdir(folder) == [name]
+
+
+def test_another_process_of_our_number_is_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers that share a folder: each may be number 1, and bind at the same moment."""
+    places = [Place("--bind x", socket.AF_UNIX, str(tmp_path / name)) for name in "ab"]
+    socks = []
+    chmod = os.chmod
+
+    def bind_the_other(path: str, mode: int) -> None:
+        monkeypatch.setattr(os, "chmod", chmod)
+        socks.append(bind(places[1]))
+        chmod(path, mode)
+
+    monkeypatch.setattr(os, "chmod", bind_the_other)
+    socks.insert(0, bind(places[0]))
+    for place, sock in zip(places, socks, strict=True):
+        with sock, socket.socket(socket.AF_UNIX) as client:
+            client.connect(place.address)
+            sock.settimeout(10)
+            sock.accept()[0].close()
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
