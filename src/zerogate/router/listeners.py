@@ -321,7 +321,7 @@ class Listeners:
             if kind is Kind.ADMIN:
                 # Of a second router on this machine it is mostly the one thing that is the same.
                 advice = "say another one, or --admin off"
-            elif router and not self._settings.replace:
-                advice = f"--replace takes over from it; or {advice}"
+            if router and not self._settings.replace:
+                advice = f"{advice}; --replace takes over from it"
             owner = router or owner_of(place)
             raise StartError(f"{place.label}: {place.where} is taken by {owner}: {advice}") from error
