@@ -39,6 +39,9 @@ TRUSTED = {
     "nobody says anything": Case(b"", "peer", ""),
     "`X-Forwarded-For`, `-Proto`": Case(XFF + XFP, [CLIENT, 0], "https"),
     "`Forwarded`": Case(FORWARDED, [CLIENT, 4711], "https"),
+    "`Forwarded` in a line that breaks the rules": Case(
+        b'Forwarded: for="1.1.1.1\r\n' + FORWARDED, [CLIENT, 4711], "https"
+    ),
     "`Forwarded` beside `X-Forwarded-*`": Case(FORWARDED + XFF, [CLIENT, 0], ""),
 }
 PROXIED = {

@@ -251,7 +251,10 @@ PROOFS = {
         "../integration/test_asgi.py::test_a_failure_before_the_reply_is_a_500",
         "../integration/test_asgi.py::test_a_failure_amid_the_reply_is_seen",
     ],
-    "a WebSocket's worker is stopped; is killed": ["test_tunnels.py::test_each_client_hears_of_its_workers_end"],
+    "a WebSocket's worker, or router, is stopped; is killed": [
+        "test_tunnels.py::test_each_client_hears_of_its_workers_end",
+        "test_tunnels.py::test_a_router_that_stops_waits_for_no_websocket",
+    ],
     "an attached server goes down": [
         "test_attach_kill.py::test_the_only_one_is_killed_and_requests_wait_for_it",
         "test_attach.py::test_it_leaves_while_the_server_is_ill",

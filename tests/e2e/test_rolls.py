@@ -162,7 +162,8 @@ def test_a_supervisor_does_not_grow(tmp_path: Path) -> None:
         fds, kib = process.n_fds(), process.rss_kib()
         roll(MANY)
         assert process.output().count("takes over from") == MANY + 30
-        wait_for(lambda: process.n_fds() == fds, "descriptors as before")
+        # By the first look the last one that left may not have been forgotten yet.
+        wait_for(lambda: process.n_fds() <= fds, "no more descriptors than before")
         assert process.rss_kib() - kib < 1024
         assert process.terminate() == 0
     finally:
