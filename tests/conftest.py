@@ -116,8 +116,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """How many processes `-n auto` is: what is read and imported, each of them reads and imports."""
-    return 2 if is_short_loop(config) else 3
+    """How many processes `-n auto` is: each reads and imports all, and more of them wait at once."""
+    return 3
 
 
 @pytest.hookimpl(tryfirst=True)
