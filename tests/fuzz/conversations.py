@@ -4,18 +4,17 @@
 (world.py); after each step all that anybody can see of one router is held against the other.
 """
 
-import argparse
 import contextlib
 import itertools
 import logging
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from random import Random
 from typing import Any
 from unittest import mock
 
+from tests.fuzz.stepping import run
 from tests.fuzz.world import Log, Ordered, World
 from tests.support import bench as benches
 from tests.support import link_peer
@@ -31,7 +30,6 @@ from zerogate.wire.spdy.headers import CarefulBlockReader, decode_in_python
 from zerogate.wire.spdy.session import CarefulSession
 
 MAX_STEPS = 60
-REPORT_EVERY_S = 10.0
 
 # What happens often comes often.
 MOVES = (
@@ -211,30 +209,5 @@ def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: {one!r:.300} != {other!r:.300}"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.conversations", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="of the first conversation; each has the next (default 1)")
-    parser.add_argument("--steps", type=int, default=1_000_000, help="of all conversations (default a million)")
-    parser.add_argument("--seconds", type=float, default=3600.0, help="or so long (default an hour)")
-    options = parser.parse_args()
-    if not compiled.IS_ON:
-        print(f"nothing to compare: {compiled.KIND}", file=sys.stderr)
-        return 2
-    seed, n_steps = options.seed, 0
-    begun = told = time.monotonic()
-    while n_steps < options.steps and time.monotonic() - begun < options.seconds:
-        try:
-            n_steps += play(seed)
-        except BaseException:
-            print(f"seed {seed}", file=sys.stderr)
-            raise
-        seed += 1
-        if time.monotonic() - told > REPORT_EVERY_S:
-            told = time.monotonic()
-            print(f"{n_steps:,} steps, seeds up to {seed - 1}", flush=True)
-    print(f"{n_steps:,} steps, seeds {options.seed} to {seed - 1}: no difference")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("tests.fuzz.conversations", __doc__, play))

@@ -71,6 +71,12 @@ class Base:
     __slots__ = ()
 
 
+class NoPaths:
+    """Stands in for what is not compiled, of classes that stand before another."""
+
+    __slots__ = ()
+
+
 def slots(base: Any, *names: str) -> tuple[str, ...]:
     """Those of these attributes that `base` does not have already."""
     return tuple(name for name in names if not hasattr(base, name))

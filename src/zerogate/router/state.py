@@ -3,16 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from zerogate.native.compiled import Base, find
-
-__all__ = ["Base", "NoPaths", "set_heap"]
-
-
-class NoPaths:
-    """Stands in for what is not compiled, of classes that stand before another."""
-
-    __slots__ = ()
-
+from zerogate.native.compiled import Base, NoPaths, find
 
 if TYPE_CHECKING:
     ClientState = Base

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from zerogate.link.handlers import Fields, StreamHandler
 from zerogate.link.link import Link
-from zerogate.native.compiled import find
+from zerogate.native.compiled import Base, NoPaths, find, slots
 from zerogate.wire.pieces import add_piece
 from zerogate.wire.spdy.frames import RstStatus
 from zerogate.wire.spdy.headers import encode_block
-from zerogate.wire.spdy.state import Base, NoPaths, slots
 from zerogate.wire.spdy.streams import Stream
 from zerogate.worker.errors import ApplicationError, ClientDisconnected
 from zerogate.worker.printable import printable

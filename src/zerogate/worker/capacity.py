@@ -17,8 +17,7 @@ those with turns, in order, so that a busy router cannot take each slot before a
 from typing import TYPE_CHECKING
 
 from zerogate.link.link import Link
-from zerogate.native.compiled import find
-from zerogate.wire.spdy.state import Base, NoPaths, slots
+from zerogate.native.compiled import Base, NoPaths, find, slots
 
 # How fast need is forgotten: halved with each round of sharing.
 DECAY = 0.5

@@ -6,16 +6,7 @@ A part has its attributes there if it can, where fast paths read and write them 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from zerogate.native.compiled import Base, find, slots
-
-__all__ = ["Base", "NoPaths", "slots"]
-
-
-class NoPaths:
-    """Stands in for what is not compiled, of classes that stand before another."""
-
-    __slots__ = ()
-
+from zerogate.native.compiled import Base, NoPaths, find
 
 if TYPE_CHECKING:
     BlockReaderState = Base
