@@ -1,7 +1,6 @@
 """Running a service in a process of its own: the event loop, signals and exit codes."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -9,8 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from types import FrameType
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from zerogate import notify
 from zerogate.check_port import CheckPort
@@ -21,6 +19,7 @@ from zerogate.hangups import Hangups
 from zerogate.logs import reopen_log_files, set_up_logging
 from zerogate.process import keep_freed_memory, raise_fd_limit
 from zerogate.settings import ProcessSettings
+from zerogate.signals import stop_on_signals
 from zerogate.stalls import Stalls
 from zerogate.waiting import first_of
 
@@ -98,46 +97,6 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
             raise UsageError("--loop uvloop: it is not installed (pip install uvloop)") from None
         return None
     return uvloop.new_event_loop
-
-
-def interrupt_on(*numbers: int) -> None:
-    """Until an event loop heeds them, have these signals do what Ctrl-C does."""
-
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    for number in numbers:
-        signal.signal(number, interrupt)
-
-
-def stop_on_signals(
-    stop: Callable[[], object],
-    stop_at_once: Callable[[], object],
-    on_first: Callable[[], object] = lambda: None,
-) -> None:
-    """Have the event loop call `stop` on the first SIGTERM or SIGINT; `stop_at_once` is called on the second.
-
-    By handlers of the interpreter's, and not of the event loop's: those would wait for an application that blocks it,
-    and so nothing but `kill -9` would end it. `on_first` does not wait for the event loop either.
-    """
-    loop = asyncio.get_running_loop()
-    is_stopping = False
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        nonlocal is_stopping
-        with contextlib.suppress(RuntimeError):  # the loop is closed: we are at the end anyway
-            if is_stopping:
-                # A service manager tells a whole group at once, and then our parent tells us again: that is no second
-                # wish of anybody's. The parent has the last word, and SIGKILL for it.
-                if parent_pipe() is None:
-                    stop_at_once()
-                return
-            is_stopping = True
-            on_first()
-            loop.call_soon_threadsafe(stop)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
 
 
 def heed_parent(stop: Callable[[], object], on_told: Callable[[], object] = lambda: None) -> None:

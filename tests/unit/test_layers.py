@@ -51,6 +51,7 @@ TOP = {
     "runner",
     "running",
     "self_signed",
+    "signals",
     "stalls",
     "status",
     "supervisor",

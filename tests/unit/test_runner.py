@@ -17,7 +17,7 @@ from zerogate import hangups, runner
 from zerogate.child import STARTED, STOPPING
 from zerogate.condition import Condition
 from zerogate.errors import StartError, UsageError
-from zerogate.runner import KILL_AFTER_S, interrupt_on, loop_factory, run_service
+from zerogate.runner import KILL_AFTER_S, loop_factory, run_service
 from zerogate.settings import ProcessSettings
 
 __all__ = ["own_signals"]
@@ -251,13 +251,6 @@ def test_a_service_that_is_replaced_stops() -> None:
     service._script.append(service.replaced.set)
     assert service.grace is None
     assert run(service, replaced=lambda service: service.replaced) == ["started", "stopping", "stopped"]
-
-
-def test_until_there_is_an_event_loop_signals_interrupt() -> None:
-    interrupt_on(signal.SIGTERM, signal.SIGUSR1)
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(number)
 
 
 @pytest.mark.parametrize("name", ["asyncio", "auto", "uvloop"])

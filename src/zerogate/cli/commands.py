@@ -39,7 +39,7 @@ from zerogate.folders import temporary_folder
 from zerogate.link.systemd import is_passed_sockets
 from zerogate.logs import enable_loggers
 from zerogate.native import compiled
-from zerogate.runner import Service, interrupt_on, run_service
+from zerogate.runner import Service, run_service
 from zerogate.settings import (
     AddressSettings,
     AttachSettings,
@@ -55,6 +55,7 @@ from zerogate.settings import (
     WebSocketSettings,
     WorkerSettings,
 )
+from zerogate.signals import note_signals
 from zerogate.supervisor.command import ABRUPT_SIGNALS, supervise
 from zerogate.version import __version__
 
@@ -215,8 +216,10 @@ def run_fleet(app: str, settings: RunSettings) -> None:
     """A router and workers for APP, until a signal comes. Raises ZerogateError."""
     if is_passed_sockets():
         raise UsageError(NOT_FROM_SYSTEMD)
-    # From here on there is something to tidy up, though no event loop that heeds signals yet.
-    interrupt_on(signal.SIGTERM, signal.SIGUSR1, *ABRUPT_SIGNALS)
+    # From here on there is something to tidy up, though no event loop that heeds signals yet. No log is open to be
+    # opened anew.
+    note_signals(signal.SIGTERM, signal.SIGINT, *ABRUPT_SIGNALS)
+    signal.signal(signal.SIGUSR1, lambda *_: None)
     settings, words = with_certificate(settings)
     with temporary_folder() as folder:
         who = f"router and {settings.processes} worker{'s' if settings.processes > 1 else ''}"

@@ -15,8 +15,9 @@ from zerogate.errors import StartError, UsageError
 from zerogate.hangups import Hangups
 from zerogate.logs import reopen_log_files, set_up_logging
 from zerogate.process import raise_fd_limit
-from zerogate.runner import EXIT_FAILED, KILL_AFTER_S, STOPPING_WORDS, heed_parent, loop_factory, stop_on_signals
+from zerogate.runner import EXIT_FAILED, KILL_AFTER_S, STOPPING_WORDS, heed_parent, loop_factory
 from zerogate.settings import ProcessSettings
+from zerogate.signals import stop_on_signals
 from zerogate.supervisor.center import Center
 from zerogate.supervisor.children import Child
 from zerogate.supervisor.keeper import Keeper

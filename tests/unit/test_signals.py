@@ -1,0 +1,85 @@
+"""The signals that stop a process: noted before there is an event loop, heeded with one."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from zerogate.signals import note_signals, stop_on_signals
+
+NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in NUMBERS}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    note_signals()
+
+
+def heed(*numbers: int) -> list[str]:
+    """What is called when an event loop begins to heed them, and these come."""
+    called: list[str] = []
+
+    async def main() -> None:
+        stopping = asyncio.Event()
+
+        def stop() -> None:
+            called.append("stop")
+            stopping.set()
+
+        stop_on_signals(stop, lambda: called.append("at once"), lambda: called.append("first"))
+        for number in numbers:
+            signal.raise_signal(number)
+        called.append("up")
+        if "first" in called:
+            await asyncio.wait_for(stopping.wait(), 5.0)
+
+    asyncio.run(main())
+    return called
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_comes_before_there_is_an_event_loop_stops_it(number: int) -> None:
+    note_signals(*NUMBERS)
+    signal.raise_signal(number)
+    assert heed() == ["first", "up", "stop"]
+    # It has been heeded: the next one is not stopped by it.
+    assert heed() == ["up"]
+
+
+def test_the_next_one_is_the_second() -> None:
+    note_signals(*NUMBERS)
+    signal.raise_signal(signal.SIGINT)
+    assert heed(signal.SIGTERM) == ["first", "at once", "up", "stop"]
+
+
+def test_a_second_one_does_not_wait_for_an_event_loop() -> None:
+    note_signals(*NUMBERS)
+    signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_none_is_noted_twice() -> None:
+    note_signals(*NUMBERS)
+    signal.raise_signal(signal.SIGTERM)
+    note_signals(*NUMBERS)
+    assert heed() == ["up"]
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    note_signals(*NUMBERS)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_with_an_event_loop_the_first_stops_and_the_second_ends() -> None:
+    assert heed(signal.SIGTERM, signal.SIGINT) == ["first", "at once", "up", "stop"]
+
+
+def test_without_any_it_runs() -> None:
+    assert heed() == ["up"]
