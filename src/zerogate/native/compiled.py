@@ -4,7 +4,9 @@ import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+Way = TypeVar("Way")
 
 VARIABLE: Final = "ZEROGATE_NATIVE"
 MODULES: Final = (
@@ -63,6 +65,14 @@ def decline(*_: object) -> None:
 def find(module: str, name: str, otherwise: Any = decline) -> Any:
     """A compiled function or class; what stands in for it where nothing is compiled."""
     return getattr(import_module(f"{__package__}.{module}"), name) if IS_ON else otherwise
+
+
+def prefer(asking: Way, alone: Way) -> Way:
+    """What asks something compiled first; where nothing is compiled, what does without.
+
+    What: two calls less, of five things that each request needs. Why, benchmark: 2 % of its cost (bench/inside.py).
+    """
+    return asking if IS_ON else alone
 
 
 class Base:

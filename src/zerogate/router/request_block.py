@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from zerogate.native import compiled
 from zerogate.router.crossing import Crossing, is_claim, name_prefix
@@ -31,15 +31,15 @@ _make_natively = compiled.find("blocks", "request_block")
 class Begin(NamedTuple):
     """What follows from a head alone, for strangers: kept in the head's note, as it is asked for twice.
 
+    parts: the beginning of the block, in pieces
     has_claims: whether the client says who it is, or speaks for; whether it is believed is another matter
     """
 
-    octets: bytes
+    parts: list[bytes]
     has_claims: bool
 
 
-def request_block(head: RequestHead, forwarding: Forwarding, request_id: bytes) -> bytes:
-    """The raw name/value block of a request: what follows from the head alone, and then what the router says."""
+def _block_of(head: RequestHead, forwarding: Forwarding, request_id: bytes) -> bytes:
     block = encode_natively(head, forwarding, request_id)
     return encode_in_python(head, forwarding, request_id) if block is None else block
 
@@ -61,22 +61,32 @@ def encode_natively(head: RequestHead, forwarding: Forwarding, request_id: bytes
 def encode_in_python(head: RequestHead, forwarding: Forwarding, request_id: bytes) -> bytes:
     """What `request_block` does with what is not taken natively."""
     begin = _begin_of(head, forwarding)
-    octets = begin.octets
+    parts = begin.parts
     pairs = forwarding.own_pairs
     if begin.has_claims and forwarding.is_trusted:
         crossing = forwarding.crossing
         told = forwarding.told(head)
-        octets = _head_pairs(head, head.host, told.host, crossing, crossing.trusted).octets
+        parts = _head_pairs(head, head.host, told.host, crossing, crossing.trusted).parts
         pairs = forwarding.told_pairs(told)
-    if forwarding.subject:
-        octets = _count_more(octets)
-    return b"%b%b%b%b%b" % (octets, pairs, _REQUEST_ID, _length(len(request_id)), request_id)
+    block = b"".join((*parts, pairs, _REQUEST_ID, _length(len(request_id)), request_id))
+    return _count_more(block) if forwarding.subject else block
 
 
-def has_claims(head: RequestHead, forwarding: Forwarding) -> bool:
-    """Whether the client says who it is, or speaks for; whether it is believed is another matter."""
+request_block = compiled.prefer(_block_of, encode_in_python)
+"""The raw name/value block of a request: what follows from the head alone, and then what the router says."""
+
+
+def _has_claims(head: RequestHead, forwarding: Forwarding) -> bool:
     known = _has_claims_natively(head)
-    return _begin_of(head, forwarding).has_claims if known is None else known
+    return _has_claims_in_python(head, forwarding) if known is None else known
+
+
+def _has_claims_in_python(head: RequestHead, forwarding: Forwarding) -> bool:
+    return _begin_of(head, forwarding).has_claims
+
+
+has_claims = compiled.prefer(_has_claims, _has_claims_in_python)
+"""Whether the client says who it is, or speaks for; whether it is believed is another matter."""
 
 
 def stripped_block(head: RequestHead, forwarding: Forwarding, request_id: bytes, prefix: str) -> bytes:
@@ -107,8 +117,8 @@ def _count_more(block: bytes) -> bytes:
 
 def _begin_of(head: RequestHead, forwarding: Forwarding) -> Begin:
     """The beginning of a request's block, as long as nobody is believed who says more."""
-    begin = cast("Begin | None", head.note)
-    if begin is None:
+    begin = head.note
+    if type(begin) is not Begin:
         crossing = forwarding.crossing
         host = head.host or forwarding.local_host
         begin = _head_pairs(head, host, host, crossing, crossing.strangers)
@@ -146,7 +156,7 @@ def _head_pairs(
     if n_pairs is None:
         n_pairs, claims = _add_fields(fields, parts, crossing, known)
     parts[0] = _length(N_OWN_PAIRS + n_pairs)
-    return Begin(b"".join(parts), claims)
+    return Begin(parts, claims)
 
 
 def _add_usual(fields: list[tuple[bytes, bytes]], parts: list[bytes], known: dict[bytes, bytes]) -> int | None:

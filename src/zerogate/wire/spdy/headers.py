@@ -144,7 +144,7 @@ class BlockWriter(BlockWriterState):
         if self._prefix:
             stored = self._prefix + stored
             self._prefix = b""
-        return stored + block + _SYNC_FLUSH
+        return b"".join((stored, block, _SYNC_FLUSH))
 
     def _wrap_large(self, block: bytes) -> bytes:
         parts = [self._prefix]
