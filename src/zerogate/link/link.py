@@ -357,7 +357,7 @@ class Link(LinkState, asyncio.Protocol):
         self._n_batched += 1
         if self._n_batched >= MAX_BATCH:
             self._flush_batch()
-        else:
+        elif not self._is_flush_due:
             self._flush_soon()
 
     def _flush_soon(self) -> None:

@@ -68,7 +68,7 @@ cdef int end(client) except -1:
         desk = usual._desk
         usual.deadline = <double>desk.deadlines.now + <double>desk.settings.keepalive_timeout
     elif not usual._is_handing_on:
-        usual._hand_on(usual._connection.next())
+        usual._go_on()
     return 0
 
 

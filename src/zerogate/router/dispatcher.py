@@ -74,8 +74,8 @@ class Dispatcher:
 
     def submit(self, request: Waiting) -> None:
         """Send the request to a worker, let it wait, or decline it. A request that has tried before waits first."""
-        head = request.head
-        pool = self.routes.match(head.host, head.path)
+        routes = self.routes
+        pool = routes.only or routes.match(request.head.host, request.head.path)
         if pool is None:
             self._await_route(request)
             return

@@ -28,6 +28,7 @@ from zerogate.wire.http1 import Connection, Event, HttpLimits, Reading, Situatio
 logger = logging.getLogger("zerogate.router")
 
 _take_request = find("client", "take_request")
+_REPLY = Situation.REPLY  # used for each request; through the class it is a call each time, in Python 3.11
 
 
 class Http1Clients:
@@ -165,8 +166,13 @@ class Http1Client(ClientState, asyncio.Protocol):
     # Requests
 
     @alone
+    def _go_on(self) -> None:
+        """Hand on what has been kept back."""
+        self._hand_on(self._connection.next())
+
     def _hand_on(self, events: Sequence[Event]) -> None:
         """Hand on what the client has sent; then see to what must come next, and by when."""
+        connection = self._connection
         self._is_handing_on = True
         begun = None
         while events:
@@ -180,11 +186,11 @@ class Http1Client(ClientState, asyncio.Protocol):
                 else:
                     self._credit_bytes -= len(cast(bytes, event))
                     self._exchange.receive_body(cast(bytes, event))
-            events = self._connection.next()
-        if begun is not None and begun is self._exchange and self._connection.reading is Reading.BODY:
+            events = connection.next() if connection.has_unread else ()
+        if begun is not None and begun is self._exchange and connection.reading is Reading.BODY:
             begun.receive_pause()
         self._is_handing_on = False
-        if (settle := _SETTLE.get(self._connection.situation)) is not None:
+        if (situation := connection.situation) is not _REPLY and (settle := _SETTLE.get(situation)) is not None:
             settle(self)
         self._pause_or_resume()
 
@@ -222,11 +228,9 @@ class Http1Client(ClientState, asyncio.Protocol):
 
     def _pause_or_resume(self) -> None:
         """Read on unless something must be dealt with first, which is then all that is kept of what the client sent."""
-        if self._transport.is_closing():
-            return
         has_no_credit = self._credit_bytes <= 0 or self._is_body_held
         must_pause = self._connection.has_unread or (self._exchange is not None and has_no_credit)
-        if must_pause is not self._is_paused:
+        if must_pause is not self._is_paused and not self._transport.is_closing():
             self._is_paused = must_pause
             if must_pause:
                 self._transport.pause_reading()
@@ -282,7 +286,7 @@ class Http1Client(ClientState, asyncio.Protocol):
         sockets.keep_alive(self._transport)
         self._write(self._connection.send_tunnel(head))
         if not self._is_handing_on:
-            self._hand_on(self._connection.next())
+            self._go_on()
         if self._connection.is_half_closed and self._exchange is not None:
             # The client had said so before there was a tunnel whose end that could be.
             self._exchange.receive_end(())
@@ -308,7 +312,7 @@ class Http1Client(ClientState, asyncio.Protocol):
         if not self._is_paused and self._connection.is_idle:
             self._await_request()
         elif not self._is_handing_on:
-            self._hand_on(self._connection.next())
+            self._go_on()
 
     @property
     def _must_close(self) -> bool:

@@ -49,6 +49,9 @@ class State(enum.IntEnum):
     DONE = 6
 
 
+_DONE = State.DONE  # used for each exchange; through the class it is a call each time, in Python 3.11
+
+
 class Passage(StreamHandler, Waiting):
     """`worker` is who has it now or had it last; `tried` are the processes that lost or refused it, and `shunned` those
     of them that fell silent with it: they may still be at it, and do not get it again.
@@ -204,7 +207,7 @@ class Passage(StreamHandler, Waiting):
             if stream.remote < streams.DONE or (self._body is not None and not self._body.has_ended):
                 worker.link.reset(stream, RstStatus.CANCEL)
         finally:
-            self.state = State.DONE
+            self.state = _DONE
             worker.failures = 0
             self._dispatcher.free_slot(worker)
         self._end()
@@ -277,7 +280,7 @@ class Passage(StreamHandler, Waiting):
 
     def _end(self) -> None:
         """The one end."""
-        self.state = State.DONE
+        self.state = _DONE
         self._has_ended = True
         try:
             self._desk.note(self, self._client)

@@ -13,6 +13,8 @@ logger = logging.getLogger("zerogate.router")
 
 CONTINUE = 100
 
+_DUE = State.DUE  # used for each exchange; through the class it is a call each time, in Python 3.11
+
 # A worker that does not say whether it wants the body of a request with `expect: 100-continue` is taken to want it.
 CONTINUE_S = 1.0
 
@@ -35,7 +37,7 @@ class RequestHalf(Collecting):
             block = request_block(self.head, self._forwarding, self.request_id)
         self._stream = stream = link.open_stream(block, fin, self)
         self.worker = worker
-        self.state = State.DUE
+        self.state = _DUE
         # From here on the slot is its own to give back; before, it was the dispatcher's.
         try:
             if body is not None and not fin:

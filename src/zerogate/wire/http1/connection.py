@@ -122,7 +122,7 @@ class Connection(ConnectionState):
             data = self._unread[self._at :] + data
             self._unread = b""
             self._at = 0
-        elif data and self.is_idle and not self._is_held:
+        elif data and self.writing is _IDLE and self._reader.state is _READING_IDLE and not self._is_held:
             position = self._read_head(data, 0, events)  # Mostly that is all that has come.
         if position < len(data):
             self._take(data, position, events)
