@@ -21,7 +21,7 @@ import orders
 from request import Request
 
 from zerogate.link.dial import Dialler
-from zerogate.router.clients.http1 import Http1Clients
+from zerogate.router.clients.http1_clients import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import Dispatcher

@@ -16,7 +16,7 @@ from typing import Any
 from tests.support.http1_asker import Http1Ask, Http1Connection
 from tests.support.link_peer import LinkPeer, quiet
 from tests.support.memory_client import MemoryConnection, MemoryStream
-from zerogate.router.clients.http1 import Http1Clients
+from zerogate.router.clients.http1_clients import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import Dispatcher

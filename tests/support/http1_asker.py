@@ -1,7 +1,7 @@
 """Asks a real `Http1Client` in octets, over a transport in memory, and reads its reply."""
 
 from tests.support.memory_transport import MemoryTransport
-from zerogate.router.clients.http1 import Http1Clients
+from zerogate.router.clients.http1_clients import Http1Clients
 
 WEBSOCKET_KEY = b"AAAAAAAAAAAAAAAAAAAAAA=="
 

@@ -1,6 +1,7 @@
 """Two links back to back in one process, without sockets: what one writes the other reads in the next turn."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any, cast
 
 from zerogate.link.handlers import Fields, StreamHandler
@@ -16,7 +17,10 @@ REPLY = encode_block({b":status": b"200", b":version": b"HTTP/1.1"})
 
 
 class PipeTransport:
-    """One end. `other` is the protocol at the other; while `is_cut` nothing arrives there."""
+    """One end. `other` is the protocol at the other; while `is_cut` nothing arrives there.
+
+    sizes: how what arrives here is cut; what fills no piece waits. Without it, as it was written.
+    """
 
     def __init__(self, protocol: Any) -> None:
         self.protocol = protocol
@@ -24,6 +28,9 @@ class PipeTransport:
         self.is_cut = False
         self.is_closed = self.is_lost = False
         self.written: list[bytes] = []
+        self.sizes: Iterator[int] | None = None
+        self._waiting = b""
+        self._wanted = 0
 
     def set_write_buffer_limits(self, high: int) -> None: ...
 
@@ -41,8 +48,17 @@ class PipeTransport:
         self.write(b"".join(pieces))
 
     def receive(self, data: bytes) -> None:
-        if not self.is_closed:
-            self.protocol.data_received(data)
+        for piece in [data] if self.sizes is None else self._pieces(data, self.sizes):
+            if not self.is_closed:
+                self.protocol.data_received(piece)
+
+    def _pieces(self, data: bytes, sizes: Iterator[int]) -> Iterator[bytes]:
+        self._waiting += data
+        while len(self._waiting) >= (self._wanted or 1):
+            if self._wanted:
+                yield self._waiting[: self._wanted]
+                self._waiting = self._waiting[self._wanted :]
+            self._wanted = next(sizes)
 
     def close(self) -> None:
         self.is_closed = True

@@ -10,8 +10,8 @@ and pieces of a body that are bytes, while nobody waits for anything. Declined: 
 
 from cpython.bytes cimport PyBytes_CheckExact
 
+from zerogate.native.books cimport StreamState
 from zerogate.native.link cimport LinkState, send_whole_reply
-from zerogate.native.session cimport StreamState
 
 
 # Slots

@@ -8,11 +8,13 @@ from zerogate.native.http1 cimport ConnectionState
 cdef class ClientState:
     cdef public ConnectionState _connection
     cdef public object _desk, _exchange, _forwarding, _timed, _transport
+    cdef public list _held
     cdef public double deadline
-    cdef public long long _credit_bytes, bytes_out
-    cdef public bint _is_body_held, _is_handing_on, _is_paused
+    cdef public long long _credit_bytes, _held_bytes, bytes_out
+    cdef public bint _is_body_held, _is_handing_on, _is_paused, is_writable
 
 
 cdef bint try_send_whole(client, ReplyHead head, bytes body) except -1
+cdef bint try_send_body(ClientState client, data, Py_ssize_t size) except -1
 cdef int end(client) except -1
 cdef int expect(client, double seconds) except -1

@@ -2,17 +2,19 @@
 """A client of HTTP/1 (router/clients/http1.py) that asks for one thing after the other.
 
 Taken: a request that comes alone, and goes to an exchange at once; a reply that is sent whole, on a connection that goes
-on. Declined: all else, and whatever another kind of client is asked.
+on; a piece of one that is sent as it is. Declined: all else, and whatever another kind of client is asked.
 """
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 
 from zerogate.native.desk cimport make_exchange
 from zerogate.native.heads cimport ReplyHead, RequestHead
-from zerogate.native.http1 cimport ConnectionState, frame_whole, is_idle, take_head
+from zerogate.native.http1 cimport ConnectionState, frame_whole, is_body_bare, is_idle, take_head
+from zerogate.native.pieces cimport VIEW_BYTES
 
 cdef enum:
     BODY_CREDIT_BYTES = 64 * 1024  # router/faces.py
+    HIGH_WATER_BYTES = 256 * 1024  # router/sockets.py
 
 
 cdef class ClientState:
@@ -53,6 +55,22 @@ cdef bint try_send_whole(client, ReplyHead head, bytes body) except -1:
         return False
     usual.bytes_out += PyBytes_GET_SIZE(octets)
     usual._transport.write(octets)
+    return True
+
+
+cdef bint try_send_body(ClientState client, data, Py_ssize_t size) except -1:
+    """router/clients/http1.py, Http1Client.send_body. False if it is declined."""
+    if not is_body_bare(client._connection):
+        return False
+    if size < VIEW_BYTES or (not client._held and client._transport.get_write_buffer_size()):
+        client._write(data)
+        return True
+    if not client._held:
+        client._desk.loop.call_soon(client._write_held)
+    client._held.append(data)
+    client._held_bytes += size
+    if client._held_bytes >= HIGH_WATER_BYTES:
+        client._write_held()
     return True
 
 

@@ -1,6 +1,6 @@
 # cython: language_level=3
 """Most exchanges, from end to end (router/exchange/ and what it stands on): a request without a body, a worker that has
-room at once, and a reply that comes whole.
+room at once, and a reply that comes whole. And most pieces of a reply that does not.
 
 A UsualExchange knows the one way through the table of router/exchange/exchange.py that leads from `begin` by
 `on_whole_reply` to the end. With whatever else happens an Exchange takes its place, in the state that it would be in by
@@ -11,12 +11,12 @@ rooms is so in the words of its faces.
 from time import monotonic
 
 from zerogate.native.blocks cimport write_request
-from zerogate.native.client cimport end, expect, try_send_whole
+from zerogate.native.books cimport StreamState
+from zerogate.native.client cimport ClientState, end, expect, try_send_body, try_send_whole
 from zerogate.native.desk cimport note
 from zerogate.native.heads cimport ReplyHead, RequestHead
-from zerogate.native.link cimport LinkState, open_stream
+from zerogate.native.link cimport LinkState, consumed, open_stream
 from zerogate.native.names cimport CLAIM, UNDERSCORE
-from zerogate.native.session cimport StreamState
 from zerogate.native.turns cimport TurnsState, WorkerState, free_slot, pick
 
 cdef enum:
@@ -26,6 +26,7 @@ cdef enum:
 cdef enum:
     WAITING = 1
     DUE = 2
+    OPEN = 3
     DONE = 6
 
 cdef object _Exchange, _request_block
@@ -183,6 +184,33 @@ cdef class UsualExchange:
             )
             made.take_over(self._state, self.arrived, self._worker, self._stream, self.status, self._has_ended)
         return self._careful
+
+
+def send_data(exchange, data, bint fin):
+    """router/exchange/reply_half.py, ReplyHalf._send_data. False if it is declined: the last piece, and one for a client
+    that does not keep up."""
+    cdef ClientState client
+    cdef WorkerState worker
+    cdef Py_ssize_t size
+    if fin or exchange.state != OPEN or not isinstance(exchange._client, ClientState) or exchange._watch_ends:
+        return False
+    client = exchange._client
+    body = exchange._reply_body
+    size = len(data)
+    left = body.left
+    if not size or not client.is_writable or left is None or <long long>left < size:
+        return False
+    if not try_send_body(client, data, size):
+        return False
+    body.left = <long long>left - size
+    if client.is_writable:
+        worker = exchange.worker
+        consumed(<LinkState?>worker.link, <StreamState?>exchange._stream, size)
+        expect(client, worker.idle_timeout_s)
+    else:
+        exchange._account(data)
+        exchange._expect_more()
+    return True
 
 
 cdef int _free_slot(dispatcher, WorkerState worker) except -1:

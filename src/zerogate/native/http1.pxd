@@ -12,4 +12,5 @@ cdef class ConnectionState:
 
 cdef RequestHead take_head(ConnectionState connection, data)
 cdef bytes frame_whole(ConnectionState connection, ReplyHead head, bytes body, bytes date)
+cdef bint is_body_bare(ConnectionState connection) except -1
 cdef bint is_idle(ConnectionState connection) except -1

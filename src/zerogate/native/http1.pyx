@@ -10,14 +10,14 @@ from libc.string cimport memcpy
 
 from zerogate.native.heads cimport ReplyHead, RequestHead
 
-# Members of wire/http1/situations.py, Writing and Reading.
-cdef object _IDLE, _DUE, _READING_IDLE
+# Members of wire/http1/situations.py, Writing and Reading; and of writer.py, Framing.
+cdef object _IDLE, _DUE, _READING_IDLE, _LENGTH
 
 
-def set_members(idle, due, reading_idle):
+def set_members(idle, due, reading_idle, length):
     """What is compiled imports nothing."""
-    global _IDLE, _DUE, _READING_IDLE
-    _IDLE, _DUE, _READING_IDLE = idle, due, reading_idle
+    global _IDLE, _DUE, _READING_IDLE, _LENGTH
+    _IDLE, _DUE, _READING_IDLE, _LENGTH = idle, due, reading_idle, length
 
 
 cdef class ConnectionState:
@@ -27,6 +27,11 @@ cdef class ConnectionState:
 cdef bint is_idle(ConnectionState connection) except -1:
     """wire/http1/connection.py, Connection.is_idle."""
     return connection.writing is _IDLE and connection._reader.state is _READING_IDLE
+
+
+cdef bint is_body_bare(ConnectionState connection) except -1:
+    """wire/http1/connection.py, Connection.send_body: whether it is the octets alone, as where Content-Length says."""
+    return connection._framing is _LENGTH
 
 
 cdef RequestHead take_head(ConnectionState connection, data):

@@ -1,8 +1,8 @@
 # cython: language_level=3
 """What a link keeps count of, and its usual way out."""
 
+from zerogate.native.books cimport StreamState
 from zerogate.native.messages cimport TrafficState
-from zerogate.native.session cimport StreamState
 
 
 cdef class LivenessState:
@@ -19,4 +19,5 @@ cdef class LinkState:
 
 
 cdef StreamState open_stream(LinkState link, bytes block, handler)
+cdef int consumed(LinkState link, StreamState stream, long long size) except -1
 cdef bint send_whole_reply(LinkState link, StreamState stream, bytes block, bytes data, bint is_bare) except -1

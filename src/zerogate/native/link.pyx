@@ -2,15 +2,17 @@
 """The usual way over a link (link/link.py): what it counts is here, so that a message passes without a step through
 Python but to whom it concerns.
 
-Taken: streams whose one frame is all that there is to send; a message in the clear that came whole, of usual size; what
-is to be written, if it is one. Declined: all else, and what the session or the connection below declines.
+Taken: streams whose one frame is all that there is to send; messages in the clear and parts of them; what is to be
+written, unless the transport is full. Declined: all else, and what the session or the connection below declines.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
+from zerogate.native.books cimport SessionState, StreamState
 from zerogate.native.frames cimport octets
-from zerogate.native.messages cimport TrafficState, frame_message, take_message
-from zerogate.native.session cimport SessionState, StreamState, receive, try_open, try_whole_reply
+from zerogate.native.messages cimport TrafficState, frame_message, gather_message, take_message, take_pieces
+from zerogate.native.sender cimport give, try_open, try_whole_reply
+from zerogate.native.session cimport receive, receive_piece
 
 # link/limits.py, link/gathering.py.
 cdef enum:
@@ -38,22 +40,27 @@ cdef class LinkState:
 
 
 def take_message_of(LinkState link not None, data):
-    """link/link.py, Link._receive, of one message. False if it is declined."""
+    """link/link.py, Link._receive, of messages. False if it is declined."""
     cdef SessionState session
     cdef bytes message
-    cdef list events
+    cdef list events, pieces = None
     if type(data) is not bytes or not link.is_ready or link.is_suspect:
         return False
     message = take_message(link._zmtp, data)
     if message is None:
-        return False
+        pieces = take_pieces(link._zmtp, data)
+        if pieces is None:
+            return False
     session = link.session
     link.liveness.heard = link._loop.time()
     link.bytes_in += PyBytes_GET_SIZE(data)
-    events = []
-    receive(session, message, <octets>PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message), events)
-    for event in events:
-        _dispatch(link, event)
+    if message is not None:
+        events = []
+        receive(session, message, <octets>PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message), events)
+        _dispatch_all(link, events)
+    else:
+        for piece in pieces:
+            _dispatch_all(link, receive_piece(session, piece))
     if session.error is not None or link._zmtp.error is not None or len(session.output) > MAX_PIECES:
         link._settle(data)
     elif session.output or link._has_opened:
@@ -61,6 +68,12 @@ def take_message_of(LinkState link not None, data):
         if not link._is_flush_due:
             _flush_soon(link)
     return True
+
+
+cdef int _dispatch_all(LinkState link, list events) except -1:
+    for event in events:
+        _dispatch(link, event)
+    return 0
 
 
 cdef int _dispatch(LinkState link, event) except -1:
@@ -111,16 +124,24 @@ cpdef bint write_batch(LinkState link) except -1:
     """link/link.py, Link._flush_batch. False if it is declined."""
     cdef SessionState session = link.session
     cdef bytes message
+    cdef list pieces
+    cdef Py_ssize_t size
     if not link.is_ready or link._is_paused or link.is_closed:
         return False
     if session.output:
         message = frame_message(link._zmtp, session.output, MIN_GATHERED_BYTES)
         if message is None:
-            return False
+            pieces = gather_message(link._zmtp, session.output, &size)
+            if pieces is None:
+                return False
         session.output.clear()
         session._queue.batch_bytes = 0
-        link.bytes_out += PyBytes_GET_SIZE(message)
-        link._transport.write(message)
+        if message is None:
+            link.bytes_out += size
+            link._transport.writelines(pieces)
+        else:
+            link.bytes_out += PyBytes_GET_SIZE(message)
+            link._transport.write(message)
     link._n_batched = 0
     return True
 
@@ -133,6 +154,14 @@ cdef StreamState open_stream(LinkState link, bytes block, handler):
     stream.handler = handler
     _add_to_batch(link)
     return stream
+
+
+cdef int consumed(LinkState link, StreamState stream, long long size) except -1:
+    """link/link.py, Link.consumed."""
+    give(<SessionState?>link.session, stream, size)
+    if (<SessionState>link.session).output and not link._is_flush_due:
+        _flush_soon(link)
+    return 0
 
 
 cdef bint send_whole_reply(LinkState link, StreamState stream, bytes block, bytes data, bint is_bare) except -1:

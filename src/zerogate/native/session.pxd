@@ -1,54 +1,9 @@
 # cython: language_level=3
-"""What a session keeps count of, for the other fast paths of the way of a request."""
+"""How a session reads."""
 
+from zerogate.native.books cimport SessionState
 from zerogate.native.frames cimport octets
-from zerogate.native.stored cimport BlockReaderState, BlockWriterState
 
 
-cdef class WindowState:
-    cdef public long long available, owed, _limit
-
-
-cdef class StreamState:
-    cdef public object handler, pending
-    cdef public WindowState receive_window
-    cdef public long long id, pending_bytes, send_window
-    cdef public int local, remote
-    cdef public bint is_queued
-
-
-cdef class TableState:
-    cdef public dict streams
-    cdef public long long next_id, parity, peer_count, peer_id, top_id, _send_window_bytes
-
-
-cdef class QueueState:
-    cdef public long long batch_bytes, window, _max_batch_bytes
-    cdef public bint is_held
-    cdef public object _output, _queue, _writer
-
-
-cdef class ReaderState:
-    cdef public object error
-    cdef public bytearray _partial
-    cdef public long long _flags, _missing, _stream_id, _wanted
-
-
-cdef class SessionState:
-    cdef public TableState _table
-    cdef public QueueState _queue
-    cdef public ReaderState _reader
-    cdef public WindowState _window
-    cdef public BlockReaderState _block_reader
-    cdef public BlockWriterState _block_writer
-    cdef public StreamState _data_stream
-    cdef public object _decode_opening, _decode_reply, error
-    cdef public dict streams
-    cdef public list output
-    cdef public long long _max_peer_streams
-    cdef public bint is_going_away
-
-
-cdef StreamState try_open(SessionState session, bytes block, bint fin)
 cdef int receive(SessionState session, data, octets start, Py_ssize_t size, list events) except -1
-cdef bint try_whole_reply(SessionState session, StreamState stream, bytes block, bytes data, bint is_bare) except -1
+cdef list receive_piece(SessionState session, data)

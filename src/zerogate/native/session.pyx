@@ -1,12 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""The way of most requests and replies through a session (wire/spdy/session.py and what it stands on).
-
-Here is what the parts of a session keep count of, as C numbers: the Python beside each name derives from it, so there is
-one set of books, whoever writes into it. And here are the fast paths over them, which Session asks first (`FastPaths`).
+"""What a session hears (wire/spdy/session.py), and all its fast paths, which Session asks first (`FastPaths`).
 
 Taken, each only if the stream's state, the windows and the ids allow it without a word to anybody: frames that come
-whole, a SYN_STREAM, a SYN_REPLY, alone or with all of its DATA, a WINDOW_UPDATE, and DATA, of which also pieces; opening
-a stream; a reply of one piece. Their blocks must be stored ones, and good to whoever decodes them.
+whole, a SYN_STREAM, a SYN_REPLY, alone or with all of its DATA, a WINDOW_UPDATE, and DATA, of which also pieces. Their
+blocks must be stored ones, and good to whoever decodes them. What is said is in `sender.pyx`.
 
 Declined: all else, and whatever breaks a rule. Of what comes, a frame that is declined goes to
 `CarefulSession.receive` alone, and what follows it is tried here again: a session gives the same events however its
@@ -16,35 +13,36 @@ input is cut. Nothing is changed before a frame is taken.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.memoryview cimport PyMemoryView_FromObject
-from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
-from libc.string cimport memcpy
 
+from zerogate.native.books cimport (
+    QueueState,
+    ReaderState,
+    SessionState,
+    StreamState,
+    TableState,
+    WindowState,
+    make_stream,
+    remove,
+)
 from zerogate.native.frames cimport (
     CONTROL_BIT,
     FIN,
     HEADER_BYTES,
     MAX_CONTROL_BYTES,
-    MAX_DATA_BYTES,
-    MAX_STORED_BYTES,
-    STORED_HEADER_BYTES,
     SYN_REPLY,
     SYN_STREAM,
-    SYNC_FLUSH_BYTES,
     WINDOW_UPDATE,
     get_word,
     octets,
-    put_stored,
-    put_word,
 )
-from zerogate.native.stored cimport BlockReaderState, BlockWriterState
+from zerogate.native.pieces cimport piece_of
+from zerogate.native.sender cimport credit, give, go_on, pump, try_data, try_long_reply, try_open, try_whole_reply, wake
 
 cdef extern from "Python.h":
     ctypedef struct Type "PyTypeObject":
         object tp_alloc(Type*, Py_ssize_t)
-        object tp_new(Type*, object, PyObject*)
 
 # wire/spdy/streams.py: the states of a half.
 cdef enum:
@@ -56,46 +54,14 @@ cdef enum:
     SYN_STREAM_BYTES = 10  # before its block
     DEFAULT_WINDOW_BYTES = 64 * 1024
     MAX_WINDOW_BYTES = 0x7FFFFFFF
-    # A reply's data up to here is copied behind its head: one piece of output instead of two, and less to join.
-    MAX_COPIED_BYTES = 8 * 1024
 
-# wire/pieces.py.
-cdef enum:
-    VIEW_BYTES = 16 * 1024
-    MAX_KEPT_RATIO = 4
-
-# Classes of Python that are made here; see `set_classes`.
-cdef object _Stream, _StreamOpened, _Reply, _WholeReply, _Data
+cdef object _StreamOpened, _Reply, _WholeReply, _Data
 
 
-def set_classes(stream, stream_opened, reply, whole_reply, data):
-    """wire/spdy/streams.py, Stream, and the events of wire/spdy/events.py. What is compiled imports nothing."""
-    global _Stream, _StreamOpened, _Reply, _WholeReply, _Data
-    _Stream, _StreamOpened, _Reply, _WholeReply, _Data = stream, stream_opened, reply, whole_reply, data
-
-
-cdef class WindowState:
-    """Below wire/spdy/windows.py, ReceiveWindow."""
-
-
-cdef class StreamState:
-    """Below wire/spdy/streams.py, Stream."""
-
-
-cdef class TableState:
-    """Below wire/spdy/stream_table.py, StreamTable."""
-
-
-cdef class QueueState:
-    """Below wire/spdy/send_queue.py, SendQueue."""
-
-
-cdef class ReaderState:
-    """Below wire/spdy/frames.py, FrameReader."""
-
-
-cdef class SessionState:
-    """Below wire/spdy/sender.py, Sender."""
+def set_events(stream_opened, reply, whole_reply, data):
+    """Of wire/spdy/events.py. What is compiled imports nothing."""
+    global _StreamOpened, _Reply, _WholeReply, _Data
+    _StreamOpened, _Reply, _WholeReply, _Data = stream_opened, reply, whole_reply, data
 
 
 cdef class FastPaths(SessionState):
@@ -108,94 +74,49 @@ cdef class FastPaths(SessionState):
 
     def send_whole_reply(self, StreamState stream not None, block, data):
         """wire/spdy/sender.py, Sender.send_whole_reply."""
-        if type(block) is bytes and type(data) is bytes and try_whole_reply(self, stream, block, data, False):
-            return None
+        if type(block) is bytes and type(data) is bytes:
+            if try_whole_reply(self, stream, block, data, False) or try_long_reply(self, stream, block, data):
+                return None
         return super().send_whole_reply(stream, block, data)
 
     def receive(self, data):
         """wire/spdy/session.py, CarefulSession.receive."""
-        cdef Py_buffer buffer
-        cdef list events = []
-        if type(data) is bytes:
-            receive(self, data, <octets>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), events)
-        elif type(data) is memoryview and data.readonly and data.c_contiguous and data.itemsize == data.ndim == 1:
-            PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE)
-            try:
-                receive(self, data, <octets>buffer.buf, buffer.len, events)
-            finally:
-                PyBuffer_Release(&buffer)
+        cdef list events = receive_piece(self, data)
+        return super().receive(data) if events is None else events
+
+    def send_data(self, StreamState stream not None, data, fin):
+        """wire/spdy/sender.py, Sender.send_data."""
+        if not try_data(self, stream, data, fin):
+            super().send_data(stream, data, fin)
+
+    def consumed(self, StreamState stream not None, size):
+        """wire/spdy/sender.py, Sender.consumed."""
+        if 0 <= size <= MAX_WINDOW_BYTES:
+            give(self, stream, size)
         else:
-            return super().receive(data)
-        return events
+            super().consumed(stream, size)
+
+    def _pump(self, list events):
+        """wire/spdy/sender.py, Sender._pump."""
+        if not pump(self, events):
+            super()._pump(events)
 
 
-cdef StreamState try_open(SessionState session, bytes block, bint fin):
-    """wire/spdy/sender.py, Sender.open_stream; None if it is declined."""
-    cdef TableState table = session._table
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(block)
-    cdef unsigned char* at
-    cdef StreamState stream
-    cdef bytes frame
-    if session._block_writer._prefix or table.next_id > table.top_id or size > MAX_STORED_BYTES:
+cdef list receive_piece(SessionState session, data):
+    """Octets of either kind that a connection has for a session. None if they are of another."""
+    cdef Py_buffer buffer
+    cdef list events = []
+    if type(data) is bytes:
+        receive(session, data, <octets>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), events)
+    elif type(data) is memoryview and data.readonly and data.c_contiguous and data.itemsize == data.ndim == 1:
+        PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE)
+        try:
+            receive(session, data, <octets>buffer.buf, buffer.len, events)
+        finally:
+            PyBuffer_Release(&buffer)
+    else:
         return None
-    size += STORED_HEADER_BYTES + SYNC_FLUSH_BYTES
-    stream = _make_stream(table.next_id, DONE if fin else OPEN, REPLY_DUE, table._send_window_bytes)
-    frame = PyBytes_FromStringAndSize(NULL, HEADER_BYTES + SYN_STREAM_BYTES + size)
-    at = <unsigned char*>PyBytes_AS_STRING(frame)
-    at = put_word(at, SYN_STREAM)
-    at = put_word(at, ((FIN if fin else 0) << 24) | <unsigned int>(SYN_STREAM_BYTES + size))
-    at = put_word(at, <unsigned int>stream.id)
-    at = put_word(at, 0)
-    at[0] = at[1] = 0
-    put_stored(at + 2, <octets>PyBytes_AS_STRING(block), PyBytes_GET_SIZE(block))
-    table.streams[stream.id] = stream
-    table.next_id += 2
-    session.output.append(frame)
-    return stream
-
-
-cdef bint try_whole_reply(SessionState session, StreamState stream, bytes block, bytes data, bint is_bare) except -1:
-    """wire/spdy/sender.py, Sender.send_whole_reply; `is_bare`: Sender.send_reply with FIN. False if it is declined."""
-    cdef QueueState queue = session._queue
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-    cdef Py_ssize_t wrapped, copied, tail
-    cdef unsigned char* at
-    cdef bytes frame
-    if (
-        session._block_writer._prefix
-        or stream.local != REPLY_DUE
-        or queue.is_held
-        or PyBytes_GET_SIZE(block) > MAX_STORED_BYTES
-        or size > MAX_DATA_BYTES
-        or size > stream.send_window
-        or size > queue.window
-    ):
-        return False
-    wrapped = STORED_HEADER_BYTES + PyBytes_GET_SIZE(block) + SYNC_FLUSH_BYTES
-    copied = size if size <= MAX_COPIED_BYTES else 0
-    tail = 0 if is_bare else HEADER_BYTES + copied
-    frame = PyBytes_FromStringAndSize(NULL, HEADER_BYTES + 4 + wrapped + tail)
-    at = <unsigned char*>PyBytes_AS_STRING(frame)
-    at = put_word(at, SYN_REPLY)
-    at = put_word(at, ((FIN if is_bare else 0) << 24) | <unsigned int>(4 + wrapped))
-    at = put_word(at, <unsigned int>stream.id)
-    at = put_stored(at, <octets>PyBytes_AS_STRING(block), PyBytes_GET_SIZE(block))
-    if not is_bare:
-        at = put_word(at, <unsigned int>stream.id)
-        at = put_word(at, (FIN << 24) | <unsigned int>size)
-        memcpy(at, PyBytes_AS_STRING(data), copied)
-    session.output.append(frame)
-    if copied != size:
-        session.output.append(data)
-    stream.send_window -= size
-    queue.window -= size
-    queue.batch_bytes += size
-    if queue.batch_bytes > queue._max_batch_bytes:
-        queue.is_held = True
-    stream.local = DONE
-    if stream.remote == DONE:
-        _remove(session._table, stream)
-    return True
+    return events
 
 
 cdef int receive(SessionState session, data, octets start, Py_ssize_t size, list events) except -1:
@@ -290,7 +211,7 @@ cdef Py_ssize_t _take_opening(
     except Exception:
         return 0
     session._block_reader.commit(raw)
-    stream = _make_stream(stream_id, REPLY_DUE, DONE if fin else OPEN, table._send_window_bytes)
+    stream = make_stream(stream_id, REPLY_DUE, DONE if fin else OPEN, table._send_window_bytes)
     table.peer_id = stream_id
     table.streams[stream.id] = stream
     table.peer_count += 1
@@ -341,7 +262,7 @@ cdef Py_ssize_t _take_reply(
             return stop + n_bytes
     stream.remote = DONE if fin else OPEN
     if fin and stream.local == DONE:
-        _remove(session._table, stream)
+        remove(session._table, stream)
     events.append(_make_event(_Reply, stream, fields, True if fin else False))
     return stop
 
@@ -358,7 +279,7 @@ cdef Py_ssize_t _take_credit(SessionState session, octets start, Py_ssize_t at, 
         if queue.window + delta > MAX_WINDOW_BYTES:
             return 0
         queue.window += delta
-        session._pump(events)
+        go_on(session, events)
         return at + 2 * HEADER_BYTES
     stream = session.streams.get(stream_id)
     if stream is None or stream.local == DONE:
@@ -366,8 +287,8 @@ cdef Py_ssize_t _take_credit(SessionState session, octets start, Py_ssize_t at, 
     if stream.send_window + delta > MAX_WINDOW_BYTES:
         return 0
     stream.send_window += delta
-    queue.wake(stream)
-    session._pump(events)
+    wake(queue, stream)
+    go_on(session, events)
     return at + 2 * HEADER_BYTES
 
 
@@ -415,24 +336,15 @@ cdef Py_ssize_t _continue(SessionState session, data, octets start, Py_ssize_t a
         if reader._flags and not reader._missing:
             is_last = True
             _end(session, stream)
-        events.append(_make_event(_Data, stream, _piece(data, start, at, stop, size), is_last))
+        events.append(_make_event(_Data, stream, piece_of(data, start, at, stop, size), is_last))
     return stop
-
-
-cdef object _piece(data, octets start, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t size):
-    """wire/pieces.py, piece_of: a view of a large part, so that bodies are not copied here."""
-    if stop - at < VIEW_BYTES or (stop - at) * MAX_KEPT_RATIO < size:
-        return PyBytes_FromStringAndSize(<const char*>start + at, stop - at)
-    if stop - at == size:
-        return data
-    return data[at:stop] if type(data) is memoryview else PyMemoryView_FromObject(data)[at:stop]
 
 
 cdef int _end(SessionState session, StreamState stream) except -1:
     """The peer's FIN has come."""
     stream.remote = DONE
     if stream.local == DONE:
-        _remove(session._table, stream)
+        remove(session._table, stream)
     return 0
 
 
@@ -440,8 +352,6 @@ cdef int _pass_on(SessionState session, Py_ssize_t size) except -1:
     """wire/spdy/windows.py, ReceiveWindow.pass_on, of the session's window; and what it has to say."""
     cdef WindowState window = session._window
     cdef long long owed = window.owed + size
-    cdef bytes frame
-    cdef unsigned char* at
     if owed << 1 < window._limit:
         window.owed = owed
         window.available -= size
@@ -449,29 +359,7 @@ cdef int _pass_on(SessionState session, Py_ssize_t size) except -1:
     window.available += window.owed
     window.owed = 0
     if owed:
-        frame = PyBytes_FromStringAndSize(NULL, 2 * HEADER_BYTES)
-        at = <unsigned char*>PyBytes_AS_STRING(frame)
-        at = put_word(put_word(at, WINDOW_UPDATE), 8)
-        put_word(put_word(at, 0), <unsigned int>owed)
-        session.output.append(frame)
-    return 0
-
-
-cdef StreamState _make_stream(long long stream_id, int local, int remote, long long send_window):
-    """wire/spdy/streams.py, Stream.__init__: what is not said here is 0, False or None."""
-    cdef StreamState stream = <StreamState>(<Type*>_Stream).tp_new(<Type*>_Stream, (), NULL)
-    stream.id = stream_id
-    stream.local = local
-    stream.remote = remote
-    stream.send_window = send_window
-    return stream
-
-
-cdef int _remove(TableState table, StreamState stream) except -1:
-    """wire/spdy/stream_table.py, StreamTable.remove."""
-    del table.streams[stream.id]
-    if stream.id & 1 != table.parity:
-        table.peer_count -= 1
+        credit(session, 0, owed)
     return 0
 
 

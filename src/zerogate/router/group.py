@@ -21,7 +21,7 @@ from zerogate.notify import main_pid, notify
 from zerogate.router.admin import Admin
 from zerogate.router.announcing import announcement
 from zerogate.router.brief import Brief, send_brief
-from zerogate.router.clients.http1 import Http1Clients
+from zerogate.router.clients.http1_clients import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Desk
 from zerogate.router.faces import Client, ClientExchange

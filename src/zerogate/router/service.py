@@ -16,7 +16,7 @@ from zerogate.notify import main_pid, notify
 from zerogate.router.access_log import AccessLog
 from zerogate.router.admin import Admin
 from zerogate.router.announcing import announcement
-from zerogate.router.clients.http1 import Http1Clients
+from zerogate.router.clients.http1_clients import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Answer, Desk
 from zerogate.router.dispatcher import Dispatcher

@@ -15,8 +15,7 @@ KEEPALIVE_IDLE_S = 60
 # How an IPv6 socket that takes IPv4 as well writes the addresses of that (RFC 4291, 2.5.5.2).
 MAPPED = "::ffff:"
 
-# A client's output. What one read of a link brings is written at once: below this uvloop gathers a turn's writes, above
-# it each is written by itself.
+# A client's output: with more of it unwritten the worker is held up. And as much of a turn's at most waits for its end.
 HIGH_WATER_BYTES = 256 * 1024
 
 

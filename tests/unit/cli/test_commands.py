@@ -16,7 +16,9 @@ from zerogate.cli import commands as module
 from zerogate.cli.commands import LONE, commands
 from zerogate.cli.services import has_given_up
 from zerogate.errors import UsageError
+from zerogate.running import SIGNALS
 from zerogate.settings import AttachSettings, FilesSettings, RouterSettings, RunSettings, WorkerSettings
+from zerogate.signals import note_signals
 from zerogate.supervisor.children import Child
 from zerogate.supervisor.reload import Watch
 from zerogate.worker.interface import WSGI
@@ -216,6 +218,7 @@ def test_a_router_and_workers_in_one_go(
     calls: Calls, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_open: bool
 ) -> None:
     monkeypatch.setattr(module, "temporary_folder", folder)
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     bind = ["--bind", "tcp://127.0.0.1:1"] if is_open else []
     call("run", "shop:app", "--processes", "1", "--admin", "off", *bind)
     assert isinstance(calls.settings, RunSettings)
@@ -231,9 +234,13 @@ def test_a_router_and_workers_in_one_go(
     assert said[0].endswith("router and 1 worker (shop:app, ASGI)")
     assert said[2:-1] == (["  workers tcp://127.0.0.1:1"] if is_open else [])
     assert said[-1].startswith("More workers may come and go" if is_open else LONE)
-    # What there is to tidy up is tidied up, whatever ends it before the event loop runs.
+    # A signal before the event loop runs is noted: it is for whoever heeds signals first. The second is not.
+    signal.raise_signal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGQUIT)
+        signal.raise_signal(signal.SIGTERM)
+    note_signals()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def test_unknown_variables_are_told_by_who_has_no_parent(

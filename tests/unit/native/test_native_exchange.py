@@ -35,6 +35,16 @@ def whole(ask: Http1Ask, request: PeerRequest, worker: LinkPeer) -> None:
     request.whole(b"hello")
 
 
+def in_pieces(
+    ask: Http1Ask, request: PeerRequest, worker: LinkPeer, *, n_bytes: int, length: int | None, is_taking: bool
+) -> None:
+    """A reply and most of a body, of which it may be said how long it is."""
+    ask._transport.is_taking = is_taking
+    request.reply(200, [] if length is None else [(b"content-length", b"%d" % length)])
+    for start in range(0, n_bytes, 50_000):
+        request.data(b"x" * min(50_000, n_bytes - start))
+
+
 TIMEOUT_S = 5.0
 
 # What happens once a worker has the request.
@@ -54,6 +64,16 @@ PLAYS: dict[str, tuple[Step, ...]] = {
         lambda ask, request, worker: request.reply(200),
         lambda ask, request, worker: request.data(b"hel"),
     ),
+    **{
+        f"{n_bytes} bytes of {length} in pieces, of a client that {'reads' if is_taking else 'does not read'}": (
+            partial(in_pieces, n_bytes=n_bytes, length=length, is_taking=is_taking),
+            lambda ask, request, worker: ask._transport.take(),
+            lambda ask, request, worker: request.data(b"", fin=True),
+        )
+        for n_bytes in (150_000, 700_000)
+        for length in (n_bytes, n_bytes + 1, n_bytes - 1, None)
+        for is_taking in (True, False)
+    },
     "early hints": (lambda ask, request, worker: request.interim(103, [(b"link", b"</a>")]), whole),
     "no valid status": (lambda ask, request, worker: request.whole(b"hello", 999),),
     "a field between two peers": (lambda ask, request, worker: request.whole(b"a", fields=[(b"connection", b"x")]),),

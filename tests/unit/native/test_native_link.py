@@ -1,6 +1,7 @@
 """Messages by shorter ways: two links say and hear what the careful Python would, whatever happens on them."""
 
 import asyncio
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from zerogate.wire.spdy.frames import RstStatus
 
 pytestmark = pytest.mark.skipif(not compiled.IS_ON, reason="there is no usual way")
 
-SIZES = (0, 1, 200, 255, 8_192, 8_193, 16_383, 16_384, 40_000, 70_000)
+SIZES = (0, 1, 200, 255, 8_192, 8_193, 16_383, 16_384, 40_000, 70_000, 131_072, 131_073, 300_000, 1_000_000)
 FAILS = ("", "", "", "", "whole reply", "reply", "data")
 
 
@@ -38,10 +39,12 @@ class CarefulLink(Link):
 Step = tuple[int, int, int]
 
 
-async def play(kind: type[Link], steps: list[Step], fails: str) -> list[Any]:
+async def play(kind: type[Link], steps: list[Step], fails: str, cuts: list[int]) -> list[Any]:
     """What was heard and said at both ends."""
     pair = Pair(Owner(fails), Owner(fails), kind=kind)
     await pair.settle()
+    if cuts:
+        pair.router_end.sizes, pair.worker_end.sizes = cycle(cuts), cycle(cuts)
     handlers: list[Handler] = []
     for what, which, how in steps:
         if what <= 1:
@@ -62,6 +65,11 @@ async def play(kind: type[Link], steps: list[Step], fails: str) -> list[Any]:
                 pair.worker.send_reply(stream, REPLY, bool(how % 2))
             elif what == 6 and stream.local == 1:
                 pair.worker.send_data(stream, b"y" * size, bool(how % 2))
+            elif what == 10 and stream.local == 1:
+                pair.worker.send_headers(stream, REPLY, bool(how % 2))
+            elif what == 11:
+                for ours in pair.router.session.streams.values():
+                    pair.router.consumed(ours, size)
             elif what == 7:
                 pair.worker.reset(stream, RstStatus.CANCEL)
             elif what == 8:
@@ -80,9 +88,11 @@ async def play(kind: type[Link], steps: list[Step], fails: str) -> list[Any]:
     return seen
 
 
-steps = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 20), st.integers(0, 19)), max_size=30)
+steps = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 20), st.integers(0, 19)), max_size=30)
+# How what arrives is cut; nothing: as it was written.
+cuts = st.lists(st.sampled_from((2, 9, 100, 1_000, 16_384, 20_000, 131_089, 256_000)), max_size=5)
 
 
-@given(steps, st.sampled_from(("", "", "", "stream")))
-def test_both_say_and_hear_the_same(played: list[Step], fails: str) -> None:
-    assert run_virtually(play(Link, played, fails)) == run_virtually(play(CarefulLink, played, fails))
+@given(steps, st.sampled_from(("", "", "", "stream")), cuts)
+def test_both_say_and_hear_the_same(played: list[Step], fails: str, cut: list[int]) -> None:
+    assert run_virtually(play(Link, played, fails, cut)) == run_virtually(play(CarefulLink, played, fails, cut))

@@ -11,7 +11,7 @@ from tests.support.http1_asker import Http1Connection
 from tests.support.memory_client import MemoryConnection
 from tests.support.virtual_time import run_virtually
 from zerogate.router.admin import Admin
-from zerogate.router.clients.http1 import Http1Clients
+from zerogate.router.clients.http1_clients import Http1Clients
 from zerogate.router.counters import Counters
 from zerogate.router.desk import Desk
 from zerogate.settings import RouterSettings

@@ -23,25 +23,13 @@ from zerogate.router.state import ClientState
 from zerogate.wire.http.errors import HEAD_TIMEOUT, SPEAKS_TLS, TOO_MANY_CLIENTS, HttpError, error_reply
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestEnd, RequestHead
-from zerogate.wire.http1 import Connection, Event, HttpLimits, Reading, Situation, Writing
+from zerogate.wire.http1 import Connection, Event, Reading, Situation, Writing
+from zerogate.wire.pieces import VIEW_BYTES, join_small
 
 logger = logging.getLogger("zerogate.router")
 
 _take_request = find("client", "take_request")
 _REPLY = Situation.REPLY  # used for each request; through the class it is a call each time, in Python 3.11
-
-
-class Http1Clients:
-    """Makes the clients of one desk: what they have in common."""
-
-    def __init__(self, desk: Desk) -> None:
-        of = desk.settings
-        self._desk = desk
-        self._limits = HttpLimits(of.max_head, of.max_fields, of.max_target, max_body_bytes=of.max_body)
-
-    def __call__(self, ends: sockets.Ends | None = None, refusal: HttpError | None = None) -> "Http1Client":
-        """`ends`: where the transport does not know them; `refusal`: why the client is not served, as it is told."""
-        return Http1Client(self._desk, Connection(self._limits), ends, refusal)
 
 
 class Http1Client(ClientState, asyncio.Protocol):
@@ -59,7 +47,8 @@ class Http1Client(ClientState, asyncio.Protocol):
         self._transport: asyncio.Transport
         self._ending: Ending
         self._credit_bytes = 0
-        self._held = b""
+        self._held: list[bytes] = []
+        self._held_bytes = 0
         self._is_handing_on = False
         self._is_paused = False
         self._is_body_held = False
@@ -257,12 +246,7 @@ class Http1Client(ClientState, asyncio.Protocol):
 
     def send_head(self, head: ReplyHead, *, fin: bool) -> None:
         octets = self._connection.send_head(head, fin=fin, date=self._desk.date.value, close=self._must_close)
-        if fin:
-            self._write(octets)
-        else:
-            # The body's first piece mostly comes in the same turn: one write for both.
-            self._held = octets
-            self._desk.loop.call_soon(self._write_held)
+        (self._write if fin else self._hold)(octets)
 
     def send_whole(self, head: ReplyHead, body: bytes) -> None:
         octets = self._connection.send_whole(head, body, date=self._desk.date.value, close=self._must_close)
@@ -270,14 +254,14 @@ class Http1Client(ClientState, asyncio.Protocol):
         self._transport.write(octets)
 
     def send_body(self, data: bytes) -> None:
-        held, self._held = self._held, b""
         octets = self._connection.send_body(data)
-        self._write(b"%b%b" % (held, octets) if held else octets)
+        # What: more of a long reply mostly comes in the same turn. Why, benchmark: a third of the writes, 70 µs a MiB.
+        may_wait = len(octets) >= VIEW_BYTES and not self._transport.get_write_buffer_size()
+        (self._hold if may_wait else self._write)(octets)
 
     def send_end(self, trailers: Pairs = ()) -> None:
         is_tunnel = self._connection.writing is Writing.TUNNEL
-        self._held += self._connection.send_end(list(trailers))
-        self._write_held()
+        self._write(self._connection.send_end(list(trailers)))
         if is_tunnel and self._transport.can_write_eof():
             sockets.write_eof(self._transport)
 
@@ -318,12 +302,27 @@ class Http1Client(ClientState, asyncio.Protocol):
     def _must_close(self) -> bool:
         return self._desk.is_stopping or self._connection.is_half_closed
 
+    def _hold(self, octets: bytes) -> None:
+        """Write it at the end of the turn, with what else comes by then."""
+        if not self._held:
+            self._desk.loop.call_soon(self._write_held)
+        self._held.append(octets)
+        self._held_bytes += len(octets)
+        if self._held_bytes >= sockets.HIGH_WATER_BYTES:
+            self._write_held()
+
     def _write_held(self) -> None:
-        held, self._held = self._held, b""
-        self._write(held)
+        if self._held:
+            pieces, self._held = join_small(self._held), []
+            self._held_bytes = 0
+            self.bytes_out += sum(map(len, pieces))
+            self._transport.writelines(pieces)
 
     def _write(self, octets: bytes) -> None:
-        if octets:
+        if self._held:
+            self._held.append(octets)
+            self._write_held()
+        elif octets:
             self.bytes_out += len(octets)
             self._transport.write(octets)
 

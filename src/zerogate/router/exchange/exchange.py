@@ -18,6 +18,7 @@ Nothing here waits: every event returns when its consequences are under way.
 from collections.abc import Callable
 
 from zerogate.errors import ReplyError
+from zerogate.native.compiled import find
 from zerogate.router.exchange.passage import State
 from zerogate.router.exchange.reply_half import ReplyHalf
 from zerogate.router.faces import Pairs
@@ -37,6 +38,7 @@ from zerogate.wire.spdy.frames import RstStatus
 
 # Looked up here: through the class it is a call each time, in Python 3.11.
 _WAITING, _DUE = State.WAITING, State.DUE
+_send_data = find("exchange", "send_data")
 
 
 class Exchange(ReplyHalf):
@@ -116,6 +118,9 @@ class Exchange(ReplyHalf):
             self._reject_reply(error)
 
     def on_data(self, data: bytes, fin: bool) -> None:
+        # What: most pieces of a long reply. Why, benchmark: 10 µs a piece, and with their link 140 µs a MiB of 430.
+        if _send_data(self, data, fin):
+            return
         try:
             RULES["on_data"][self.state](self, data, fin)
         except ReplyError as error:

@@ -193,23 +193,23 @@ class ReplyBody:
     is_framed: whether any of it crosses. If not, it is dropped, whatever its length (RFC 9110, 9.3.2 and 15.4.5).
     """
 
-    __slots__ = ("_left", "is_framed")
+    __slots__ = ("is_framed", "left")
 
     def __init__(self, head: ReplyHead, method: bytes) -> None:
         self.is_framed = not (head.is_bodiless or method == b"HEAD")
-        self._left = head.length if self.is_framed else None
+        self.left = head.length if self.is_framed else None
 
     def __repr__(self) -> str:
-        return f"<ReplyBody {'of any length' if self._left is None else f'left={self._left}'}>"
+        return f"<ReplyBody {'of any length' if self.left is None else f'left={self.left}'}>"
 
     def receive(self, size: int) -> None:
         """So many bytes came. Raises ReplyError if they are more than Content-Length said."""
-        if self._left is not None:
-            if size > self._left:
+        if self.left is not None:
+            if size > self.left:
                 raise ReplyError("the body is longer than its Content-Length")
-            self._left -= size
+            self.left -= size
 
     def end(self) -> None:
         """Nothing more comes. Raises ReplyError if that is less than Content-Length said."""
-        if self._left:
-            raise ReplyError(f"the body is {self._left} bytes shorter than its Content-Length")
+        if self.left:
+            raise ReplyError(f"the body is {self.left} bytes shorter than its Content-Length")

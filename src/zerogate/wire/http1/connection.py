@@ -40,7 +40,7 @@ _READING_TUNNEL = Reading.TUNNEL
 _READING_ENDED = Reading.ENDED
 _READING_FAILED = Reading.FAILED
 
-_NOTHING, _CHUNKED, _UNTIL_CLOSE = Framing.NOTHING, Framing.CHUNKED, Framing.CLOSE
+_NOTHING, _LENGTH, _CHUNKED, _UNTIL_CLOSE = Framing.NOTHING, Framing.LENGTH, Framing.CHUNKED, Framing.CLOSE
 
 
 class Connection(ConnectionState):
@@ -351,4 +351,4 @@ class Connection(ConnectionState):
 
 
 # What comes alone, and what is sent whole, may not come by here (native/http1.pyx).
-find("http1", "set_members")(_IDLE, _DUE, _READING_IDLE)
+find("http1", "set_members")(_IDLE, _DUE, _READING_IDLE, _LENGTH)

@@ -5,13 +5,25 @@ stream may do, `stream_table` which there are, `windows` how much they may send,
 """
 
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from zerogate.errors import SpdyError
 from zerogate.native.compiled import slots
 from zerogate.wire.spdy import frames
-from zerogate.wire.spdy.events import Data, Event, GoAway, Headers, Reply, Reset, Settings, StreamOpened, WholeReply
+from zerogate.wire.spdy.events import (
+    Data,
+    Event,
+    GoAway,
+    Headers,
+    Reply,
+    Reset,
+    Settings,
+    StreamOpened,
+    WholeReply,
+    Writable,
+)
 from zerogate.wire.spdy.frames import (
     FLAG_COMPRESSED,
     FLAG_FIN,
@@ -26,7 +38,7 @@ from zerogate.wire.spdy.frames import (
 )
 from zerogate.wire.spdy.headers import BlockReader, Decode, HeaderFieldError, decode_block
 from zerogate.wire.spdy.sender import Sender, StreamIdsExhausted
-from zerogate.wire.spdy.state import FastPaths, SessionState, set_classes
+from zerogate.wire.spdy.state import FastPaths, SessionState, set_events, set_parts, set_stream
 from zerogate.wire.spdy.streams import DATA, DONE, HEADERS, OPEN, REPLY, REPLY_DUE, TRANSITIONS, Stream
 from zerogate.wire.spdy.windows import DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES, ReceiveWindow
 
@@ -366,4 +378,6 @@ class Session(FastPaths, CarefulSession):
     __slots__ = ()
 
 
-set_classes(Stream, StreamOpened, Reply, WholeReply, Data)
+set_stream(Stream)
+set_parts(Writable, deque)
+set_events(StreamOpened, Reply, WholeReply, Data)

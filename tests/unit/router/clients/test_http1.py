@@ -8,14 +8,17 @@ import pytest
 
 from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_time import run_virtually
-from zerogate.router.clients.http1 import Http1Client, Http1Clients
+from zerogate.router.clients.http1 import Http1Client
+from zerogate.router.clients.http1_clients import Http1Clients
 from zerogate.router.clients.probe import PROBES_S
 from zerogate.router.counters import Counters
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
 from zerogate.router.faces import BODY_CREDIT_BYTES
+from zerogate.router.sockets import HIGH_WATER_BYTES
 from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import BAD_REQUEST, QUEUE_FULL, HttpError
 from zerogate.wire.http.reply import ReplyHead
+from zerogate.wire.pieces import VIEW_BYTES
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -177,6 +180,44 @@ async def test_a_head_waits_for_its_body_s_first_piece(v: Visit) -> None:
     v.client.send_end()
     v.client.end()
     assert v.said() == [b"0"]
+
+
+@visit()
+async def test_large_pieces_of_a_turn_are_written_at_its_end(v: Visit) -> None:
+    v.transport.say(GET)
+    v.client.send_head(ReplyHead.of(200, [(b"content-length", b"1000000")]), fin=False)
+    for letter in (b"a", b"b"):
+        v.client.send_body(letter * VIEW_BYTES)
+        assert not v.transport.octets
+        assert not v.client.bytes_out
+    await asyncio.sleep(0)
+    octets = v.transport.drain()
+    assert octets.endswith(b"\r\n\r\n" + b"a" * VIEW_BYTES + b"b" * VIEW_BYTES)
+    assert v.client.bytes_out == len(octets)
+    # A small one mostly is the last of them.
+    v.client.send_body(b"c" * VIEW_BYTES)
+    v.client.send_body(b"d")
+    assert v.transport.drain() == b"c" * VIEW_BYTES + b"d"
+    v.client.send_body(b"e" * VIEW_BYTES)
+    v.client.cut()
+    assert v.transport.drain() == b"e" * VIEW_BYTES
+
+
+@visit()
+async def test_no_more_waits_for_the_end_of_a_turn_than_a_client_may_have_unwritten(v: Visit) -> None:
+    v.transport.say(GET)
+    v.client.send_head(ReplyHead.of(200, [(b"content-length", b"10000000")]), fin=False)
+    for _ in range(HIGH_WATER_BYTES // VIEW_BYTES + 1):
+        v.client.send_body(b"a" * VIEW_BYTES)
+    assert len(v.transport.drain()) >= HIGH_WATER_BYTES
+    await asyncio.sleep(0)
+    assert v.transport.drain() == b"a" * VIEW_BYTES
+    # Of one that does not take what there is nothing is kept back from the transport, which counts it.
+    v.transport.is_taking = False
+    v.client.send_body(b"b")
+    for n in (1, 2):
+        v.client.send_body(b"c" * VIEW_BYTES)
+        assert len(v.transport.octets) == 1 + n * VIEW_BYTES
 
 
 @visit()

@@ -1,0 +1,20 @@
+# cython: language_level=3
+"""Parts of what was read, as wire/pieces.py has them."""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.memoryview cimport PyMemoryView_FromObject
+
+from zerogate.native.octets cimport octets
+
+cdef enum:
+    VIEW_BYTES = 16 * 1024
+    MAX_KEPT_RATIO = 4
+
+
+cdef inline object piece_of(data, octets start, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t size):
+    """wire/pieces.py, piece_of: a view of a large part of `data`, whose octets are at `start`, `size` of them."""
+    if stop - at < VIEW_BYTES or (stop - at) * MAX_KEPT_RATIO < size:
+        return PyBytes_FromStringAndSize(<const char*>start + at, stop - at)
+    if stop - at == size:
+        return data
+    return data[at:stop] if type(data) is memoryview else PyMemoryView_FromObject(data)[at:stop]
