@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
 
 from zerogate.native import compiled
 from zerogate.router.crossing import Crossing, is_claim, name_prefix
@@ -28,15 +27,9 @@ _has_claims_natively: Callable[[RequestHead], bool | None] = compiled.find("bloc
 _make_natively = compiled.find("blocks", "request_block")
 
 
-class Begin(NamedTuple):
-    """What follows from a head alone, for strangers: kept in the head's note, as it is asked for twice.
-
-    parts: the beginning of the block, in pieces
-    has_claims: whether the client says who it is, or speaks for; whether it is believed is another matter
-    """
-
-    parts: list[bytes]
-    has_claims: bool
+# What follows from a head alone: the beginning of the block, in pieces, and whether the client says who it is or speaks
+# for; whether it is believed is another matter. Kept in the head's note for strangers, as it is asked for twice.
+Begin = tuple[list[bytes], bool]
 
 
 def _block_of(head: RequestHead, forwarding: Forwarding, request_id: bytes) -> bytes:
@@ -60,13 +53,12 @@ def encode_natively(head: RequestHead, forwarding: Forwarding, request_id: bytes
 
 def encode_in_python(head: RequestHead, forwarding: Forwarding, request_id: bytes) -> bytes:
     """What `request_block` does with what is not taken natively."""
-    begin = _begin_of(head, forwarding)
-    parts = begin.parts
+    parts, claims = _begin_of(head, forwarding)
     pairs = forwarding.own_pairs
-    if begin.has_claims and forwarding.is_trusted:
+    if claims and forwarding.is_trusted:
         crossing = forwarding.crossing
         told = forwarding.told(head)
-        parts = _head_pairs(head, head.host, told.host, crossing, crossing.trusted).parts
+        parts, _ = _head_pairs(head, head.host, told.host, crossing, crossing.trusted)
         pairs = forwarding.told_pairs(told)
     block = b"".join((*parts, pairs, _REQUEST_ID, _length(len(request_id)), request_id))
     return _count_more(block) if forwarding.subject else block
@@ -82,7 +74,7 @@ def _has_claims(head: RequestHead, forwarding: Forwarding) -> bool:
 
 
 def _has_claims_in_python(head: RequestHead, forwarding: Forwarding) -> bool:
-    return _begin_of(head, forwarding).has_claims
+    return _begin_of(head, forwarding)[1]
 
 
 has_claims = compiled.prefer(_has_claims, _has_claims_in_python)
@@ -117,8 +109,8 @@ def _count_more(block: bytes) -> bytes:
 
 def _begin_of(head: RequestHead, forwarding: Forwarding) -> Begin:
     """The beginning of a request's block, as long as nobody is believed who says more."""
-    begin = head.note
-    if type(begin) is not Begin:
+    begin: Begin | None = head.note  # type: ignore[assignment]
+    if begin is None:
         crossing = forwarding.crossing
         host = head.host or forwarding.local_host
         begin = _head_pairs(head, host, host, crossing, crossing.strangers)
@@ -156,7 +148,7 @@ def _head_pairs(
     if n_pairs is None:
         n_pairs, claims = _add_fields(fields, parts, crossing, known)
     parts[0] = _length(N_OWN_PAIRS + n_pairs)
-    return Begin(parts, claims)
+    return parts, claims
 
 
 def _add_usual(fields: list[tuple[bytes, bytes]], parts: list[bytes], known: dict[bytes, bytes]) -> int | None:

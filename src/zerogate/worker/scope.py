@@ -8,7 +8,6 @@ from zerogate.native import compiled
 from zerogate.worker.asgi_types import ASGI_VERSION, EXTENSIONS, Scope
 from zerogate.worker.request_block import RequestFields
 
-_COLON, _NUL = b":\0"  # looked up as numbers: `b"\0" in value` costs 0.16 µs, this 0.02
 MAX_PORT_DIGITS = 5
 # RFC 9110, 4.2.
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -29,13 +28,15 @@ def make_scope(fields: RequestFields, root_path: str, state: dict[str, Any]) -> 
     """What `http_scope` does with what is not taken natively."""
     target = fields[b":path"]
     raw_path, _, query = target.partition(b"?")
-    path = (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode("utf-8", "replace")
+    path = (unquote_to_bytes(raw_path) if 0x25 in raw_path else raw_path).decode("utf-8", "replace")
     host = fields.get(b":host", b"")
-    headers = [field for field in fields.items() if field[0][0] != _COLON]
-    if _NUL in b"".join(fields.values()):
-        headers = [(name, value) for name, joined in headers for value in joined.split(b"\0")]
-    if host:
-        headers.insert(0, (b"host", host))
+    headers: list[tuple[bytes, bytes]] = [(b"host", host)] if host else []
+    for name, value in fields.items():
+        if name[0] != 0x3A:
+            if 0 in value:
+                headers.extend((name, part) for part in value.split(b"\0"))
+            else:
+                headers.append((name, value))
     client = fields.get(b"x-real-ip")
     scheme = fields.get(b"x-forwarded-proto", b"http").decode("latin-1")
     return {

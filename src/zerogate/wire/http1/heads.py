@@ -49,6 +49,8 @@ _CONNECTION_OPTIONS = {
     for text in (b"keep-alive", b"Keep-Alive", b"close", b"Upgrade", b"upgrade", b"keep-alive, Upgrade", b"TE")
 }
 _NO_OPTIONS: frozenset[bytes] = frozenset()
+# What browsers say with each request, and what holds in HTTP/1.1 without it.
+_KEEP_ALIVE = {b"connection": b"keep-alive"}
 # Options that name no field of theirs, or one that is dropped anyway.
 _HARMLESS_OPTIONS = HOP_BY_HOP | {b"close"}
 # RFC 9110, 7.6.1 forbids to name these, and a client that does must not get rid of them.
@@ -191,7 +193,7 @@ class HeadParser:
         except PathError as error:
             raise _bad_request(error.reason) from None
         request = RequestHead(method, target, path, host, minor_version, fields, size_bytes, minor_version == 1)
-        if special:
+        if special and (special != _KEEP_ALIVE or not minor_version):
             self._apply_special(request, special)
         return request
 
