@@ -105,7 +105,7 @@ class MemoryTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.is_eof_written, "a write after the end"
         if self.is_lost:
-            return
+            raise RuntimeError("a write to a connection that is lost")  # as uvloop's
         self.octets += data
         if not self.is_taking:
             self._buffered_bytes += len(data)

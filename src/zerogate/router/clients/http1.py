@@ -80,6 +80,7 @@ class Http1Client(ClientState, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.close()
         self._abandon()
+        self._held.clear()
         self._probed = None  # It knows us: neither would be freed before the collector comes.
         self._desk.departures.forget(self)
         self._desk.remove(self)

@@ -460,6 +460,21 @@ async def test_a_client_that_is_gone(v: Visit) -> None:
     assert not v.desk.clients
 
 
+@visit()
+async def test_who_is_gone_at_the_end_of_a_turn_is_written_nothing(v: Visit) -> None:
+    broken: list[Any] = []
+    v.loop.set_exception_handler(lambda loop, context: broken.append(context))
+    v.transport.say(GET)
+    v.transport.lose(ConnectionResetError())
+    v.client.send_head(PIECES, fin=False)
+    v.client.send_body(b"a" * VIEW_BYTES)
+    await asyncio.sleep(0)
+    assert v.transport.is_lost
+    assert not broken
+    assert not v.transport.octets
+    assert not v.client.bytes_out
+
+
 # Replies that are cut
 
 
