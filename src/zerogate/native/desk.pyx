@@ -1,11 +1,14 @@
 # cython: language_level=3
 """What a desk does for each request (router/desk.py).
 
-Taken: requests of who is not trusted, and ends that no log is told of. Declined: all else.
+Taken: requests of who is not trusted, or claims nothing, and ends that no log is told of. Declined: all else.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
+
+from zerogate.native.heads cimport RequestHead
+from zerogate.native.names cimport CLAIM
 
 
 cdef class DeskState:
@@ -14,10 +17,15 @@ cdef class DeskState:
 
 cdef object make_exchange(desk, client, head, forwarding):
     """router/desk.py, Desk.make_exchange."""
-    if not isinstance(desk, DeskState) or forwarding.is_trusted:
+    if not isinstance(desk, DeskState) or (forwarding.is_trusted and not _claims_nothing(head)):
         return desk.make_exchange(client, head, forwarding)
     (<DeskState>desk).counters.requests += 1
     return (<DeskState>desk)._answer(desk, client, head, forwarding, _new_request_id(<DeskState>desk))
+
+
+cdef bint _claims_nothing(head) noexcept:
+    """router/request_block.py, has_claims, of a head that was read natively."""
+    return type(head) is RequestHead and (<RequestHead>head).lines != NULL and not (<RequestHead>head).marks & CLAIM
 
 
 cdef bytes _new_request_id(DeskState desk):

@@ -21,8 +21,11 @@ cdef enum:
     MIN_GATHERED_BYTES = 32 * 1024
 
 cdef object _Data, _StreamOpened, _Reply, _WholeReply
-# `flush` below, as the event loop is given it.
-cdef object _flush
+# `flush` and `flush_due` below, as the event loop is given them.
+cdef object _flush, _flush_all
+# Which links are due, and in which event loop.
+cdef list _due = []
+cdef object _due_loop
 
 
 def set_events(data, stream_opened, reply, whole_reply):
@@ -63,10 +66,14 @@ def take_message_of(LinkState link not None, data):
             _dispatch_all(link, receive_piece(session, piece))
     if session.error is not None or link._zmtp.error is not None or len(session.output) > MAX_PIECES:
         link._settle(data)
-    elif session.output or link._has_opened:
+    elif link._has_opened:
+        # Behind the tasks that new streams made.
         link._has_opened = False
         if not link._is_flush_due:
-            _flush_soon(link)
+            link._is_flush_due = True
+            link._loop.call_soon(_flush, link)
+    elif session.output and not link._is_flush_due:
+        _flush_soon(link)
     return True
 
 
@@ -182,10 +189,29 @@ cdef int _add_to_batch(LinkState link) except -1:
 
 
 cdef int _flush_soon(LinkState link) except -1:
-    """link/link.py, Link._flush_soon."""
+    """link/link.py, Link._flush_soon: one callback for all links of an event loop that are due in its turn."""
+    global _due_loop
     link._is_flush_due = True
-    link._loop.call_soon(_flush, link)
+    if _due and _due_loop is not link._loop and _due_loop.is_closed():
+        _due.clear()  # What was due there never comes.
+    if not _due:
+        _due_loop = link._loop
+        _due.append(link)
+        _due_loop.call_soon(_flush_all)
+    elif link._loop is _due_loop:
+        _due.append(link)
+    else:
+        link._loop.call_soon(_flush, link)
     return 0
 
 
+def flush_due():
+    """See `_flush_soon`."""
+    cdef list due = _due[:]
+    _due.clear()
+    for link in due:
+        flush(link)
+
+
 _flush = flush
+_flush_all = flush_due

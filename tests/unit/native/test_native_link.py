@@ -96,3 +96,47 @@ cuts = st.lists(st.sampled_from((2, 9, 100, 1_000, 16_384, 20_000, 131_089, 256_
 @given(steps, st.sampled_from(("", "", "", "stream")), cuts)
 def test_both_say_and_hear_the_same(played: list[Step], fails: str, cut: list[int]) -> None:
     assert run_virtually(play(Link, played, fails, cut)) == run_virtually(play(CarefulLink, played, fails, cut))
+
+
+def test_all_links_that_are_due_in_a_turn_are_written_in_one_go() -> None:
+    async def main() -> None:
+        pairs = [Pair() for _ in range(3)]
+        for pair in pairs:
+            await pair.settle()
+        before = [len(pair.router_end.written) for pair in pairs]
+        for pair in pairs:
+            pair.router.open_stream(REPLY, True, Handler())
+            pair.router.open_stream(REPLY, True, Handler())
+        assert [len(pair.router_end.written) for pair in pairs] == before
+        await asyncio.sleep(0)
+        assert [len(pair.router_end.written) for pair in pairs] == [n + 1 for n in before]
+        for pair in pairs:
+            pair.router.abort("done")
+            await pair.settle()
+
+    run_virtually(main())
+
+
+def test_what_was_due_in_an_event_loop_that_was_closed_is_in_nobody_s_way() -> None:
+    async def opened() -> Pair:
+        pair = Pair()
+        await pair.settle()
+        return pair
+
+    async def main() -> list[Any]:
+        pair, handler = await opened(), Handler()
+        await pair.ask(handler)
+        (stream,) = pair.worker_owner.streams
+        pair.worker.send_whole_reply(stream, REPLY, b"x")
+        await pair.settle()
+        return handler.heard
+
+    first = asyncio.new_event_loop()
+    pair = first.run_until_complete(opened())
+    other = asyncio.new_event_loop()
+    pair.router.open_stream(REPLY, True, Handler())
+    # Beside it, and when it is gone.
+    assert other.run_until_complete(main()) == [("whole reply", b"x")]
+    first.close()
+    assert other.run_until_complete(main()) == [("whole reply", b"x")]
+    other.close()
