@@ -21,30 +21,40 @@ from tests.support.load import (
     slow_reader,
     stream_body,
 )
-from tests.support.processes import Process, wait_for
+from tests.support.processes import n_fds, rss_kib, wait_for
 from tests.support.raw_http import HttpConnection
 
 N = 200
 # More than a test lets run at once.
-ROOMY = ("--concurrency", "400")
+ROOMY = 400
 
 
 class Scene:
-    """A router and a worker, and how many descriptors they had before anybody came."""
+    """A router and a worker, and how many descriptors each of their processes had before anybody came."""
 
-    def __init__(self, chaos: ChaosSite, router: tuple[str, ...] = (), worker: tuple[str, ...] = ROOMY) -> None:
+    def __init__(
+        self,
+        chaos: ChaosSite,
+        router: tuple[str, ...] = (),
+        worker: tuple[str, ...] = (),
+        concurrency: int = ROOMY,
+    ) -> None:
         self.chaos = chaos
         self.router = chaos.chaos_router(*router)
-        self.worker = chaos.chaos_worker("only", *worker)
-        self.capacity = chaos.worker_status("only")["capacity"]
+        self.worker = chaos.chaos_worker("only", "--concurrency", str(concurrency), *worker)
+        # Each process of the router has one at least.
+        self.capacity = max(concurrency, chaos.router_processes)
+        wait_for(self.is_in_good_standing, "the worker is known to every process, with all it can take")
         assert chaos.get("/echo/warm")[0] == 200
         chaos.wait_quiet()
-        self._fds = {process: process.n_fds() for process in (self.router, self.worker)}
+        self.pids = (*chaos.router_pids(self.router), self.worker.pid)
+        self._fds = {pid: n_fds(pid) for pid in self.pids}
 
     def is_in_good_standing(self) -> bool:
         status = self.chaos.worker_status("only")
         assert status["failures"] == 0
-        return bool((status["state"], status["capacity"]) == ("up", self.capacity))
+        is_everywhere = self.chaos.status()["links"] == self.chaos.router_processes
+        return is_everywhere and bool((status["state"], status["capacity"]) == ("up", self.capacity))
 
     def assert_nothing_is_left(self) -> None:
         """No client, stream, call or descriptor; the capacity whole, the worker in good standing."""
@@ -52,8 +62,9 @@ class Scene:
         chaos.wait_quiet()
         wait_for(lambda: chaos.stats()["running"] == 0, "no call is left")
         wait_for(self.is_in_good_standing, "the worker is as it was")
-        for process, before in self._fds.items():
-            wait_for(partial(lambda process, n: process.n_fds() <= n, process, before), f"descriptors of {process}")
+        assert (*chaos.router_pids(self.router), self.worker.pid) == self.pids
+        for pid, before in self._fds.items():
+            wait_for(partial(lambda pid, n: n_fds(pid) <= n, pid, before), f"descriptors of {pid} of {self.pids}")
         for process in (self.router, self.worker):
             assert "Traceback" not in process.output(), process.output()
 
@@ -113,7 +124,7 @@ def test_in_the_body(chaos: ChaosSite, how: str) -> None:
 @pytest.mark.parametrize("how", ["reset", "close"])
 def test_behind_what_is_not_read(chaos: ChaosSite, how: str, what: str, loop: str) -> None:
     """A client that is not read, as its worker reads nothing or is slow: its leaving is noticed all the same."""
-    scene = Scene(chaos, router=("--loop", loop), worker=(*ROOMY, "--stream-window", "64k"))
+    scene = Scene(chaos, router=("--loop", loop), worker=("--stream-window", "64k"))
     head = b"POST /hang/p HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n"
     get = b"GET /hang/g HTTP/1.1\r\nhost: a\r\n\r\n"
     sent = {"a body": head + bytes(200_000), "more requests": get * 3, "more requests than are taken": get * 1500}[what]
@@ -141,7 +152,7 @@ def test_who_sends_no_more_gets_its_replies(chaos: ChaosSite, version: str) -> N
 def test_in_the_reply(chaos: ChaosSite) -> None:
     """Downloads that nobody reads fill their windows; when their clients leave, the link's window is whole."""
     windows = ("--stream-window", "64k", "--session-window", "1M")
-    scene = Scene(chaos, windows, (*ROOMY, *windows))
+    scene = Scene(chaos, windows, windows)
     for _ in range(2):
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(chaos.open(receive_buffer=4096)) for _ in range(50)]
@@ -159,7 +170,7 @@ def test_in_the_reply(chaos: ChaosSite) -> None:
 
 
 def test_while_they_wait(chaos: ChaosSite) -> None:
-    scene = Scene(chaos, worker=("--concurrency", "1"))
+    scene = Scene(chaos, concurrency=1)
     with open_clients(chaos, N) as clients, chaos.open() as busy:
         busy.get("/hang/busy")
         chaos.wait_in_flight(1)
@@ -179,7 +190,7 @@ def test_while_they_wait(chaos: ChaosSite) -> None:
 
 
 def test_an_application_that_does_not_listen_is_cancelled(chaos: ChaosSite) -> None:
-    scene = Scene(chaos, worker=("--concurrency", "60", "--cancel-after", "300ms"))
+    scene = Scene(chaos, worker=("--cancel-after", "300ms"), concurrency=60)
     with open_clients(chaos, 50) as clients:
         for number, client in enumerate(clients):
             client.get(f"/deaf/{number}")
@@ -195,20 +206,27 @@ def test_an_application_that_does_not_listen_is_cancelled(chaos: ChaosSite) -> N
 
 def test_capacity_is_whole_after_aborts(chaos: ChaosSite) -> None:
     """As many as before run at once, and one more waits."""
-    scene = Scene(chaos, worker=("--concurrency", "20"))
+    scene = Scene(chaos, concurrency=20)
+    # Of several processes each has room for one, whether it has a client or not.
+    least = 20 - (chaos.router_processes - 1)
+
+    def is_full(n_clients: int) -> bool:
+        status = chaos.status()
+        n_in_flight: int = sum(worker["in_flight"] for worker in status["workers"])
+        return least <= n_in_flight <= 20 and n_in_flight + int(status["waiting"]) == n_clients
+
     for _ in range(5):
         with open_clients(chaos, 20) as clients:
             for client in clients:
                 client.get("/hang/x")
-            chaos.wait_in_flight(20)
+            wait_for(partial(is_full, 20), "20 in flight")
             for client in clients:
                 leave(client, "reset")
-        chaos.wait_in_flight(0)
+        chaos.wait_quiet()
     with open_clients(chaos, 21) as clients:
         for client in clients:
             client.get("/hang/x")
-        chaos.wait_in_flight(20)
-        chaos.wait_waiting(1)
+        wait_for(partial(is_full, 21), "20 in flight, and one waits")
         for client in clients:
             leave(client, "close")
     scene.assert_nothing_is_left()
@@ -236,10 +254,6 @@ def test_a_crowd_of_all_kinds(chaos: ChaosSite) -> None:
     scene.assert_nothing_is_left()
 
 
-def process_memory_kib(*processes: Process) -> int:
-    return sum(process.rss_kib() for process in processes)
-
-
 def test_clients_that_leave_cost_no_memory(chaos: ChaosSite) -> None:
     scene = Scene(chaos)
     crowd = [Clients(abort_after_head, 16), Clients(abort_in_upload, 16)]
@@ -249,6 +263,6 @@ def test_clients_that_leave_cost_no_memory(chaos: ChaosSite) -> None:
     with Load(chaos.http_port, crowd) as load:
         for number in range(6):
             wait_aborted(load, 500 * (number + 1))
-            growth.append(process_memory_kib(scene.router, scene.worker))
+            growth.append(sum(map(rss_kib, scene.pids)))
     assert min(after - before for before, after in itertools.pairwise(growth)) < 1024, growth
     scene.assert_nothing_is_left()

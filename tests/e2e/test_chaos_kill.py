@@ -130,12 +130,16 @@ def test_a_router_that_is_stopped_blames_nobody(chaos: ChaosSite) -> None:
     """The time that a process sleeps is its own, not its peers'."""
     router = chaos.chaos_router("--suspect-after", "300ms", "--lost-after", "2s")
     worker = chaos.chaos_worker("patient", "--suspect-after", "300ms", "--lost-after", "60s")
+    wait_for(lambda: chaos.status()["links"] == chaos.router_processes, "every process has its link")
+    pids = chaos.router_pids(router)
     with Load(chaos.http_port, [Clients(get, 8)]) as load:
         load.wait_ok(50)
-        router.send_signal(signal.SIGSTOP)
-        worker.wait_output("is silent")
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: worker.output().count("is silent") == chaos.router_processes, "all of them are silent")
         time.sleep(2.5)  # Longer than it takes the router to lose a silent worker.
-        router.send_signal(signal.SIGCONT)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
         load.wait_ok(50)
     assert load.report.is_clean, load.report
     assert chaos.status()["counters"]["lost"] == 0

@@ -64,6 +64,18 @@ def clean_environment(**variables: str) -> dict[str, str]:
     return {**kept, **variables}
 
 
+def rss_kib(pid: int, *, peak: bool = False) -> int:
+    """Resident memory, or its peak."""
+    key = "VmHWM" if peak else "VmRSS"
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(key))
+
+
+def n_fds(pid: int) -> int:
+    """Open descriptors."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 class Process:
     """One `zerogate` command. What it prints is in `output()`."""
 
@@ -117,12 +129,10 @@ class Process:
 
     def rss_kib(self, *, peak: bool = False) -> int:
         """Resident memory, or its peak."""
-        key = "VmHWM" if peak else "VmRSS"
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(key))
+        return rss_kib(self.pid, peak=peak)
 
     def n_fds(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return n_fds(self.pid)
 
     def close(self) -> None:
         if self.popen.poll() is None:
@@ -223,6 +233,10 @@ class Site:
             return found
         finally:
             connection.close()
+
+    def router_pids(self, router: Process) -> tuple[int, ...]:
+        """Of all its processes: the command, and those that it has started if it has several."""
+        return (router.pid, *(process["pid"] for process in self.status().get("processes", ())))
 
     def wait_workers(self, n: int, seconds: float = DEADLINE_S) -> None:
         """Wait until `n` workers are up."""
