@@ -62,7 +62,7 @@ cdef bint try_send_body(ClientState client, data, Py_ssize_t size) except -1:
     """router/clients/http1.py, Http1Client.send_body. False if it is declined."""
     if not is_body_bare(client._connection):
         return False
-    if size < VIEW_BYTES or (not client._held and client._transport.get_write_buffer_size()):
+    if size < VIEW_BYTES or client._transport.get_write_buffer_size():
         client._write(data)
         return True
     if not client._held:

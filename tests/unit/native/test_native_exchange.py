@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 from tests.support.bench import Bench
@@ -15,8 +16,9 @@ from tests.support.virtual_time import run_virtually
 
 from zerogate.native import compiled
 from zerogate.router.desk import LINGER_S
-from zerogate.router.exchange import Exchange, make_exchange
+from zerogate.router.exchange import Exchange, exchange, make_exchange
 from zerogate.router.request_block import request_block
+from zerogate.router.sockets import HIGH_WATER_BYTES
 from zerogate.wire.spdy.frames import RstStatus
 
 pytestmark = pytest.mark.skipif(not compiled.IS_ON, reason="there is no usual way")
@@ -137,10 +139,36 @@ async def come_of(make: Callable[..., Any], ask: dict[str, Any], play: tuple[Ste
 def test_both_come_to_the_same(ask: str, play: str) -> None:
     async def main() -> None:
         usual = await come_of(make_exchange, ASKS[ask], PLAYS[play])
-        careful = await come_of(Exchange, ASKS[ask], PLAYS[play])
+        with mock.patch.object(exchange, "_send_data", compiled.decline):
+            careful = await come_of(Exchange, ASKS[ask], PLAYS[play])
         assert usual[:2] == careful[:2]
         assert careful[2] == 0
         assert (usual[2] > 0) == (ask != "HTTP/1.0")
+
+    run_virtually(main())
+
+
+def test_no_more_is_kept_of_a_reply_behind_one_that_is_not_taken() -> None:
+    """What waits for the end of a turn would be credited beyond what the transport holds already."""
+
+    async def main() -> None:
+        async with Bench.open() as bench:
+            worker = await bench.worker("w", "*")
+            ask = Http1Connection(bench.http1_clients).request(window_bytes=HIGH_WATER_BYTES)
+            await bench.quiet()
+            worker.requests[0].whole(b"x" * 200_000)
+            ask.send(b"GET /next HTTP/1.1\r\nhost: a.example\r\n\r\n")
+            await bench.quiet()
+            in_pieces(ask, worker.requests[1], worker, n_bytes=900_000, length=900_000, is_taking=False)
+            await bench.quiet()
+            assert not ask.is_writable
+            assert ask._transport.get_write_buffer_size() <= HIGH_WATER_BYTES + bench.settings.stream_window
+            ask._transport.is_taking = True
+            ask.take()
+            await bench.quiet()
+            worker.requests[1].data(b"", fin=True)
+            await bench.quiet()
+            ask.leave()
 
     run_virtually(main())
 
