@@ -23,7 +23,7 @@ from zerogate.link import link as links_of_one
 from zerogate.native import compiled
 from zerogate.router import links, request_block, routes, turns, workers
 from zerogate.router.clients import http1 as clients
-from zerogate.router.exchange import Exchange
+from zerogate.router.exchange import Exchange, exchange
 from zerogate.wire.http1 import connection, reader
 from zerogate.wire.spdy import headers
 from zerogate.wire.spdy.headers import CarefulBlockReader, decode_in_python
@@ -35,7 +35,8 @@ MAX_STEPS = 60
 MOVES = (
     *("ask",) * 20,
     *("whole",) * 24,
-    *("say", "reply", "data", "take") * 4,
+    *("say", "reply", "data", "take", "stream") * 4,
+    *("more",) * 12,
     *("mute", "unmute", "wait", "leave", "reset", "change") * 2,
     *("dial", "join") * 3,
     *("go", "misbehave", "stop"),
@@ -59,6 +60,7 @@ def by_the_python_alone() -> Iterator[None]:
     """No fast path is taken."""
     changes: tuple[tuple[Any, str, Any], ...] = (
         (clients, "_take_request", compiled.decline),
+        (exchange, "_send_data", compiled.decline),
         (connection, "native_reader", no_reader),
         (reader, "native_reader", no_reader),
         (links, "read_reply_block", decode_in_python),
@@ -129,6 +131,7 @@ async def open_world(seed: int, *, is_careful: bool) -> AsyncIterator[World]:
         "last_stream_id": random.choice((2**31 - 1, 2**31 - 1, 41)),
         "max_failures": random.choice((1, 5)),
         "min_body_rate": random.choice((0, 500)),
+        "stream_window": random.choice((262_144, 262_144, 65_536, 100_001, 2_000_000)),
         "settle": random.choice((0.0, 5.0)),
         "hold": random.choice((0.0, 5.0)),
     }

@@ -25,7 +25,10 @@ HOSTS = (*(b"a.example",) * 6, b"B.example:80", b"c", b"[::1]:80")
 TARGETS = (b"/", b"/a", b"/a/b?c=d", b"/a%20b/c", b"/b//", b"//a")
 SIZES = (0, 0, 1, 5, 100, 100, 2000, 3000, 8192, 8193, 16_384, 40_000, 65_536, 65_537, 140_000)
 STATUSES = (*(200,) * 8, 404, 204, 304, 500, 101, 999)
-WINDOWS = (None, None, None, 10, 5000)
+# Of replies that come in pieces.
+LENGTHS = (20_000, 100_000, 300_000, 1_000_000)
+OCTETS = Random(0).randbytes(max(LENGTHS))
+WINDOWS = (None, None, None, 10, 5000, 262_144)
 CUTS = (*(0,) * 12, 64, 1000, 16_384)
 # What differs from day to day.
 find_date = re.compile(rb"\r\ndate: [^\r]*")
@@ -91,6 +94,7 @@ class World:
         self.clients: list[Http1Connection] = []
         self.unsaid: dict[Http1Connection, bytes] = {}
         self.peers: list[Peer] = []
+        self.streaming: dict[PeerRequest, bytes] = {}
         self._n_told = 0
 
     def pick(self, things: Any) -> Any:
@@ -242,6 +246,29 @@ class World:
             else:
                 request.data(bytes(self.pick(SIZES)), fin=self.rarely(2))
 
+    def stream(self) -> None:
+        """A reply whose body comes in pieces, of a known length or not."""
+        if request := self.pick(self._requests(streams.REPLY_DUE)):
+            size = self.pick(LENGTHS)
+            known = [(b"content-length", b"%d" % size)]
+            request.reply(200, self.pick((known, known, known, [])))
+            self.streaming[request] = OCTETS[:size]
+            self._go_on(request)
+
+    def more(self) -> None:
+        if request := self.pick([each for each in self._requests(streams.OPEN) if each in self.streaming]):
+            self._go_on(request)
+
+    def _go_on(self, request: PeerRequest) -> None:
+        for _ in range(self.pick((1, 1, 2, 5))):
+            octets = self.streaming[request]
+            size = self.pick((*SIZES[2:], len(octets)))
+            self.streaming[request] = octets[size:]
+            fin = size >= len(octets) and not self.rarely(3)
+            request.data(octets[:size], fin=fin)
+            if fin:
+                return
+
     def reset(self) -> None:
         if request := self.pick(self._requests(streams.REPLY_DUE, streams.OPEN)):
             request.end_with(self.pick((RstStatus.REFUSED_STREAM, RstStatus.INTERNAL_ERROR, RstStatus.CANCEL)))
@@ -316,7 +343,16 @@ class World:
         }
 
 
-CLIENT = ("_credit_bytes", "_is_body_held", "_is_handing_on", "_is_paused", "bytes_out", "deadline", "is_writable")
+CLIENT = (
+    "_credit_bytes",
+    "_held_bytes",
+    "_is_body_held",
+    "_is_handing_on",
+    "_is_paused",
+    "bytes_out",
+    "deadline",
+    "is_writable",
+)
 CONNECTION = ("writing", "reading", "must_close", "is_half_closed", "_is_held", "has_unread")
 TRANSPORT = ("is_lost", "is_eof_written", "_is_closing", "_is_reading", "_buffered_bytes")
 LINK = ("is_closed", "is_ready", "is_suspect", "has_failed", "bytes_in", "bytes_out", "_is_paused", "_has_opened")
