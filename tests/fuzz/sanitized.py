@@ -14,7 +14,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WANTED = ("src", "setup.py", "pyproject.toml", "README.md", "LICENSE")
-FLAGS = "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
+# What Cython makes of a method without arguments adds nothing to a null pointer, which Clang counts as an overflow.
+FLAGS = (
+    "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize=pointer-overflow"
+    " -fno-sanitize-recover=all"
+)
 TESTS = (
     *("tests/unit/native", "tests/unit/wire", "tests/unit/worker", "tests/unit/link", "tests/unit/router"),
     *("tests/property", "tests/conformance"),
