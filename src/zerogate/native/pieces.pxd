@@ -13,8 +13,9 @@ cdef enum:
 
 cdef inline object piece_of(data, octets start, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t size):
     """wire/pieces.py, piece_of: a view of a large part of `data`, whose octets are at `start`, `size` of them."""
-    if stop - at < VIEW_BYTES or (stop - at) * MAX_KEPT_RATIO < size:
-        return PyBytes_FromStringAndSize(<const char*>start + at, stop - at)
-    if stop - at == size:
+    cdef Py_ssize_t n = stop - at
+    if n < VIEW_BYTES or n * MAX_KEPT_RATIO < (len(data.obj) if type(data) is memoryview else size):
+        return PyBytes_FromStringAndSize(<const char*>start + at, n)
+    if n == size:
         return data
     return data[at:stop] if type(data) is memoryview else PyMemoryView_FromObject(data)[at:stop]

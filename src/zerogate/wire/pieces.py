@@ -29,11 +29,12 @@ def add_piece(pieces: list[bytes] | deque[Any], data: bytes) -> None:
 def piece_of(data: bytes, start: int, stop: int) -> bytes:
     """A part of what does not change: a view of it if it is large, and no small part of it either.
 
-    A copy of 64 KiB costs as much as all else that is done with them. But a view keeps all of `data`, which must not be
-    more than a few times what is counted. Who joins, cuts or writes it can do so with either, and is told of `bytes`.
+    A copy of 64 KiB costs as much as all else that is done with them. But a view keeps all of `data`, or what that is a
+    view of, which must not be more than a few times what is counted. Who joins, cuts or writes it can do so with
+    either, and is told of `bytes`.
     """
     size = stop - start
-    if size < VIEW_BYTES or size * MAX_KEPT_RATIO < len(data):
+    if size < VIEW_BYTES or size * MAX_KEPT_RATIO < len(data.obj if isinstance(data, memoryview) else data):
         return bytes(data[start:stop])
     return data if size == len(data) else cast(bytes, memoryview(data)[start:stop])
 

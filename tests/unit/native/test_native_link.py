@@ -13,6 +13,7 @@ from tests.support.virtual_time import run_virtually
 from zerogate.link.limits import MAX_BATCH
 from zerogate.link.link import Link
 from zerogate.native import compiled
+from zerogate.wire.pieces import MAX_KEPT_RATIO, VIEW_BYTES
 from zerogate.wire.spdy.frames import RstStatus
 
 pytestmark = pytest.mark.skipif(not compiled.IS_ON, reason="there is no usual way")
@@ -140,3 +141,30 @@ def test_what_was_due_in_an_event_loop_that_was_closed_is_in_nobody_s_way() -> N
     first.close()
     assert other.run_until_complete(main()) == [("whole reply", b"x")]
     other.close()
+
+
+def test_a_piece_of_a_message_keeps_little_of_what_was_read() -> None:
+    """One that is large beside its message, which is large beside the read: but not beside that."""
+
+    async def main() -> None:
+        pair = Pair()
+        await pair.settle()
+        handlers = [Handler(str(n)) for n in range(16)]
+        streams = await pair.ask(*handlers)
+        for stream in streams:
+            pair.worker.send_reply(stream, REPLY, False)
+        await pair.settle()
+        pair.worker_end.is_cut = True
+        written = len(pair.worker_end.written)
+        sizes = (VIEW_BYTES + 116, *(VIEW_BYTES,) * 3, *(VIEW_BYTES - 84,) * 12)
+        for number, (stream, size) in enumerate(zip(streams, sizes, strict=True), 1):
+            pair.worker.send_data(stream, bytes(size), False)
+            if not number % 4:
+                pair.worker._flush()
+        pair.router.data_received(b"".join(pair.worker_end.written[written:]))
+        pieces = [handler.heard[-1][1] for handler in handlers]
+        assert [len(piece) for piece in pieces] == [*sizes]
+        kept = [memoryview(piece.obj if isinstance(piece, memoryview) else piece).nbytes for piece in pieces]
+        assert all(n <= MAX_KEPT_RATIO * size for n, size in zip(kept, sizes, strict=True)), kept
+
+    run_virtually(main())

@@ -2,6 +2,7 @@
 
 import sys
 from collections import deque
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,12 @@ def test_a_part_is_what_was_there_and_keeps_little_else(start: int, size: int, r
     if isinstance(part, memoryview):
         assert size >= VIEW_BYTES
         assert len(part.obj) <= MAX_KEPT_RATIO * size
+
+
+def test_a_part_of_a_part_keeps_no_more() -> None:
+    data: Any = memoryview(bytes(16 * VIEW_BYTES))[: 4 * VIEW_BYTES]
+    assert type(piece_of(data, 0, 4 * VIEW_BYTES)) is memoryview
+    assert type(piece_of(data, 0, 2 * VIEW_BYTES)) is bytes
 
 
 def test_all_of_it_is_no_part() -> None:
