@@ -21,7 +21,7 @@ Choose = Callable[[int], int]
 
 # What differs by design: who reads the blocks, and what no longer means anything between two frames.
 APART = {"_block_reader", "_unwrap", "_reader", "_data_stream", "output", "_output", "_greeting"}
-SIZES = (0, 1, 2, 7, 100, 1000, 8192, 8193, 40_000, 65_535, 65_536, 65_537, 70_000)
+SIZES = (0, 1, 2, 7, 100, 1000, 8192, 8193, 40_000, 65_535, 65_536, 65_537, 70_000, 131_072, 131_073, 300_000)
 GOOD_FORMS = ("stored", "stored", "stored", "stored", "stored", "in two", "compressed", "fixed")
 FORMS = (*GOOD_FORMS, *GOOD_FORMS, "last", "open", "garbage")
 BLOCKS = (
