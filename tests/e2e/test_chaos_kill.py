@@ -66,13 +66,13 @@ def test_post_is_never_run_twice_whoever_is_killed(several: ChaosSite) -> None:
 
 
 def test_a_worker_that_is_stopped_for_a_while_fails_nothing(chaos: ChaosSite) -> None:
-    chaos.chaos_router(*SOON_SUSPECT)
+    router = chaos.chaos_router(*SOON_SUSPECT)
     stopped = chaos.chaos_worker("stopped", *SOON_SUSPECT)
     chaos.chaos_worker("other", *SOON_SUSPECT)
     with Load(chaos.http_port, [Clients(get, 16), Clients(post, 8)]) as load:
         load.wait_ok(200)
         stopped.send_signal(signal.SIGSTOP)
-        chaos.wait_state("stopped", "suspect")
+        chaos.wait_silent(router, "stopped")
         # Nothing new goes there, and the other one does all the work.
         in_flight = chaos.worker_status("stopped")["in_flight"]
         load.wait_ok(200)
@@ -111,11 +111,11 @@ def test_a_worker_that_is_stopped_for_long_is_lost_and_comes_back(chaos: ChaosSi
 
 
 def test_a_worker_that_is_blocked_is_suspect_and_not_dead(chaos: ChaosSite) -> None:
-    chaos.chaos_router(*SOON_SUSPECT)
+    router = chaos.chaos_router(*SOON_SUSPECT)
     chaos.chaos_worker("blocked", *SOON_SUSPECT)
     with chaos.open() as first, chaos.open() as second:
         first.get("/echo/sleeper?block_until=sleeper")
-        chaos.wait_state("blocked", "suspect")
+        chaos.wait_silent(router, "blocked")
         # The only one there is: who comes now waits for it.
         second.get("/echo/next")
         chaos.wait_waiting(1)
@@ -130,13 +130,12 @@ def test_a_router_that_is_stopped_blames_nobody(chaos: ChaosSite) -> None:
     """The time that a process sleeps is its own, not its peers'."""
     router = chaos.chaos_router("--suspect-after", "300ms", "--lost-after", "2s")
     worker = chaos.chaos_worker("patient", "--suspect-after", "300ms", "--lost-after", "60s")
-    wait_for(lambda: chaos.status()["links"] == chaos.router_processes, "every process has its link")
     pids = chaos.router_pids(router)
     with Load(chaos.http_port, [Clients(get, 8)]) as load:
         load.wait_ok(50)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        wait_for(lambda: worker.output().count("is silent") == chaos.router_processes, "all of them are silent")
+        worker.wait_output("is silent", times=chaos.router_processes)
         time.sleep(2.5)  # Longer than it takes the router to lose a silent worker.
         for pid in pids:
             os.kill(pid, signal.SIGCONT)

@@ -106,7 +106,7 @@ def test_the_router_key_is_changed_and_nobody_is_lost(site: KeyedSite) -> None:
     site.wait_workers(2)
     n_read = router.output().count("keys read")
     site.run_keys("rotate", "router", "--finish")
-    wait_for(lambda: router.output().count("keys read") > n_read, "the keys are read again")
+    router.wait_output("keys read", times=n_read + site.router_processes)
     late = site.paste(old, name="late", wait=False)
     late.wait_output("its key is another one")
     site.wait_workers(2)
@@ -115,10 +115,10 @@ def test_the_router_key_is_changed_and_nobody_is_lost(site: KeyedSite) -> None:
 def test_a_mistake_in_the_list_keeps_the_old_one(site: KeyedSite) -> None:
     router = site.keyed_router()
     line = site.paste_of("web")
-    router.wait_output("1 on the list")
+    router.wait_output("1 on the list", times=site.router_processes)
     path = site.keys / "workers"
     path.write_text(path.read_text() + "nonsense\n")
-    router.wait_output("line 3: a line has KEY NAME ROUTE")
+    router.wait_output("line 3: a line has KEY NAME ROUTE", times=site.router_processes)
     site.paste(line)
     site.wait_workers(1)
 

@@ -24,7 +24,7 @@ def pair() -> Iterator[tuple[ServedSite, dict[str, Process]]]:
     try:
         site.router_process = site.router("--settle", "0s", *LIVENESS)
         workers = {name: site.app_worker("app", name, *LIVENESS) for name in ("one", "two")}
-        wait_for(lambda: [w["has_pulse"] for w in site.status()["workers"]] == [True, True], "two pulses")
+        wait_for(lambda: site.counter("pulses") == 2 * site.router_processes, "two pulses")
         yield site, workers
     finally:
         site.close()
@@ -46,7 +46,7 @@ def test_a_blocked_worker_keeps_what_it_has_and_gets_nothing_new(
     asked = Asking(site, f"/block?until={go}")
     (blocked,) = wait_for(lambda: in_flight(site), "it is under way")
     began = time.monotonic()
-    wait_for(lambda: states(site)[blocked] == "suspect", "it is suspect")
+    site.wait_silent(site.router_process, blocked)
     (other,) = set(workers) - {blocked}
     while time.monotonic() - began < LOST_AFTER_S + 1:
         assert site.get("/pid")[2].decode() == str(workers[other].pid)

@@ -29,7 +29,7 @@ class AttachSite(Site):
         url = f"http://127.0.0.1:{port or free_port()}"
         process = self.start("attach", url, "--name", name, "--connect", self.endpoint, *words, env=env)
         if wait:
-            process.wait_output("joined router")
+            self.wait_joined(process)
         return process
 
     def node(self, name: str, *options: str, env: dict[str, str] | None = None, **keywords: Any) -> Process:

@@ -50,7 +50,7 @@ class KeyedSite(ChaosSite):
             "router",
             *("--http", f"127.0.0.1:{self.http_port}", "--admin", f"127.0.0.1:{self.admin_port}"),
             *("--bind", self.open_endpoint, "--keys", str(keys or self.keys)),
-            *("--settle", "0s", "--access-log", "off", *options),
+            *("--settle", "0s", "--access-log", "off", *self.router_options(*options)),
         )
         if wait:
             process.wait_output("Ctrl-C stops")
@@ -75,7 +75,7 @@ class KeyedSite(ChaosSite):
             env={**env, "CHAOS_NAME": name, "CHAOS_DIR": str(self.directory), "PATH": os.environ["PATH"]},
         )
         if wait:
-            process.wait_output("joined router")
+            self.wait_joined(process)
         return process
 
 

@@ -102,13 +102,13 @@ class Process:
     def output(self) -> str:
         return Path(self._log.name).read_text(errors="replace")
 
-    def wait_output(self, text: str, seconds: float = DEADLINE_S) -> None:
-        """Wait until the process has printed `text`."""
+    def wait_output(self, text: str, seconds: float = DEADLINE_S, times: int = 1) -> None:
+        """Wait until the process has printed `text`, so many times."""
 
         def has_printed() -> bool:
             # In this order: what it says last, and then ends, has been said.
             ended = self.popen.poll()
-            if text in self.output():
+            if self.output().count(text) >= times:
                 return True
             assert ended is None, f"{self} ended with {ended}:\n{self.output()}"
             return False
@@ -180,27 +180,37 @@ class Site:
             *("--http", f"127.0.0.1:{self.http_port}"),
             *("--bind", self.endpoint),
             *("--admin", f"127.0.0.1:{self.admin_port}"),
-            *("--processes", str(self.router_processes)),
-            *options,
+            *self.router_options(*options),
             **keywords,
         )
         if wait:
             process.wait_output("Ctrl-C stops")
         return process
 
+    def router_options(self, *options: str) -> tuple[str, ...]:
+        """As many processes as are said there, or as each router of the tests has."""
+        if "--processes" in options:
+            self.router_processes = int(options[options.index("--processes") + 1])
+            return options
+        return ("--processes", str(self.router_processes), *options)
+
     def hello(self, name: str, *options: str, wait: bool = True, **keywords: Any) -> Process:
         """An example worker; returns when it has joined."""
         process = self.start("hello", name, "--connect", self.endpoint, *options, **keywords)
         if wait:
-            process.wait_output("joined router")
+            self.wait_joined(process)
         return process
 
     def worker(self, app: str, name: str, *options: str, wait: bool = True, **keywords: Any) -> Process:
         """A worker for an application; returns when it has joined."""
         process = self.start("worker", app, "--connect", self.endpoint, "--name", name, *options, **keywords)
         if wait:
-            process.wait_output("joined router")
+            self.wait_joined(process)
         return process
+
+    def wait_joined(self, worker: Process) -> None:
+        """Wait until it has joined each process of the router: a client may come to any of them."""
+        worker.wait_output("joined router", times=self.router_processes)
 
     def get(
         self,
@@ -237,6 +247,10 @@ class Site:
     def router_pids(self, router: Process) -> tuple[int, ...]:
         """Of all its processes: the command, and those that it has started if it has several."""
         return (router.pid, *(process["pid"] for process in self.status().get("processes", ())))
+
+    def wait_silent(self, router: Process, name: str) -> None:
+        """Wait until the worker has been silent for too long, by each process's own account."""
+        router.wait_output(f"worker {name} is silent", times=self.router_processes)
 
     def wait_workers(self, n: int, seconds: float = DEADLINE_S) -> None:
         """Wait until `n` workers are up."""
