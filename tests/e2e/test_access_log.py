@@ -107,8 +107,8 @@ def test_a_pipe_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
     reader = os.open(path, os.O_RDWR)
     try:
         with make_served_site("--access-log", str(path)) as site:
-            # More than a pipe and the log's own buffer hold.
-            for _ in range(150):
+            # More than a pipe and the log's own buffer hold, of which each process has one.
+            for _ in range(150 * site.router_processes):
                 assert site.get("/?" + "x" * 12_000)[0] == 200
             wait_for(lambda: site.counter("log_dropped"), "lines that were dropped")
             site.router_process.wait_output("nobody takes the access log")
