@@ -1,7 +1,7 @@
 """A complete worker on nothing but pyzmq and the standard library: `python examples/pyzmq_worker.py NAME [ENDPOINT...]`
 
 Written from docs/protocol.md alone. It says hello, which is so short that CAPACITY replies never fill a window: a
-worker with more to say has to count what WINDOW_UPDATE and SETTINGS let it send.
+worker with more to say has to count what WINDOW_UPDATE and SETTINGS let it send. Its routers have one process each.
 """
 
 import signal

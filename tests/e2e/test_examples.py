@@ -79,7 +79,7 @@ def test_fastapi_describes_itself(shop: Site) -> None:
     assert "/countdown/{start}" in json.loads(shop.get("/openapi.json")[2])["paths"]
 
 
-# pyzmq_worker.py
+# pyzmq_worker.py, which has one link to each router: of several processes it would be at one.
 
 
 def start_worker(site: Site, name: str = "py-1", *endpoints: str, wait: bool = True) -> Script:
@@ -105,6 +105,7 @@ def test_it_is_short() -> None:
     assert len(PYZMQ_WORKER.read_text().splitlines()) < 100
 
 
+@pytest.mark.one_process
 def test_it_serves(site: Site) -> None:
     site.router()
     start_worker(site)
@@ -115,6 +116,7 @@ def test_it_serves(site: Site) -> None:
     assert (worker["name"], worker["capacity"], worker["routes"]) == ("py-1", 100, ["*"])
 
 
+@pytest.mark.one_process
 def test_it_takes_turns_with_the_others(site: Site) -> None:
     site.router()
     start_worker(site)
@@ -122,6 +124,7 @@ def test_it_takes_turns_with_the_others(site: Site) -> None:
     assert {site.get()[2] for _ in range(2)} == {b"Hello from py-1\n", b"Hello from worker-1\n"}
 
 
+@pytest.mark.one_process
 def test_it_may_be_there_before_the_router(site: Site) -> None:
     worker = start_worker(site, wait=False)
     site.router()
@@ -129,6 +132,7 @@ def test_it_may_be_there_before_the_router(site: Site) -> None:
     assert site.get()[0] == 200
 
 
+@pytest.mark.one_process
 def test_it_takes_many_large_bodies_at_once(site: Site) -> None:
     site.router()
     worker = start_worker(site)
@@ -140,6 +144,7 @@ def test_it_takes_many_large_bodies_at_once(site: Site) -> None:
     assert worker.rss_kib(peak=True) - before_kib < 32 * 1024
 
 
+@pytest.mark.one_process
 def test_it_forgets_a_client_that_leaves(site: Site) -> None:
     site.router()
     start_worker(site)
@@ -151,6 +156,7 @@ def test_it_forgets_a_client_that_leaves(site: Site) -> None:
     assert site.get()[2] == b"Hello from py-1\n"
 
 
+@pytest.mark.one_process
 def test_a_body_that_is_held_back_comes(site: Site) -> None:
     site.router()
     start_worker(site)
@@ -161,6 +167,7 @@ def test_a_body_that_is_held_back_comes(site: Site) -> None:
         assert client.read_reply("PUT").body == b"Hello from py-1\n"
 
 
+@pytest.mark.one_process
 def test_it_answers_an_upgrade_as_a_plain_request(site: Site) -> None:
     site.router()
     start_worker(site)
@@ -173,6 +180,7 @@ def test_it_answers_an_upgrade_as_a_plain_request(site: Site) -> None:
     assert site.get(headers=handshake)[::2] == (200, b"Hello from py-1\n")
 
 
+@pytest.mark.one_process
 def test_trailers_end_a_request(site: Site) -> None:
     site.router()
     start_worker(site)
@@ -183,6 +191,7 @@ def test_trailers_end_a_request(site: Site) -> None:
         assert client.read_reply("PUT").body == b"Hello from py-1\n"
 
 
+@pytest.mark.one_process
 def test_it_comes_back_after_a_restart_of_the_router(site: Site) -> None:
     router = site.router()
     worker = start_worker(site)
@@ -193,6 +202,7 @@ def test_it_comes_back_after_a_restart_of_the_router(site: Site) -> None:
     assert site.get()[2] == b"Hello from py-1\n"
 
 
+@pytest.mark.one_process
 def test_it_leaves_without_a_failed_request(site: Site) -> None:
     site.router()
     first = start_worker(site)
@@ -223,6 +233,7 @@ def test_a_stop_without_a_router_is_a_success(site: Site) -> None:
     assert worker.popen.wait(30) == 0
 
 
+@pytest.mark.one_process
 def test_it_dials_anew_when_stream_ids_run_out(site: Site) -> None:
     router = site.router("--last-stream-id", "101")
     worker = start_worker(site)
@@ -233,6 +244,7 @@ def test_it_dials_anew_when_stream_ids_run_out(site: Site) -> None:
     wait_for(lambda: site.status()["links"] <= 2, "the end of the old links")
 
 
+@pytest.mark.one_process
 def test_it_serves_several_routers(site: Site) -> None:
     with make_site() as other:
         other.router()
@@ -250,6 +262,7 @@ def test_a_refusal_is_told(site: Site) -> None:
     assert "refuses a name with blanks: worker" in worker.output()
 
 
+@pytest.mark.one_process
 def test_it_is_patient_with_somebody_else_s_port(site: Site) -> None:
     with socket.create_server(("127.0.0.1", site.link_port)) as stranger:
         worker = start_worker(site, wait=False)

@@ -17,6 +17,9 @@ from tests.support.raw_http import HttpConnection
 from zerogate.check_port import PREFIX
 from zerogate.runtime import make_directory
 
+# Descriptors are what one process runs out of.
+pytestmark = pytest.mark.one_process
+
 N_FDS = 200
 N_CLIENTS = 150
 
