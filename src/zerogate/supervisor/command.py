@@ -89,9 +89,10 @@ class _Supervisor:
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        stop_on_signals(self._stopping.set, lambda: loop.call_soon_threadsafe(self._stop_at_once))
         for number in ABRUPT_SIGNALS:
             loop.add_signal_handler(number, self._stop_at_once)
+        # Behind them: what has been noted until then is not overlooked.
+        stop_on_signals(self._stopping.set, lambda: loop.call_soon_threadsafe(self._stop_at_once))
         loop.add_signal_handler(signal.SIGUSR1, self._reopen_logs)
         self._hangups = Hangups(self._stopping.set, self._renew)
         heed_parent(self._stopping.set)
