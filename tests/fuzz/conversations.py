@@ -181,23 +181,29 @@ async def converse(seed: int, *, is_careful: bool) -> list[Any]:
     return found
 
 
-def play(seed: int) -> int:
-    """The conversation of this seed, twice. Returns how many steps it had; raises AssertionError where they differ."""
-    found = []
-    for is_careful in (False, True):
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(no_failures())
-            stack.enter_context(mock.patch.object(link_peer, "Session", CarefulSession))
-            stack.enter_context(mock.patch.object(workers, "_serials", itertools.count()))
-            if is_careful:
-                stack.enter_context(by_the_python_alone())
-            found.append(run_virtually(converse(seed, is_careful=is_careful)))
-    native, careful = found
+def hear(seed: int, *, is_careful: bool = False) -> list[Any]:
+    """The conversation of this seed; `is_careful`: without the fast paths that this process has."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(no_failures())
+        stack.enter_context(mock.patch.object(link_peer, "Session", CarefulSession))
+        stack.enter_context(mock.patch.object(workers, "_serials", itertools.count()))
+        if is_careful:
+            stack.enter_context(by_the_python_alone())
+        return run_virtually(converse(seed, is_careful=is_careful))
+
+
+def compare(native: list[Any], careful: list[Any]) -> int:
+    """How many steps a conversation had; raises AssertionError where the two differ."""
     for number, (ours, theirs) in enumerate(zip(native, careful, strict=True)):
         if ours != theirs:
             before = [move for move, _ in native[:number]]
             raise AssertionError(f"step {number}, {ours[0]}, after {before}:\n" + "\n".join(differences(ours, theirs)))
     return len(native)
+
+
+def play(seed: int) -> int:
+    """The conversation of this seed, twice. Returns how many steps it had; raises AssertionError where they differ."""
+    return compare(hear(seed), hear(seed, is_careful=True))
 
 
 def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
