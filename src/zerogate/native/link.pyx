@@ -112,19 +112,14 @@ cdef int _dispatch(LinkState link, event) except -1:
 
 
 def flush(LinkState link not None):
-    """link/link.py, Link._flush."""
+    """link/link.py, Link._flush. What fails costs this link, and none that is due behind it."""
     cdef SessionState session = link.session
     link._is_flush_due = False
-    if session._queue.is_held or not _is_written(link):
-        link._flush()
-
-
-cdef bint _is_written(LinkState link):
     try:
-        return write_batch(link)
+        if session._queue.is_held or not write_batch(link):
+            link._flush()
     except Exception as error:
         link._break_off(error)
-        return True
 
 
 cpdef bint write_batch(LinkState link) except -1:

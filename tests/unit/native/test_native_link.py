@@ -2,7 +2,7 @@
 
 import asyncio
 from itertools import cycle
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from tests.support.virtual_time import run_virtually
 from zerogate.link.limits import MAX_BATCH
 from zerogate.link.link import Link
 from zerogate.native import compiled
-from zerogate.wire.pieces import MAX_KEPT_RATIO, VIEW_BYTES
+from zerogate.settings import LinkSettings
 from zerogate.wire.spdy.frames import RstStatus
 
 pytestmark = pytest.mark.skipif(not compiled.IS_ON, reason="there is no usual way")
@@ -99,72 +99,81 @@ def test_both_say_and_hear_the_same(played: list[Step], fails: str, cut: list[in
     assert run_virtually(play(Link, played, fails, cut)) == run_virtually(play(CarefulLink, played, fails, cut))
 
 
-def test_all_links_that_are_due_in_a_turn_are_written_in_one_go() -> None:
+# So that a reply of 40 kB is credited at once: what a router says when it has read it.
+SMALL = LinkSettings(session_window=64 * 1024)
+
+
+async def with_reply_under_way(kind: type[Link] = Link) -> tuple[Pair, bytes]:
+    """A pair, and what its router has still to read."""
+    pair = Pair(settings=SMALL, kind=kind)
+    await pair.settle()
+    (stream,) = await pair.ask(Handler())
+    pair.worker_end.is_cut = True
+    pair.worker.send_whole_reply(stream, REPLY, b"x" * 40_000)
+    await pair.settle()
+    return pair, pair.worker_end.written[-1]
+
+
+async def end(*pairs: Pair) -> None:
+    for pair in pairs:
+        pair.router.abort("done")
+        await pair.settle()
+
+
+def test_all_links_that_are_due_in_a_turn_are_written() -> None:
     async def main() -> None:
-        pairs = [Pair() for _ in range(3)]
-        for pair in pairs:
-            await pair.settle()
-        before = [len(pair.router_end.written) for pair in pairs]
-        for pair in pairs:
-            pair.router.open_stream(REPLY, True, Handler())
-            pair.router.open_stream(REPLY, True, Handler())
-        assert [len(pair.router_end.written) for pair in pairs] == before
+        made = [await with_reply_under_way() for _ in range(3)]
+        before = [len(pair.router_end.written) for pair, _ in made]
+        for pair, octets in made:
+            pair.router_end.receive(octets)
+        assert [len(pair.router_end.written) for pair, _ in made] == before
         await asyncio.sleep(0)
-        assert [len(pair.router_end.written) for pair in pairs] == [n + 1 for n in before]
-        for pair in pairs:
-            pair.router.abort("done")
-            await pair.settle()
+        assert [len(pair.router_end.written) for pair, _ in made] == [n + 1 for n in before]
+        await end(*(pair for pair, _ in made))
 
     run_virtually(main())
 
 
 def test_what_was_due_in_an_event_loop_that_was_closed_is_in_nobody_s_way() -> None:
-    async def opened() -> Pair:
-        pair = Pair()
-        await pair.settle()
-        return pair
+    async def main() -> bool:
+        pair, octets = await with_reply_under_way()
+        before = len(pair.router_end.written)
+        pair.router_end.receive(octets)
+        await asyncio.sleep(0)
+        is_written = len(pair.router_end.written) > before
+        await end(pair)
+        return is_written
 
-    async def main() -> list[Any]:
-        pair, handler = await opened(), Handler()
-        await pair.ask(handler)
-        (stream,) = pair.worker_owner.streams
-        pair.worker.send_whole_reply(stream, REPLY, b"x")
-        await pair.settle()
-        return handler.heard
-
-    first = asyncio.new_event_loop()
-    pair = first.run_until_complete(opened())
-    other = asyncio.new_event_loop()
-    pair.router.open_stream(REPLY, True, Handler())
+    first, other = asyncio.new_event_loop(), asyncio.new_event_loop()
+    pair, octets = first.run_until_complete(with_reply_under_way())
+    pair.router_end.receive(octets)
     # Beside it, and when it is gone.
-    assert other.run_until_complete(main()) == [("whole reply", b"x")]
+    assert other.run_until_complete(main())
     first.close()
-    assert other.run_until_complete(main()) == [("whole reply", b"x")]
+    assert other.run_until_complete(main())
     other.close()
 
 
-def test_a_piece_of_a_message_keeps_little_of_what_was_read() -> None:
-    """One that is large beside its message, which is large beside the read: but not beside that."""
+def test_a_link_that_fails_when_it_is_written_costs_none_that_is_due_behind_it() -> None:
+    class Failing(Link):
+        fails = False
+
+        def _flush(self) -> None:
+            if self.fails:
+                raise ArithmeticError("a bug")
+            super()._flush()
 
     async def main() -> None:
-        pair = Pair()
-        await pair.settle()
-        handlers = [Handler(str(n)) for n in range(16)]
-        streams = await pair.ask(*handlers)
-        for stream in streams:
-            pair.worker.send_reply(stream, REPLY, False)
-        await pair.settle()
-        pair.worker_end.is_cut = True
-        written = len(pair.worker_end.written)
-        sizes = (VIEW_BYTES + 116, *(VIEW_BYTES,) * 3, *(VIEW_BYTES - 84,) * 12)
-        for number, (stream, size) in enumerate(zip(streams, sizes, strict=True), 1):
-            pair.worker.send_data(stream, bytes(size), False)
-            if not number % 4:
-                pair.worker._flush()
-        pair.router.data_received(b"".join(pair.worker_end.written[written:]))
-        pieces = [handler.heard[-1][1] for handler in handlers]
-        assert [len(piece) for piece in pieces] == [*sizes]
-        kept = [memoryview(piece.obj if isinstance(piece, memoryview) else piece).nbytes for piece in pieces]
-        assert all(n <= MAX_KEPT_RATIO * size for n, size in zip(kept, sizes, strict=True)), kept
+        (broken, one), (other, two) = await with_reply_under_way(Failing), await with_reply_under_way()
+        cast(Failing, broken.router).fails = True
+        broken.router.session.hold()
+        before = len(other.router_end.written)
+        broken.router_end.receive(one)
+        other.router_end.receive(two)
+        await asyncio.sleep(0)
+        assert len(other.router_end.written) == before + 1
+        await broken.settle()
+        assert broken.router_owner.heard[-1] == ("closed", "an internal error")
+        await end(other)
 
     run_virtually(main())
