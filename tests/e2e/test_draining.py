@@ -200,7 +200,7 @@ def test_a_router_takes_its_sockets_from_systemd(chaos: ChaosSite) -> None:
         def start(order: str) -> subprocess.Popen[bytes]:
             fds = {"http": http.fileno(), "bind": bind.fileno()}
             names = order.split(":")
-            options = ("router", "--settle", "0s", "--admin", "off", "--access-log", "off")
+            options = ("router", "--settle", "0s", "--admin", "off", "--access-log", "off", *chaos.router_options())
             argv = [sys.executable, "-c", AS_SYSTEMD, ",".join(str(fds[name]) for name in names), order, *options]
             return subprocess.Popen(argv, pass_fds=tuple(fds.values()), stderr=subprocess.DEVNULL)
 

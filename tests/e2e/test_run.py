@@ -93,7 +93,8 @@ def test_run_is_a_router_and_a_worker_for_each_core(site: Site, folder: Path) ->
 
 
 def test_others_may_dial_in_to_run(site: Site, folder: Path) -> None:
-    site.start("run", "good:app", "--processes", "1", *run_options(site), cwd=folder).wait_output("Ctrl-C stops")
+    options = ("--processes", "1", "--router-processes", str(site.router_processes), *run_options(site))
+    site.start("run", "good:app", *options, cwd=folder).wait_output("Ctrl-C stops")
     site.hello("guest")
     assert {site.get()[2] for _ in range(4)} == {b"here\n", b"Hello from guest\n"}
 

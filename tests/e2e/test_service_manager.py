@@ -59,8 +59,10 @@ def test_a_worker_is_ready_when_a_router_has_taken_it(site: Site, manager: Manag
         manager.wait("WATCHDOG=1")
         manager.heard().clear()
     assert "READY=1" not in manager.heard()
-    site.router()
+    # Who is told so much, and reads nothing while it waits for a router, has no room for more.
+    router = site.router(wait=False)
     manager.wait("READY=1")
+    router.wait_output("Ctrl-C stops")
     assert worker.terminate() == 0
     manager.wait("STOPPING=1")
 
