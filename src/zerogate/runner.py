@@ -19,7 +19,7 @@ from zerogate.hangups import Hangups
 from zerogate.logs import reopen_log_files, set_up_logging
 from zerogate.process import keep_freed_memory, raise_fd_limit
 from zerogate.settings import ProcessSettings
-from zerogate.signals import stop_on_signals
+from zerogate.signals import note_signals, stop_on_signals
 from zerogate.stalls import Stalls
 from zerogate.waiting import first_of
 
@@ -133,7 +133,7 @@ async def _serve(
     stopping = asyncio.Event()
     # Until it is made, which may mean importing an application, Ctrl-C interrupts: nobody could stop an import that
     # hangs otherwise.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    note_signals(signal.SIGINT, interrupts=True)
     services: list[Service] = []
     # Before it is made: an application may have a use of its own for the signal, which by default ends a process.
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _reopen, services, on_reopen)

@@ -21,6 +21,7 @@ from zerogate.options import check_names, tell_options
 from zerogate.router.service import Router
 from zerogate.runner import run_service
 from zerogate.settings import RouterSettings, RunSettings, WorkerSettings
+from zerogate.signals import raise_noted
 from zerogate.supervisor.command import ABRUPT_SIGNALS
 from zerogate.worker.hosts import host_for
 from zerogate.worker.joining import check_join
@@ -163,6 +164,7 @@ def _restored() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        raise_noted()
         ROOT.setLevel(level)
         ROOT.propagate = propagate
         ROOT.handlers[:] = log_handlers

@@ -12,18 +12,20 @@ from zerogate.child import parent_pipe
 _noted: list[int] = []
 
 
-def note_signals(*numbers: int) -> None:
-    """Until `stop_on_signals`, only note that one of these has come; the second interrupts, as Ctrl-C does.
+def note_signals(*numbers: int, interrupts: bool = False) -> None:
+    """Until `stop_on_signals`, note that one of these has come; the second interrupts, as Ctrl-C does.
 
     An exception at any line is none that can be relied on: amid an import the interpreter may drop it, and what is
-    being made is left half made. One that is ignored stays so: nohup(1) has its reasons.
+    being made is left half made. Where something may hang that only an exception ends, as an import of somebody else's,
+    `interrupts` has the first one interrupt, too. One that is ignored stays so: nohup(1) has its reasons.
     """
     _noted.clear()
 
     def note(number: int, frame: FrameType | None) -> None:
-        if _noted:
-            raise KeyboardInterrupt
+        is_first = not _noted
         _noted.append(number)
+        if interrupts or not is_first:
+            raise KeyboardInterrupt
 
     for number in numbers:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -60,4 +62,14 @@ def stop_on_signals(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     if _noted:
-        on_signal(_noted.pop(), None)
+        first, *_ = _noted
+        _noted.clear()
+        on_signal(first, None)
+
+
+def raise_noted() -> None:
+    """Have those come again that nobody has heeded, to whoever handles them now."""
+    noted = _noted[:]
+    _noted.clear()
+    for number in noted:
+        signal.raise_signal(number)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from zerogate.signals import note_signals, stop_on_signals
+from zerogate.signals import note_signals, raise_noted, stop_on_signals
 
 NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -83,3 +83,30 @@ def test_with_an_event_loop_the_first_stops_and_the_second_ends() -> None:
 
 def test_without_any_it_runs() -> None:
     assert heed() == ["up"]
+
+
+def test_where_something_may_hang_the_first_one_interrupts() -> None:
+    note_signals(*NUMBERS, interrupts=True)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interruption_that_the_interpreter_drops_is_not_lost() -> None:
+    class Dropping:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    note_signals(*NUMBERS, interrupts=True)
+    Dropping()
+    assert heed() == ["first", "up", "stop"]
+
+
+def test_what_nobody_has_heeded_goes_to_who_handles_signals_then() -> None:
+    came: list[int] = []
+    note_signals(*NUMBERS)
+    signal.raise_signal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    for _ in range(2):
+        raise_noted()
+        assert came == [signal.SIGTERM]
