@@ -4,6 +4,14 @@
 from zerogate.native.stored cimport BlockReaderState, BlockWriterState
 
 
+# wire/spdy/streams.py: the states of a half.
+cdef enum:
+    REPLY_DUE = 0
+    OPEN = 1
+    ENDING = 2
+    DONE = 3
+
+
 cdef class WindowState:
     cdef public long long available, owed, _limit
 

@@ -7,6 +7,7 @@ ctypedef const unsigned char* octets
 cdef enum:
     HEADER_BYTES = 8
     SYN_STREAM = 0x80030001
+    SYN_STREAM_BYTES = 10  # before its block
     SYN_REPLY = 0x80030002
     WINDOW_UPDATE = 0x80030009
     CONTROL_BIT = 0x80000000

@@ -18,14 +18,14 @@ cdef enum:
     LONG_HEADER_BYTES = 9
     MAX_SHORT_BYTES = 255
 
-# Members of wire/zmtp/states.py, State.
-cdef object _FRAME, _MESSAGE
+# Members of wire/zmtp/states.py, State; and of wire/pieces.py.
+cdef object _FRAME, _MESSAGE, _join_small
 
 
-def set_states(frame, message):
+def set_parts(frame, message, join_small):
     """What is compiled imports nothing."""
-    global _FRAME, _MESSAGE
-    _FRAME, _MESSAGE = frame, message
+    global _FRAME, _MESSAGE, _join_small
+    _FRAME, _MESSAGE, _join_small = frame, message, join_small
 
 
 cdef class TrafficState:
@@ -107,10 +107,9 @@ cdef bytes frame_message(TrafficState traffic, list pieces, Py_ssize_t most):
 
 
 cdef list gather_message(TrafficState traffic, list pieces, Py_ssize_t* size):
-    """wire/zmtp/connection.py, Connection.encode_pieces; wire/pieces.py, join_small. `size` is how much there is in all.
-    None if it is declined."""
+    """wire/zmtp/connection.py, Connection.encode_pieces, with small ones joined. `size` is how much there is in all. None
+    if it is declined."""
     cdef unsigned char[LONG_HEADER_BYTES] header
-    cdef list gathered, small
     cdef Py_ssize_t n
     if not traffic.is_ready or traffic._cipher is not None:
         return None
@@ -119,19 +118,7 @@ cdef list gather_message(TrafficState traffic, list pieces, Py_ssize_t* size):
         size[0] += len(piece)
     n = _put_header(header, size[0]) - header
     size[0] += n
-    small = [PyBytes_FromStringAndSize(<const char*>header, n)]
-    gathered = []
-    for piece in pieces:
-        if len(piece) < VIEW_BYTES:
-            small.append(piece)
-            continue
-        if small:
-            gathered.append(b"".join(small))
-            small = []
-        gathered.append(piece)
-    if small:
-        gathered.append(b"".join(small))
-    return gathered
+    return _join_small([PyBytes_FromStringAndSize(<const char*>header, n), *pieces])
 
 
 cdef unsigned char* _put_header(unsigned char* at, Py_ssize_t size) noexcept:

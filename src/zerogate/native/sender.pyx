@@ -10,7 +10,19 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.memoryview cimport PyMemoryView_FromObject
 from libc.string cimport memcpy
 
-from zerogate.native.books cimport QueueState, SessionState, StreamState, TableState, WindowState, make_stream, remove
+from zerogate.native.books cimport (
+    DONE,
+    ENDING,
+    OPEN,
+    REPLY_DUE,
+    QueueState,
+    SessionState,
+    StreamState,
+    TableState,
+    WindowState,
+    make_stream,
+    remove,
+)
 from zerogate.native.frames cimport (
     FIN,
     HEADER_BYTES,
@@ -19,6 +31,7 @@ from zerogate.native.frames cimport (
     STORED_HEADER_BYTES,
     SYN_REPLY,
     SYN_STREAM,
+    SYN_STREAM_BYTES,
     SYNC_FLUSH_BYTES,
     WINDOW_UPDATE,
     octets,
@@ -27,15 +40,7 @@ from zerogate.native.frames cimport (
 )
 from zerogate.native.pieces cimport VIEW_BYTES
 
-# wire/spdy/streams.py: the states of a half.
 cdef enum:
-    REPLY_DUE = 0
-    OPEN = 1
-    ENDING = 2
-    DONE = 3
-
-cdef enum:
-    SYN_STREAM_BYTES = 10  # before its block
     # A reply's data up to here is copied behind its head: one piece of output instead of two, and less to join.
     MAX_COPIED_BYTES = 8 * 1024
 

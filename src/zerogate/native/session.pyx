@@ -17,6 +17,9 @@ from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
 
 from zerogate.native.books cimport (
+    DONE,
+    OPEN,
+    REPLY_DUE,
     QueueState,
     ReaderState,
     SessionState,
@@ -33,6 +36,7 @@ from zerogate.native.frames cimport (
     MAX_CONTROL_BYTES,
     SYN_REPLY,
     SYN_STREAM,
+    SYN_STREAM_BYTES,
     WINDOW_UPDATE,
     get_word,
     octets,
@@ -44,14 +48,7 @@ cdef extern from "Python.h":
     ctypedef struct Type "PyTypeObject":
         object tp_alloc(Type*, Py_ssize_t)
 
-# wire/spdy/streams.py: the states of a half.
 cdef enum:
-    REPLY_DUE = 0
-    OPEN = 1
-    DONE = 3
-
-cdef enum:
-    SYN_STREAM_BYTES = 10  # before its block
     DEFAULT_WINDOW_BYTES = 64 * 1024
     MAX_WINDOW_BYTES = 0x7FFFFFFF
 

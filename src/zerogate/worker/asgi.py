@@ -19,8 +19,8 @@ from zerogate.worker.errors import ApplicationError
 from zerogate.worker.host import Host
 from zerogate.worker.lifespan import Lifespan
 from zerogate.worker.pathsend import send_file
-from zerogate.worker.reply_block import early_hints_block, encode_reply, reply_block, trailers_block
-from zerogate.worker.scope import http_scope, make_scope
+from zerogate.worker.reply_block import early_hints_block, reply_block, trailers_block
+from zerogate.worker.scope import http_scope
 from zerogate.worker.tunnel import UpgradeCall
 from zerogate.worker.websocket import WebSockets
 
@@ -29,8 +29,6 @@ logger = logging.getLogger("zerogate.worker")
 # What is usual, compiled.
 take_body = find("asgi", "take_body")
 take_message = find("asgi", "take_message")
-scope_of = prefer(http_scope, make_scope)
-block_of = prefer(reply_block, encode_reply)
 
 
 class AsgiHost(Host):
@@ -67,7 +65,7 @@ class AsgiHost(Host):
 
     def begin(self, call: Call) -> None:
         root_path = self._root_path_of(call) if self._strips_prefix else self._root_path
-        scope = scope_of(call.fields, root_path, self._lifespan.state)
+        scope = http_scope(call.fields, root_path, self._lifespan.state)
         if EARLY_HINTS in call.link.accepts:
             scope["extensions"][EARLY_HINT] = {}
         # What: not loop.create_task. Why, benchmark: that makes up a name for each task, 0.85 µs instead of 1.0.
@@ -139,7 +137,7 @@ async def careful_send(call: Call, message: Message) -> None:
         if call.send_body(message.get("body", b""), message.get("more_body", False)):
             await call.drain()
     elif kind == "http.response.start":
-        block = block_of(message["status"], message.get("headers", ()))
+        block = reply_block(message["status"], message.get("headers", ()))
         call.begin_reply(block, message.get("trailers", False))
     elif kind == "http.response.trailers":
         call.send_trailers(trailers_block(message.get("headers", ())), message.get("more_trailers", False))

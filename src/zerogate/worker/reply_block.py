@@ -26,11 +26,7 @@ _strip = bytes.strip
 _encode_natively: Callable[[int, Iterable[tuple[bytes, bytes]]], bytes | None] = compiled.find("blocks", "reply_block")
 
 
-def reply_block(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The raw name/value block of a reply.
-
-    Raises ApplicationError if the status or a header is not what HTTP allows, or if they are too large together.
-    """
+def _block_of(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     block = _encode_natively(status, headers)
     return encode_reply(status, headers) if block is None else block
 
@@ -54,6 +50,13 @@ def encode_reply(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     if prefix is None:
         raise ApplicationError(f"status {status!r} is not one of 200 to 599")
     return _encode_head(prefix, headers)
+
+
+reply_block = compiled.prefer(_block_of, encode_reply)
+"""The raw name/value block of a reply.
+
+Raises ApplicationError if the status or a header is not what HTTP allows, or if they are too large together.
+"""
 
 
 def _encode_head(prefix: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -15,11 +15,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _make_natively: Callable[..., Scope | None] = compiled.find("blocks", "http_scope")
 
 
-def http_scope(fields: RequestFields, root_path: str, state: dict[str, Any]) -> Scope:
-    """The HTTP connection scope of a request, of its block's fields. Raises KeyError if one is missing.
-
-    `state`: the lifespan's, of which each scope has a copy
-    """
+def _scope_of(fields: RequestFields, root_path: str, state: dict[str, Any]) -> Scope:
     scope = _make_natively(fields, root_path, ASGI_VERSION, EXTENSIONS, state)
     return make_scope(fields, root_path, state) if scope is None else scope
 
@@ -55,6 +51,13 @@ def make_scope(fields: RequestFields, root_path: str, state: dict[str, Any]) -> 
         "extensions": EXTENSIONS.copy(),
         "state": state.copy(),
     }
+
+
+http_scope = compiled.prefer(_scope_of, make_scope)
+"""The HTTP connection scope of a request, of its block's fields. Raises KeyError if one is missing.
+
+`state`: the lifespan's, of which each scope has a copy
+"""
 
 
 def _server(host: bytes, default_port: int) -> tuple[str, int | None]:
