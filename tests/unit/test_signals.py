@@ -71,10 +71,12 @@ def test_none_is_noted_twice() -> None:
     assert heed() == ["up"]
 
 
-def test_what_is_ignored_stays_ignored() -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+def test_what_is_ignored_is_noted_as_the_event_loop_would_heed_it() -> None:
+    """A shell has the jobs that it puts into the background ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     note_signals(*NUMBERS)
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    signal.raise_signal(signal.SIGINT)
+    assert heed() == ["first", "up", "stop"]
 
 
 def test_with_an_event_loop_the_first_stops_and_the_second_ends() -> None:
