@@ -17,8 +17,8 @@ def note_signals(*numbers: int, interrupts: bool = False) -> None:
 
     An exception at any line is none that can be relied on: amid an import the interpreter may drop it, and what is
     being made is left half made. Where something may hang that only an exception ends, as an import of somebody else's,
-    `interrupts` has the first one interrupt, too. One that is ignored is noted as well, as the event loop would heed it: a
-    shell has its background jobs ignore Ctrl-C, and a script's `kill -INT` means what it says.
+    `interrupts` has the first one interrupt, too. One that is ignored is noted as well, as the event loop would heed
+    it: a shell has its background jobs ignore Ctrl-C, and a script's `kill -INT` means what it says.
     """
     _noted.clear()
 
