@@ -1,5 +1,6 @@
 """The compiled part of the package, `zerogate.native`: made where there is a compiler, left out where there is none."""
 
+import os
 import platform
 from pathlib import Path
 
@@ -25,4 +26,4 @@ def extensions() -> list[Extension]:
     return made
 
 
-setup(ext_modules=extensions())
+setup(ext_modules=extensions(), options={"build_ext": {"parallel": os.cpu_count()}})
