@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import os
 import signal
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -262,3 +263,18 @@ def test_a_router_that_dies_is_still_news(site: Site, folder: Path) -> None:
     os.kill(min(children(process.pid)), signal.SIGKILL)  # the router was started first
     process.wait_output("the router ended")
     process.wait_output("zerogate.worker: link to router")
+
+
+@pytest.mark.parametrize("command", ["run", "router"])
+def test_ports_that_the_system_chooses_are_told(site: Site, folder: Path, command: str) -> None:
+    ports = ("--port", "0", "--admin", "127.0.0.1:0", "--bind", "tcp://127.0.0.1:0")
+    process = site.start(command, *(["good:app"] if command == "run" else []), *ports, cwd=folder)
+    process.wait_output("Ctrl-C stops")
+    told = dict(line.split()[:2] for line in process.output().splitlines() if line.startswith("  "))
+    assert not [address for address in told.values() if address.rstrip("/").endswith(":0")]
+    if command == "router":
+        site.hello("w", "--connect", told["workers"])
+    with urllib.request.urlopen(told["http"], timeout=30) as reply:
+        assert reply.status == 200
+    with urllib.request.urlopen(told["status"], timeout=30) as reply:
+        assert reply.status == 200

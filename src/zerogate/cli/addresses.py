@@ -44,6 +44,7 @@ def settle_address(ctx: click.Context, *, is_settled: bool = False) -> None:
         defaults = AddressSettings()
         # A platform that says the port will come from outside.
         host = "" if given.get("port") is Rank.FOREIGN_VARIABLE else defaults.host
-        address = joined(values["host"] if "host" in given else host, values["port"] or defaults.port)
+        port = values["port"] if "port" in given else defaults.port
+        address = joined(values["host"] if "host" in given else host, port)
     ctx.params["http"] = (address,)
     ctx.meta[WORDS] = ", ".join(words(ctx, parts[name]) for name in used)

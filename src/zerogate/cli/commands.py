@@ -14,6 +14,7 @@ from zerogate.cli.config import config
 from zerogate.cli.greetings import addresses, found_words, greet, patience, served, statics, worker_names
 from zerogate.cli.keys import keys
 from zerogate.cli.options import make_settings, settings_options
+from zerogate.cli.ports import with_ports
 from zerogate.cli.services import (
     check_join,
     example_application,
@@ -110,7 +111,7 @@ def commands() -> None:
 @commands.command(params=settings_options(RouterSettings, AddressSettings))
 def router(**options: Any) -> None:
     """Take HTTP, and send it to the workers that dialled in."""
-    settings = make_settings(RouterSettings, options)
+    settings = with_ports(make_settings(RouterSettings, options))
 
     def introduce(*_: object) -> None:
         n = settings.processes
@@ -220,7 +221,7 @@ def run_fleet(app: str, settings: RunSettings) -> None:
     # opened anew.
     note_signals(signal.SIGTERM, signal.SIGINT, *ABRUPT_SIGNALS)
     signal.signal(signal.SIGUSR1, lambda *_: None)
-    settings, words = with_certificate(settings)
+    settings, words = with_certificate(with_ports(settings))
     with temporary_folder() as folder:
         who = f"router and {settings.processes} worker{'s' if settings.processes > 1 else ''}"
         children = fleet(app, settings, f"ipc://{folder}/link")

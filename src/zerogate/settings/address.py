@@ -40,5 +40,7 @@ class AddressSettings(Settings):
         default_words=f"{DEFAULT_HOST}, or every address where {PORT_VARIABLE} says the port",
         check=check_host,
     )
-    port: int = count(DEFAULT_PORT, "The port of --http.", high=MAX_PORT, variable=PORT_VARIABLE)
+    port: int = count(
+        DEFAULT_PORT, "The port of --http.", high=MAX_PORT, zero="any that is free", variable=PORT_VARIABLE
+    )
     uds: str = text("", "The same as --http unix:PATH.", metavar="PATH")

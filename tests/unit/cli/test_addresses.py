@@ -34,6 +34,7 @@ def http(words: str) -> str:
     [
         ("", "127.0.0.1:9000"),
         ("--port 80", "127.0.0.1:80"),
+        ("--port 0", "127.0.0.1:0"),
         ("--host 0.0.0.0", "0.0.0.0:9000"),
         ("--host :: --port 80", "[::]:80"),
         ("--uds /run/s", "unix:/run/s"),
@@ -96,7 +97,7 @@ def test_not_both_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         context("")
 
 
-@pytest.mark.parametrize("value", ["0", "65536", "http"])
+@pytest.mark.parametrize("value", ["-1", "65536", "http"])
 def test_what_is_no_port_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("PORT", value)
     with pytest.raises(click.UsageError, match=f"^PORT={value}: "):

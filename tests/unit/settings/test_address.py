@@ -27,7 +27,7 @@ def test_what_is_no_host(host: str) -> None:
         AddressSettings(host=host)
 
 
-@pytest.mark.parametrize("port", [0, 65536])
+@pytest.mark.parametrize("port", [-1, 65536])
 def test_what_is_no_port(port: int) -> None:
     with pytest.raises(UsageError):
         AddressSettings(port=port)
