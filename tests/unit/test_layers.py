@@ -26,6 +26,7 @@ RANKS = {
     "process": 1,
     "stamps": 0,
     "runtime": 1,
+    "transports": 1,
     "wire": 2,
     "keys": 3,
     "link": 3,

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from zerogate.transports import write_pieces
 from zerogate.wire.pieces import join_small
 
 # From here on output is not joined, but gathered: its large pieces are written from where they are.
@@ -14,5 +15,5 @@ def write_gathered(transport: asyncio.WriteTransport, pieces: list[bytes]) -> in
     if n_bytes < MIN_GATHERED_BYTES:
         transport.write(b"".join(pieces))
     else:
-        transport.writelines(join_small(pieces))
+        write_pieces(transport, join_small(pieces))
     return n_bytes

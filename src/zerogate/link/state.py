@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from zerogate.native.compiled import Base, decline, find
+from zerogate.transports import write_pieces
 from zerogate.wire.spdy import events
 
 __all__ = ["LinkState", "LivenessState", "take_message", "write_batch"]
@@ -21,3 +22,5 @@ write_batch: Callable[[Any], bool | None] = find("link", "write_batch")
 
 _set_events: Callable[..., None] = find("link", "set_events", decline)
 _set_events(events.Data, events.StreamOpened, events.Reply, events.WholeReply)
+_set_parts: Callable[..., None] = find("link", "set_parts", decline)
+_set_parts(write_pieces)

@@ -21,6 +21,7 @@ cdef enum:
     MIN_GATHERED_BYTES = 32 * 1024
 
 cdef object _Data, _StreamOpened, _Reply, _WholeReply
+cdef object _write_pieces
 # `flush` and `flush_due` below, as the event loop is given them.
 cdef object _flush, _flush_all
 # Which links are due, and in which event loop.
@@ -32,6 +33,12 @@ def set_events(data, stream_opened, reply, whole_reply):
     """Of wire/spdy/events.py. What is compiled imports nothing."""
     global _Data, _StreamOpened, _Reply, _WholeReply
     _Data, _StreamOpened, _Reply, _WholeReply = data, stream_opened, reply, whole_reply
+
+
+def set_parts(write_pieces):
+    """transports.py, write_pieces."""
+    global _write_pieces
+    _write_pieces = write_pieces
 
 
 cdef class LivenessState:
@@ -140,7 +147,7 @@ cpdef bint write_batch(LinkState link) except -1:
         session._queue.batch_bytes = 0
         if message is None:
             link.bytes_out += size
-            link._transport.writelines(pieces)
+            _write_pieces(link._transport, pieces)
         else:
             link.bytes_out += PyBytes_GET_SIZE(message)
             link._transport.write(message)

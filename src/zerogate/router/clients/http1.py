@@ -20,6 +20,7 @@ from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
 from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
 from zerogate.router.state import ClientState
+from zerogate.transports import write_pieces
 from zerogate.wire.http.errors import HEAD_TIMEOUT, SPEAKS_TLS, TOO_MANY_CLIENTS, HttpError, error_reply
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestEnd, RequestHead
@@ -314,10 +315,9 @@ class Http1Client(ClientState, asyncio.Protocol):
 
     def _write_held(self) -> None:
         if self._held:
-            pieces, self._held = join_small(self._held), []
-            self._held_bytes = 0
+            pieces, self._held, self._held_bytes = join_small(self._held), [], 0
             self.bytes_out += sum(map(len, pieces))
-            self._transport.writelines(pieces)
+            write_pieces(self._transport, pieces)
 
     def _write(self, octets: bytes) -> None:
         if self._held:

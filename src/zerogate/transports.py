@@ -1,0 +1,17 @@
+"""Writing to a transport whatever event loop it is of."""
+
+import asyncio
+from typing import Final
+
+# asyncio's own transports gather from Python 3.12 on; but they try for ever to write an empty piece that is last, and
+# never close; they do not pause who writes (CVE-2024-12254); and one that is aborted has its descriptor watched after
+# its end, so that the next connection that gets this number fails. Not all of this is mended in any Python.
+_JOINING: Final = "asyncio"
+
+
+def write_pieces(transport: asyncio.WriteTransport, pieces: list[bytes]) -> None:
+    """Write these, from where they are if the transport can be relied on for that."""
+    if type(transport).__module__.partition(".")[0] == _JOINING:
+        transport.write(b"".join(pieces))
+    else:
+        transport.writelines(pieces)
