@@ -1,5 +1,6 @@
 """A router of several processes: one to whom it serves, and nothing is lost when one of them dies."""
 
+import contextlib
 import os
 import re
 import signal
@@ -38,6 +39,14 @@ def workers_of(site: ChaosSite) -> dict[str, list[int]]:
     return {worker["name"]: sorted(worker["processes"]) for worker in site.status()["workers"]}
 
 
+def clients_of(site: ChaosSite) -> list[int]:
+    return [each["clients"] for each in site.status()["processes"]]
+
+
+def wait_clients(site: ChaosSite, n: int) -> None:
+    wait_for(lambda: sum(clients_of(site)) == n, f"{n} clients")
+
+
 def test_shares_are_even_and_a_worker_appears_once(site: Several) -> None:
     site.chaos_router()
     site.chaos_worker("a")
@@ -49,12 +58,28 @@ def test_shares_are_even_and_a_worker_appears_once(site: Several) -> None:
         assert len(shares) < 5, shares
         with Load(site.http_port, [Clients(get, 16), Clients(post, 8)]) as load:
             load.wait_ok(200)
-            wait_for(lambda: sum(each["clients"] for each in site.status()["processes"]) == 24, "all are there")
-            shares.append([each["clients"] for each in site.status()["processes"]])
+            wait_clients(site, 24)
+            shares.append(clients_of(site))
             load.wait_ok(100)
         assert load.report.is_clean, load.report
     assert max(site.runs().values()) == 1
     assert len(site.status()["routes"]) == 1
+
+
+def test_those_who_have_left_leave_no_process_out(site: Several) -> None:
+    """However many a process has had: what it has now is what counts."""
+    site.chaos_router()
+    shares: list[list[int]] = []
+    while max(map(min, shares), default=0) < 6:
+        assert len(shares) < 5, shares
+        for n in (200, 20):
+            with contextlib.ExitStack() as stack:
+                for _ in range(n):
+                    stack.enter_context(site.connect())
+                wait_clients(site, n)
+                found = clients_of(site)
+            wait_clients(site, 0)
+        shares.append(found)
 
 
 def test_a_process_that_is_killed_is_started_again_and_its_queue_is_not_lost(site: Several) -> None:

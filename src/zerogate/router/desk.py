@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from zerogate.link.sparse_log import SparseLog
@@ -68,11 +69,16 @@ class _EarlyError:
 class Desk(DeskState):
     """See the module. `date` is the Date field's; `deadlines` are the clients'; `clients` is who is connected.
 
-    `trust` says whose word on its own client is believed.
+    `trust` says whose word on its own client is believed. `on_left` is called whenever a client is gone.
     """
 
     def __init__(
-        self, settings: RouterSettings, counters: Counters, answer: Answer, access_log: AccessLog | None = None
+        self,
+        settings: RouterSettings,
+        counters: Counters,
+        answer: Answer,
+        access_log: AccessLog | None = None,
+        on_left: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
         self.counters = counters
@@ -83,6 +89,7 @@ class Desk(DeskState):
         self.is_stopping = False
         self.clients: set[ConnectedClient] = set()
         self._answer = answer
+        self._on_left = on_left
         self._mistaken = SparseLog(logger, "connections like it")
         self._access_log = access_log
         self.trust = parse_trust(settings.trust)
@@ -103,6 +110,7 @@ class Desk(DeskState):
     def remove(self, client: ConnectedClient) -> None:
         self.clients.discard(client)
         self.deadlines.remove(client)
+        self._on_left()
 
     def forwarding(
         self, address: str, port: int = 0, local_host: bytes = b"", is_tls: bool = False, subject: bytes = b""

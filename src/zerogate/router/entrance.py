@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from zerogate.link.sparse_log import SparseLog
@@ -32,10 +33,11 @@ class Newcomer(Protocol):
 
 
 class Entrance:
-    """Every newcomer of a router. Each has ENTRANCE_S."""
+    """Every newcomer of a router. Each has ENTRANCE_S. `on_left` is called whenever one is none any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_left: Callable[[], None] = lambda: None) -> None:
         self._loop = asyncio.get_running_loop()
+        self._on_left = on_left
         self._timers: dict[Newcomer, asyncio.TimerHandle] = {}
         self._log = SparseLog(logger, "connections turned away", burst=LOG_BURST)
 
@@ -50,6 +52,7 @@ class Entrance:
         """It is a client's from now on, or gone."""
         if (timer := self._timers.pop(newcomer, None)) is not None:
             timer.cancel()
+            self._on_left()
 
     def note(self, address: str, reason: str) -> None:
         """Somebody was turned away."""

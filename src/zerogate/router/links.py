@@ -71,6 +71,7 @@ class Links:
     seat: whose they are, where several processes are one router; then `id` is that of the seat
     id: this router process's own, random
     shorten_horizon: is told of time-outs that may be shorter than the router's own
+    on_left: is called whenever a link is gone
     workers: each link that is no pulse, and its worker once it has joined
     """
 
@@ -81,9 +82,11 @@ class Links:
         counters: Counters,
         seat: Seat | None = None,
         shorten_horizon: Callable[[float], None] = lambda seconds: None,
+        on_left: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._shorten_horizon = shorten_horizon
+        self._on_left = on_left
         self._dispatcher = dispatcher
         self._counters = counters
         self._loop = asyncio.get_running_loop()
@@ -313,6 +316,7 @@ class Links:
             self._pulses.remove(link)
             return
         worker = self.workers.pop(link)
+        self._on_left()
         if worker is not None:
             self._lose(worker, reason)
         elif not self._is_stopping and reason not in (DRAINED, TURNED_AWAY):

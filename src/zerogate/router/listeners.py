@@ -57,10 +57,17 @@ class Share(NamedTuple):
     is_given: bool
 
 
+class Tally(Turn, Protocol):
+    """A turn by how many each process has."""
+
+    def left(self) -> None:
+        """One that we took is gone."""
+
+
 class Crew(Protocol):
     """The other processes that accept from our sockets."""
 
-    def turn(self, kind: Kind) -> Turn | None:
+    def turn(self, kind: Kind) -> Tally | None:
         """Who takes the next connection of a kind."""
 
     def is_ours(self, kind: Kind, key: str) -> IsOurs | None:

@@ -5,7 +5,8 @@ has come since it looked last, and an idle client's connection stays where it is
 has, and leaves a connection to whoever has clearly fewer; and among equals to whoever has taken clearly fewer, so that
 connections that come one by one, and go, are shared as well. Clearly, because to leave one costs: whoever does looks
 away for a moment, and those that went strictly in turns would wait for it. Nothing else is agreed upon: each writes its
-own numbers only, and a number that is a moment old costs a connection in the second-best place.
+own numbers only, and a number that is a moment old costs a connection in the second-best place. A moment, and no more:
+whoever leaves is taken off at once, or an idle process would be left out for what it had last.
 """
 
 import mmap
@@ -88,6 +89,10 @@ class Scoreboard:
         self._taken[kind] = (self._taken[kind] + 1) % _WRAP
         self._write(kind, n_open + 1)
 
+    def tell(self, kind: int, n_open: int) -> None:
+        """Say how many we have."""
+        self._write(kind, n_open)
+
     def _is_open(self, offset: int) -> bool:
         return bool(_OPEN.unpack_from(self._memory, offset)[0])
 
@@ -100,7 +105,7 @@ class Scoreboard:
 
 
 class Lane:
-    """Clients, or links (`link.accept.Turn`)."""
+    """Clients, or links (`listeners.Tally`)."""
 
     def __init__(self, board: Scoreboard, kind: int, count: Callable[[], int]) -> None:
         self._board = board
@@ -112,3 +117,7 @@ class Lane:
 
     def taken(self) -> None:
         self._board.take(self._kind, self._count())
+
+    def left(self) -> None:
+        """One of ours is gone: the next may be for us."""
+        self._board.tell(self._kind, self._count())

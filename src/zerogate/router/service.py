@@ -72,13 +72,14 @@ class Router:
         answer: Answer = partial(make_exchange, self._dispatcher)
         if settings.redirect_https:
             answer = Redirect(answer, lambda: self.listeners.tls_port)
-        self._desk = Desk(settings, counters, answer, access_log)
+        on_left = _on_left(crew, Kind.CLIENTS)
+        self._desk = Desk(settings, counters, answer, access_log, on_left)
         shorten_horizon = self._desk.deadlines.shorten_horizon
-        self.links = Links(settings, self._dispatcher, counters, seat, shorten_horizon=shorten_horizon)
+        self.links = Links(settings, self._dispatcher, counters, seat, shorten_horizon, _on_left(crew, Kind.LINKS))
         answer = Admin(self.status, lambda: not self._is_draining, settings.admin, settings.admin_token)
         self._admin_desk = Desk(settings, Counters(), answer)
         clients, admin = Http1Clients(self._desk), Http1Clients(self._admin_desk)
-        self._entrance = Entrance()
+        self._entrance = Entrance(on_left)
         self._certificates = Certificates(settings, ALPN)
         refuse = partial(clients, refusal=HttpError(BAD_REQUEST, "this is plain HTTP: the port speaks TLS, https://"))
         tls_clients = TlsClients(self._entrance, self._certificates, dict.fromkeys(ALPN, clients), refuse)
@@ -273,3 +274,9 @@ class Router:
         self._entrance.close()
         self._desk.close()
         self._dispatcher.close()
+
+
+def _on_left(crew: Crew | None, kind: Kind) -> Callable[[], None]:
+    """What is called whenever one of this kind is gone: the other processes know how many we have."""
+    turn = None if crew is None else crew.turn(kind)
+    return (lambda: None) if turn is None else turn.left

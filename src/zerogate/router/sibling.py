@@ -17,10 +17,9 @@ from functools import partial
 from typing import Any
 
 from zerogate.condition import Condition
-from zerogate.link.accept import Turn
 from zerogate.link.listen import IsOurs
 from zerogate.router.brief import receive_brief
-from zerogate.router.listeners import OF_CLIENTS, Kind
+from zerogate.router.listeners import OF_CLIENTS, Kind, Tally
 from zerogate.router.scoreboard import CLIENTS, LINKS, Scoreboard
 from zerogate.router.service import Router
 from zerogate.router.sorting import Sorter
@@ -80,7 +79,7 @@ class Sibling:
 
     # Who takes what (listeners.py, Crew)
 
-    def turn(self, kind: Kind) -> Turn | None:
+    def turn(self, kind: Kind) -> Tally | None:
         return self._turns.get(kind)
 
     def is_ours(self, kind: Kind, key: str) -> IsOurs | None:

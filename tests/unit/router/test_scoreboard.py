@@ -84,6 +84,17 @@ def test_a_lane_counts_for_itself() -> None:
         assert two.is_least(CLIENTS, 8)
 
 
+def test_whoever_leaves_is_counted_no_more_though_nobody_asks() -> None:
+    with boards(2) as (one, two):
+        found = [40]
+        lane = two.lane(CLIENTS, lambda: found[0])
+        assert not lane.is_ours()
+        assert one.is_least(CLIENTS, 20)
+        found[0] = 0
+        lane.left()
+        assert not one.is_least(CLIENTS, 20)
+
+
 def test_without_the_systems_memory_a_file_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.memfd_create", raising=False)
     with boards(2) as (one, two):

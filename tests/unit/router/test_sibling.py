@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from zerogate.link.marks import new_id
 from zerogate.router.brief import Brief, send_brief
 from zerogate.router.listeners import Kind
-from zerogate.router.scoreboard import make_memory
+from zerogate.router.scoreboard import CLIENTS, SLACK, Scoreboard, make_memory
 from zerogate.router.seat import Seat
 from zerogate.router.sibling import Sibling
 from zerogate.settings import RouterSettings
@@ -31,6 +32,7 @@ def test_it_says_hello_and_does_as_it_is_told(caplog: pytest.LogCaptureFixture, 
         ids = (new_id(), new_id())
         with make_memory(2) as memory:
             outboxes = [box for _, box in boxes]
+            memory_fd = os.dup(memory.fileno())
             send_brief(ours, Brief(Seat(ids[1], ids), [], memory.fileno(), boxes[1][0], outboxes))
             sibling = Sibling(RouterSettings(access_log=str(tmp_path / "log"), admin="127.0.0.1:1"), theirs)
         ours.setblocking(False)
@@ -46,6 +48,15 @@ def test_it_says_hello_and_does_as_it_is_told(caplog: pytest.LogCaptureFixture, 
         ours.send(b'{"n": 9, "do": "dance", "with": []}\n')
         assert await said(ours) == {"n": 9, "found": None}
         assert "could not do what was asked" in caplog.text
+        clients, links = sibling.turn(Kind.CLIENTS), sibling.turn(Kind.LINKS)
+        assert clients is not None
+        assert clients is not links
+        clients.taken()
+        other = Scoreboard(memory_fd, 2, 0)
+        assert other.is_least(CLIENTS, SLACK + 1)
+        clients.left()
+        assert not other.is_least(CLIENTS, SLACK + 1)
+        os.close(memory_fd)
         assert sibling.turn(Kind.ADMIN) is None
         assert sibling.is_ours(Kind.CLIENTS, "x") is None
         await sibling.stop()
