@@ -7,20 +7,31 @@ from zerogate.worker.capacity import CapacityShare, CarefulShare
 
 STEPS = 40
 N_ROUTERS = 4
-KINDS = (*("take_slot",) * 4, *("free_slot",) * 3, "set_apart", "free_apart", "add", "remove", "leave", "share", "next")
+KINDS = (
+    *("take_slot",) * 4,
+    *("free_slot",) * 3,
+    "set_apart",
+    "free_apart",
+    "add",
+    "remove",
+    "leave",
+    "share",
+    "early",
+    "next",
+)
 OF_ROUTER = ("in_flight", "apart", "peak", "refused", "need", "granted", "invitations", "is_leaving", "is_gone")
 
 
 def books(share: Any) -> tuple[Any, ...]:
     """All that it knows."""
     routers = [(router, [getattr(state, name) for name in OF_ROUTER]) for router, state in share._routers.items()]
-    return share.capacity, share.in_flight, share.apart, routers, list(share._turns)
+    return share.capacity, share.in_flight, share.apart, share.is_pressed, routers, list(share._turns)
 
 
 def ask(share: Any, name: str, router: str) -> Any:
     """What it says to this, or raises."""
     try:
-        return getattr(share, name)(*(() if name in ("share", "next_in_turn") else (router,)))
+        return getattr(share, name)(*(() if name in ("share", "share_early", "next_in_turn") else (router,)))
     except KeyError as error:
         return repr(error)
 
@@ -33,7 +44,7 @@ def play(random: Random) -> bool:
     apart: list[str] = []
     has_had_any = False
     for _ in range(STEPS):
-        name = random.choice(KINDS).replace("next", "next_in_turn")
+        name = random.choice(KINDS).replace("next", "next_in_turn").replace("early", "share_early")
         router = f"router {int(random.random() * N_ROUTERS)}"
         having = apart if name == "free_apart" else in_flight
         if name in ("free_slot", "set_apart", "free_apart"):

@@ -4,8 +4,9 @@
 Here is what both keep count of: the Python beside each name derives from it, so there is one set of books, whoever
 writes into it. And here are the fast paths over them, which `CapacityShare` and `Call` ask first.
 
-Taken: a slot while there is room and nobody has a turn, and its end; a request without a body, a head without trailers,
-and pieces of a body that are bytes, while nobody waits for anything. Declined: all else, and nothing is changed before.
+Taken: a slot while there is room, nobody has a turn and no grant is used up, and its end; a request without a body, a
+head without trailers, and pieces of a body that are bytes, while nobody waits for anything. Declined: all else, and
+nothing is changed before.
 """
 
 from cpython.bytes cimport PyBytes_CheckExact
@@ -27,6 +28,7 @@ cdef class ShareState:
     """Below worker/capacity.py, CarefulShare."""
 
     cdef public long long capacity, in_flight
+    cdef public bint is_pressed
     cdef public dict _routers
     cdef public list _turns
 
@@ -40,6 +42,8 @@ cdef class FastShare(ShareState):
         if self.in_flight >= self.capacity or self._turns:
             return super().take_slot(router)
         state = self._routers[router]
+        if state.in_flight + 1 >= state.granted and not self.is_pressed and len(self._routers) > 1:
+            return super().take_slot(router)
         self.in_flight += 1
         state.in_flight += 1
         if state.in_flight > state.peak:

@@ -2,10 +2,12 @@
 
 **Grants.** Each router is granted what it needs, as far as it goes: where the routers need more than there is, nobody
 gets more than a fair share while another lacks (max-min fairness), and where they need less, the rest goes by need.
-Who has used up its grant may need more than that: it counts as twice as much. Everybody keeps at least one, so that a
-router's first request finds an open door. A grant grows only into what others have given up, so that the grants
-together never exceed the capacity, if it is enough for one each. What a router was granted last is what it was told
-last: who comes and who goes is a reason to share out anew, and a router that is alone has all of it.
+Who has used up its grant may need more than that: it counts as twice as much, and is not kept waiting for the next
+round. Everybody keeps at least one, so that a router's first request finds an open door; but nothing is kept behind the
+door of who needs nothing, if others need it: else a worker with few slots would leave some idle while requests wait.
+A grant grows only into what others have given up, so that beyond the capacity there are open doors, and nothing else.
+What a router was granted last is what it was told last: who comes and who goes is a reason to share out anew, and a
+router that is alone has all of it.
 
 **Apart.** A tunnel or a stream of events is no request: nobody waits for it to end. Up to `max_apart` of them are
 counted for themselves, and its router is told one more for each.
@@ -14,6 +16,7 @@ counted for themselves, and its router is told one more for each.
 those with turns, in order, so that a busy router cannot take each slot before another has heard of it.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zerogate.link.link import Link
@@ -70,10 +73,14 @@ class CarefulShare(ShareState):
     """Counts what is in flight for each router, and shares out the rest.
 
     Whatever changes grants returns those that have changed: their routers must be told.
+    on_full: is called when one of several routers has used up its grant; `share_early` is due soon, and until then it
+        is not called again
     """
 
-    def __init__(self, capacity: int, max_apart: int = 0) -> None:
+    def __init__(self, capacity: int, max_apart: int = 0, on_full: Callable[[], None] = lambda: None) -> None:
         self.capacity = capacity
+        self.is_pressed = False
+        self._on_full = on_full
         self.in_flight = 0
         self.apart = 0
         self._max_apart = max_apart
@@ -129,6 +136,9 @@ class CarefulShare(ShareState):
         state.in_flight += 1
         if state.in_flight > state.peak:
             state.peak = state.in_flight
+        if state.in_flight >= state.granted and not self.is_pressed and self.is_shared:
+            self.is_pressed = True
+            self._on_full()
         return True
 
     def free_slot(self, router: Link) -> Link | None:
@@ -183,20 +193,31 @@ class CarefulShare(ShareState):
 
     def share(self) -> Grants:
         """Share out anew. Returns the grants that have changed, and those of routers whose turn it is."""
-        routers = {link: state for link, state in self._routers.items() if not state.is_leaving}
-        for state in routers.values():
-            demand = state.peak if state.peak < state.granted else 2 * state.granted
-            state.need = max(demand, state.peak + state.refused, int(state.need * DECAY))
+        for state in self._routers.values():
+            state.need = max(_demand(state), int(state.need * DECAY))
+        changed = self._deal()
+        for state in self._routers.values():
             state.peak = state.in_flight
             state.refused = 0
-        targets = self._targets(routers)
-        changed = self._give_up(routers, targets)
-        changed.update(self._grow(routers, targets))
         for link in self._invite():
             changed[link] = self.granted(link)
         return changed
 
+    def share_early(self) -> Grants:
+        """Share out amid a round, as somebody has used up its grant: nothing is forgotten. Returns what has changed."""
+        self.is_pressed = False
+        for state in self._routers.values():
+            state.need = max(_demand(state), state.need)
+        return self._deal()
+
     # Inside
+
+    def _deal(self) -> Grants:
+        routers = {link: state for link, state in self._routers.items() if not state.is_leaving}
+        targets = self._targets(routers)
+        changed = self._give_up(routers, targets)
+        changed.update(self._grow(routers, targets))
+        return changed
 
     def _forget(self, router: Link, state: RouterShare) -> None:
         if state.is_gone and not state.in_flight and not state.apart:
@@ -207,9 +228,13 @@ class CarefulShare(ShareState):
         targets: Grants = {}
         left = self.capacity
         by_need = sorted(routers.items(), key=lambda item: item[1].need)
-        for index, (link, state) in enumerate(by_need):
-            targets[link] = max(self._least, min(state.need, left // (len(by_need) - index)))
+        needy = [(link, state) for link, state in by_need if state.need]
+        for index, (link, state) in enumerate(needy):
+            targets[link] = max(self._least, min(state.need, left // (len(needy) - index)))
             left = max(0, left - targets[link])
+        for link in [link for link, state in by_need if not state.need]:
+            targets[link] = self._least
+            left = max(0, left - self._least)
         weight = sum(state.need + 1 for state in routers.values())
         rest = left
         for link, state in by_need:
@@ -231,17 +256,20 @@ class CarefulShare(ShareState):
         """What is neither granted nor in use goes to those who should have more."""
         changed = {}
         # A router that leaves uses what it has in flight, and no more.
-        free = self.capacity - sum(
-            max(state.in_flight, 0 if state.is_leaving else state.granted) for state in self._routers.values()
-        )
+        free = self.capacity - sum(self._kept(state) for state in self._routers.values())
         for link, state in routers.items():
             # What a router has in flight beyond its grant stands in nobody's way but others'.
-            held = max(state.in_flight, state.granted)
-            grant = max(self._least, min(targets[link], held + free))
+            kept = self._kept(state)
+            grant = max(self._least, min(targets[link], kept + free))
             if grant > state.granted:
-                free -= max(0, grant - held)
+                free -= max(0, grant - kept)
                 changed[link] = state.granted = grant
         return changed
+
+    def _kept(self, state: RouterShare) -> int:
+        """What nobody else may have: nothing behind an open door that needs nothing."""
+        is_door = not state.need and state.granted == self._least
+        return max(state.in_flight, 0 if state.is_leaving or is_door else state.granted)
 
     def _invite(self) -> list[Link]:
         """Who could have come by now and has not is told once more, and then loses its turn."""
@@ -256,6 +284,11 @@ class CarefulShare(ShareState):
     def _lose_turn(self, router: Link) -> None:
         if router in self._turns:
             self._turns.remove(router)
+
+
+def _demand(state: RouterShare) -> int:
+    """What a router has needed since the last round."""
+    return max(state.peak if state.peak < state.granted else 2 * state.granted, state.peak + state.refused)
 
 
 class CapacityShare(FastShare, CarefulShare):

@@ -27,6 +27,8 @@ logger = logging.getLogger("zerogate.worker")
 
 # How often capacity is shared out anew among several routers.
 SHARE_EVERY_S = 0.1
+# How soon it is when one of them has used up its part.
+SHARE_EARLY_S = 0.005
 # How long tunnels that open and end are counted before a router is told: there is an allowance (link/allowance.py).
 TELL_AFTER_S = 0.005
 # How often names are looked up again, and what is dialled is looked through.
@@ -58,7 +60,7 @@ class Routers:
         self._on_parted = on_parted
         self.loop = asyncio.get_running_loop()
         self.identity = Identity(settings)
-        self.capacity = CapacityShare(settings.concurrency, settings.max_tunnels)
+        self.capacity = CapacityShare(settings.concurrency, settings.max_tunnels, self._share_soon)
         self.is_leaving = False
         self.joined = asyncio.Event()
         self.id = secrets.token_hex(8)
@@ -253,6 +255,9 @@ class Routers:
         for link in untold:
             if link in self._links:
                 link.set_max_concurrent(self.capacity.told(link))
+
+    def _share_soon(self) -> None:
+        self.loop.call_later(SHARE_EARLY_S, lambda: self._tell(self.capacity.share_early()))
 
     def _share(self) -> None:
         self._share_timer = None
