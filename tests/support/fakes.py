@@ -84,6 +84,7 @@ class FakeStream:
     def __init__(self, handler: Any) -> None:
         self.handler = handler
         self.pending_bytes = 0
+        self.send_window = 0
         self.remote = 3  # DONE
 
     def __repr__(self) -> str:
@@ -119,6 +120,7 @@ class FakeLink:
         return stream
 
     def send_data(self, stream: FakeStream, data: bytes, fin: bool) -> None:
+        stream.send_window -= len(data)
         note(self.notes, "link.data", data, fin)
 
     def send_headers(self, stream: FakeStream, block: bytes, fin: bool) -> None:

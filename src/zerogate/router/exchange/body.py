@@ -3,7 +3,9 @@
     OPEN   more may come
     ENDED  all of it has come, with its trailers
 
-Until the reply begins it keeps what has come, up to `limit` bytes, so that all of it can be sent again elsewhere.
+Until the reply begins it keeps what has come, up to `limit` bytes, so that all of it can be sent again elsewhere; and
+beyond them, as much as the worker's window lets through, until the worker gives credit for any of it. Until then it may
+refuse the request: its last slot may just have gone to another router.
 """
 
 from collections.abc import Sequence
@@ -17,13 +19,23 @@ from zerogate.wire.spdy.streams import Stream
 class RequestBody:
     """See the module. Bytes are owed to the client from when they come until they have gone on to a worker."""
 
-    __slots__ = ("_kept", "_limit_bytes", "_owed_bytes", "_trailers", "has_ended", "kept_bytes", "received_bytes")
+    __slots__ = (
+        "_kept",
+        "_limit_bytes",
+        "_owed_bytes",
+        "_trailers",
+        "_window_bytes",
+        "has_ended",
+        "kept_bytes",
+        "received_bytes",
+    )
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._kept: list[bytes] | None = []
         self._owed_bytes = 0
         self._trailers = b""
+        self._window_bytes = 0
         self.kept_bytes = 0
         self.received_bytes = 0
         self.has_ended = False
@@ -34,8 +46,13 @@ class RequestBody:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that has come is still here, to be sent again."""
+        """Whether all that has come is still here, to be sent to whoever has not refused it."""
         return self._kept is not None
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be sent again to make up for a worker that was lost."""
+        return self.is_whole and self.kept_bytes <= self._limit_bytes
 
     @property
     def has_begun(self) -> bool:
@@ -63,23 +80,19 @@ class RequestBody:
 
     def send_kept(self, link: Link, stream: Stream) -> int:
         """Send all that has come to a worker's stream. Returns the credit that the client has now."""
+        self._window_bytes = stream.send_window
         if self._kept:
             self._kept = [b"".join(self._kept)]
             link.send_data(stream, self._kept[0], self.has_ended and not self._trailers)
         if self.has_ended:
             self._send_trailers(link, stream)
-        if self._kept is not None and self.kept_bytes > self._limit_bytes:
-            self._kept = None
         return self.settle(stream)
 
     def send(self, link: Link, stream: Stream, data: bytes) -> int:
         """A piece has come, and goes on at once. Returns the credit that the client has now."""
         if self._kept is not None:
             self.kept_bytes += len(data)
-            if self.kept_bytes <= self._limit_bytes:
-                add_piece(self._kept, data)
-            else:
-                self._kept = None
+            add_piece(self._kept, data)
         self.received_bytes += len(data)
         self._owed_bytes += len(data)
         link.send_data(stream, data, False)
@@ -94,6 +107,8 @@ class RequestBody:
 
     def settle(self, stream: Stream) -> int:
         """What has gone on since the client was last credited: all of it, once nothing waits for the worker."""
+        if self._kept is not None and self.kept_bytes > self._limit_bytes and self._is_begun(stream):
+            self._kept = None
         if stream.pending_bytes:
             return 0
         owed, self._owed_bytes = self._owed_bytes, 0
@@ -102,6 +117,10 @@ class RequestBody:
     def forget(self) -> None:
         """The reply has begun: it will not be sent again."""
         self._kept = None
+
+    def _is_begun(self, stream: Stream) -> bool:
+        """Whether the worker has given credit for any of it: then it does not refuse it any more."""
+        return stream.send_window + self.kept_bytes - stream.pending_bytes > self._window_bytes
 
     def _send_trailers(self, link: Link, stream: Stream) -> None:
         if self._trailers:

@@ -245,11 +245,12 @@ class Passage(StreamHandler, Waiting):
 
         Once only after a silence: what takes one process away may take the next.
         """
-        is_whole = self._body is None or self._body.is_whole
+        body = self._body
+        is_at_hand = body is None or (body.is_whole if is_refusal else body.is_repeatable)
         retries = 0 if self.shunned else self._desk.settings.retries
         # A refusal has cost nothing, and may come again while somebody else has the worker's room: it is not counted.
         may_repeat = is_refusal or (self.head.method in IDEMPOTENT and self.retries < retries)
-        if not is_whole or not may_repeat:
+        if not is_at_hand or not may_repeat:
             self._send_error(HttpError(kind))
             return
         if not is_refusal:

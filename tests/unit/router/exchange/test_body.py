@@ -78,7 +78,13 @@ def test_it_can_be_sent_again_while_it_is_whole() -> None:
     # Its credit was given; it is not given twice.
     assert way.body.send_kept(way.link, way.stream) == 0
     assert way.said()[-1] == "link.data abcd more"
+    assert way.body.is_repeatable
     assert way.body.send(way.link, way.stream, b"e") == 1
+    # The worker may yet refuse it, but nobody makes up for it if it is lost.
+    assert (way.body.is_whole, way.body.is_repeatable) == (True, False)
+    way.stream.send_window += 1
+    assert way.body.is_whole
+    assert way.body.send(way.link, way.stream, b"") == 0
     assert not way.body.is_whole
     assert way.body.send(way.link, way.stream, b"f") == 1
     assert repr(way.body) == "<RequestBody OPEN, not kept>"
@@ -89,6 +95,28 @@ def test_what_is_too_much_goes_once() -> None:
     way.body.keep(b"abcde")
     assert way.body.is_whole
     assert way.body.send_kept(way.link, way.stream) == 5
+    way.stream.send_window += 5
+    assert way.body.settle(way.stream) == 0
+    assert not way.body.is_whole
+
+
+def test_what_was_refused_goes_to_the_next_however_much_it_is() -> None:
+    way = Way(limit_bytes=4)
+    way.body.keep(b"abc")
+    way.body.send_kept(way.link, way.stream)
+    way.body.send(way.link, way.stream, b"defgh")
+    # What waits for the window has not gone on: that is no credit.
+    way.stream.send_window += 3
+    way.stream.pending_bytes = 3
+    way.body.send(way.link, way.stream, b"ijk")
+    assert way.body.is_whole
+    way.said()
+    other: Any = FakeStream(None)
+    way.body.send_kept(way.link, other)
+    assert way.said() == ["link.data abcdefghijk more"]
+    assert way.body.is_whole
+    other.send_window += 1
+    way.body.settle(other)
     assert not way.body.is_whole
 
 

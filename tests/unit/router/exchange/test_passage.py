@@ -69,10 +69,22 @@ def test_refused_and_sent_again() -> None:
         )
 
 
+def test_refused_when_more_has_been_sent_than_is_kept_for_retries() -> None:
+    """It was not begun: nothing is lost of it as long as the worker has not taken any."""
+    scene = Scene(DUE, b"POST", retry_bytes=4)
+    scene.exchange.receive_body(b"12345")
+    scene.notes.clear()
+    assert scene.happens("on_reset", REFUSED) == (
+        "dispatcher.pause, dispatcher.free_slot, dispatcher.submit, +retries, > WAITING"
+    )
+
+
 def test_refused_when_the_body_is_no_more() -> None:
     """Its room went to another router meanwhile: the application has not failed, and the client may come again."""
     scene = Scene(DUE, b"POST", retry_bytes=4)
     scene.exchange.receive_body(b"12345")
+    scene.stream.send_window += 1
+    scene.exchange.receive_body(b"6")
     scene.notes.clear()
     assert scene.happens("on_reset", REFUSED) == (
         f"dispatcher.pause, dispatcher.free_slot, client.error 503, {END}, +queue_full, > DONE"
