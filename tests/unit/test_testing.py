@@ -43,16 +43,18 @@ def test_a_site() -> None:
 
 
 def test_options_are_those_of_run() -> None:
-    with Site(hello, max_body=10) as site, pytest.raises(urllib.error.HTTPError, match="413"):
+    with Site(hello, max_body=10) as site, pytest.raises(urllib.error.HTTPError, match="413") as caught:
         urllib.request.urlopen(site.url, b"x" * 11, timeout=20)
+    caught.value.close()
     with pytest.raises(UsageError, match="--max-head"):
         Site(hello, max_head=1)
 
 
 def test_without_a_worker_at_first() -> None:
     with Site(None, queue_timeout=0.01) as site:
-        with pytest.raises(urllib.error.HTTPError, match="503"):
+        with pytest.raises(urllib.error.HTTPError, match="503") as caught:
             get(site.url)
+        caught.value.close()
         site.add(hello)
         assert get(site.url) == b"hello"
 
