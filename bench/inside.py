@@ -20,6 +20,7 @@ import browsers
 import orders
 from request import Request
 
+from zerogate.collector import GC_THRESHOLD
 from zerogate.link.dial import Dialler
 from zerogate.router.clients.http1_clients import Http1Clients
 from zerogate.router.counters import Counters
@@ -27,7 +28,6 @@ from zerogate.router.desk import Desk
 from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.exchange import make_exchange
 from zerogate.router.links import Links
-from zerogate.runner import GC_THRESHOLD
 from zerogate.settings import RouterSettings, WorkerSettings
 from zerogate.settings.endpoint import parse_endpoint
 from zerogate.worker.asgi import AsgiHost

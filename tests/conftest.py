@@ -13,6 +13,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.support.processes import ROUTER_PROCESSES, Site, make_site
+from zerogate.collector import IS_TUNABLE
 
 HERE = Path(__file__).parent
 
@@ -74,7 +75,8 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    gc.freeze()
+    if IS_TUNABLE:
+        gc.freeze()
     gc.enable()
 
 

@@ -1,7 +1,6 @@
 """Running a service in a process of its own: the event loop, signals and exit codes."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 from zerogate import notify
 from zerogate.check_port import CheckPort
 from zerogate.child import REPLACED, STARTED, STOPPING, parent_pipe, report, report_pipe
+from zerogate.collector import tune_collector
 from zerogate.condition import Condition
 from zerogate.errors import UsageError
 from zerogate.hangups import Hangups
@@ -36,9 +36,6 @@ STOPPING_WORDS = "stopping: finishing what is in flight (a second signal ends at
 
 # Who says on a worker that a router is gone. It is no news when the router is the first that its supervisor stops.
 LINK_LOGGERS = ("zerogate.link", "zerogate.worker")
-
-# Objects made more than freed before the collector looks. CPython's default of 700 is a few dozen requests at once.
-GC_THRESHOLD = 20_000
 
 
 class Service(Protocol):
@@ -181,7 +178,7 @@ async def _serve_until_told(
     was_replaced = False
     if not stopping.is_set():
         stalls.start()
-        _tune_collector()
+        tune_collector()
         keep_freed_memory()
         if is_supervised:
             report(STARTED)
@@ -247,17 +244,6 @@ class _Bound:
 def _exit_at_once() -> None:
     logger.warning("stopped at once")
     os._exit(EXIT_FAILED)
-
-
-def _tune_collector() -> None:
-    """What is here now stays: leave it out of every collection; and collect less often.
-
-    Requests leave no cycles behind, so that the collector finds nothing, as often as it looks: 10 % of the CPU at its
-    defaults.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
 def _reopen(services: list[Service], also: Callable[[Service], None]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 from zerogate.cli.commands import LONE, run_fleet
 from zerogate.cli.greetings import addresses, found_words, greet, served
 from zerogate.cli.services import files_settings, find_files, static_settings, with_certificate
+from zerogate.collector import restored_collector
 from zerogate.condition import Condition
 from zerogate.errors import UsageError
 from zerogate.folders import temporary_folder
@@ -158,9 +158,9 @@ def _restored() -> Iterator[None]:
     """What a command has for itself, as it was before."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     level, propagate, log_handlers = ROOT.level, ROOT.propagate, ROOT.handlers[:]
-    thresholds = gc.get_threshold()
     try:
-        yield
+        with restored_collector():
+            yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -168,5 +168,3 @@ def _restored() -> Iterator[None]:
         ROOT.setLevel(level)
         ROOT.propagate = propagate
         ROOT.handlers[:] = log_handlers
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()

@@ -22,6 +22,7 @@ RANKS = {
     "native": 0,
     "version": 0,
     "settings": 1,
+    "collector": 0,
     "notify": 1,
     "process": 1,
     "stamps": 0,

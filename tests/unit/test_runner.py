@@ -59,7 +59,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(runner, "loop_factory", lambda name: VirtualLoop)
     monkeypatch.setattr(runner, "set_up_logging", lambda level, config: None)
     monkeypatch.setattr(runner, "raise_fd_limit", lambda: 1024)
-    monkeypatch.setattr(runner, "_tune_collector", lambda: None)
+    monkeypatch.setattr(runner, "tune_collector", lambda: None)
     monkeypatch.setattr(os, "_exit", leave)
     monkeypatch.setattr(threading, "Timer", FakeTimer)
     monkeypatch.setattr(hangups, "has_terminal", lambda: False)

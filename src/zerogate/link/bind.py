@@ -14,9 +14,13 @@ from zerogate.settings.endpoint import Endpoint, is_loopback, parse_address
 
 # As many may have connected and not been accepted yet. The kernel has its own limit (net.core.somaxconn, 4096).
 BACKLOG = 2048
+
+# Where descriptors have names, which not every system has; and a folder that need not be read, where Python can say so.
+_DESCRIPTORS = "/proc/self/fd"
+_FIND_ONLY = getattr(os, "O_PATH", os.O_RDONLY)
+
 # Who may dial an ipc:// socket: its owner.
 IPC_MODE = 0o600
-
 
 # Below, ports are root's, unless the system says otherwise (ip(7), ip_unprivileged_port_start).
 FIRST_FREE_PORT = 1024
@@ -124,8 +128,11 @@ def _bind_unix(sock: socket.socket, place: Place) -> None:
             raise OSError(errno.EADDRINUSE, "in use")
     # Elsewhere first: nobody shall see it before its mode is set, nor before it listens. By a name that nobody else
     # makes up, as processes' numbers are alike in containers; and by the folder's descriptor, which is never too long.
-    folder = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY)
-    temporary = f"/proc/self/fd/{folder}/.{secrets.token_hex(4)}.zg"
+    name = os.path.dirname(path) or "."
+    folder = os.open(name, _FIND_ONLY | os.O_DIRECTORY)
+    if os.path.isdir(_DESCRIPTORS):
+        name = f"{_DESCRIPTORS}/{folder}"
+    temporary = f"{name}/.{secrets.token_hex(4)}.zg"
     try:
         sock.bind(temporary)
         os.chmod(temporary, place.mode)

@@ -73,7 +73,7 @@ class SmallFiles:
 def size_of(key: Key, file: SmallFile) -> int:
     """What it takes in memory. The path counts: with slashes enough one file has any number of long ones."""
     path, root_path, _ = key
-    return sys.getsizeof(path) + sys.getsizeof(root_path) + len(file.data) + OVERHEAD_BYTES
+    return _size_of(path) + _size_of(root_path) + len(file.data) + OVERHEAD_BYTES
 
 
 def is_unchanged(mark: Mark) -> bool:
@@ -112,3 +112,8 @@ def read_small(path: str, found: os.stat_result) -> bytes | None:
     except OSError:
         return None
     return data if len(data) == found.st_size and is_unchanged((path, found)) else None
+
+
+def _size_of(text: str) -> int:
+    """In memory; the most that it can be where the interpreter does not say (PyPy)."""
+    return sys.getsizeof(text, 4 * len(text))
