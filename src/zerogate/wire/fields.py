@@ -11,9 +11,13 @@ LOWER_TOKEN_OCTETS = _SYMBOLS_AND_DIGITS + b"abcdefghijklmnopqrstuvwxyz"
 TOKEN_OCTETS = LOWER_TOKEN_OCTETS + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 TOKEN = b"[%b]+" % re.escape(TOKEN_OCTETS)
 
-# Octets that no field value may hold (RFC 9110, 5.5): all control characters but HTAB, and DEL. A look for these few
-# takes 0.1 µs where one for the many others takes 0.3: `bytes.translate` makes a table of what it is given.
+# Octets that no field value may hold (RFC 9110, 5.5): all control characters but HTAB, and DEL.
 CONTROLS = bytes(octet for octet in range(0x20) if octet != 0x09) + b"\x7f"
+
+# Translates each of them to a space, and every other octet to itself: what is a value comes out as it was.
+# What: a table, made once. Why: 600 octets take 0.7 µs, and to delete CONTROLS, for which `bytes.translate` makes a
+# table each time, 1.0; 20 octets 0.15 and 0.28.
+UNCONTROLLED = bytes(0x20 if octet in CONTROLS else octet for octet in range(256))
 
 
 def is_token(text: bytes) -> bool:
@@ -28,4 +32,4 @@ def is_lower_token(text: bytes) -> bool:
 
 def is_value(text: bytes) -> bool:
     """Whether `text` may be the value of a field: free of control characters (RFC 9110, 5.5)."""
-    return len(text.translate(None, CONTROLS)) == len(text)
+    return text.translate(UNCONTROLLED) == text

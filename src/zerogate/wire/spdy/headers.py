@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from zerogate.errors import SpdyError, WireError, ZerogateError
 from zerogate.native import compiled
 from zerogate.native.compiled import slots
-from zerogate.wire.fields import CONTROLS, Fields, is_lower_token, is_value
+from zerogate.wire.fields import Fields, is_lower_token, is_value
 from zerogate.wire.spdy.dictionary import DICTIONARY
 from zerogate.wire.spdy.frames import GoAwayStatus, as_octets
 from zerogate.wire.spdy.state import BlockReaderState, BlockWriterState, StoredBlocks, set_dictionary
@@ -246,7 +246,7 @@ def decode_in_python(raw: bytes) -> Fields:
     except (IndexError, KeyError, struct.error):
         return _decode_carefully(raw)
     values = b"".join([*fields.values()])
-    if at != len(padded) or len(fields) != count or len(values.translate(None, CONTROLS)) != len(values):
+    if at != len(padded) or len(fields) != count or not is_value(values):
         return _decode_carefully(raw)
     return fields
 
