@@ -90,11 +90,12 @@ def test_links_that_are_cut_again_and_again_mix_nothing_up(chaos: ChaosSite, pro
     chaos.chaos_router()
     far_worker(chaos, proxy)
     chaos.chaos_worker("near")
+    n = chaos.router_processes
     with Load(chaos.http_port, [Clients(get, 16), Clients(download, 4)]) as load:
         for turn in range(8):
             load.wait_ok(60)
             proxy.cut(reset=bool(turn % 2))
-            wait_for(lambda: proxy.n_connections >= 1, "the worker has dialled again", 5)  # and perhaps its pulse
+            wait_for(lambda: proxy.n_connections >= n, "the worker has dialled again", 5)  # and perhaps its pulses
     report = load.report
     assert not report.mixed, report
     # Only downloads had begun.
@@ -107,7 +108,7 @@ def test_a_corrupted_link_ends_and_comes_back(chaos: ChaosSite, proxy: TcpProxy)
     with Load(chaos.http_port, [Clients(get, 8)]) as load:
         load.wait_ok(50)
         proxy.corrupt(64)
-        wait_for(lambda: chaos.status()["counters"]["lost"] == 1, "the link has ended")
+        wait_for(lambda: chaos.status()["counters"]["lost"], "a link has ended")
         load.wait_ok(50)
     assert load.report.is_clean, load.report
 

@@ -143,11 +143,11 @@ def test_half_open_links_keep_no_worker_out(site: KeyedSite) -> None:
     site.paste(site.paste_of("first"))
     silent = [socket.create_connection(("127.0.0.1", site.link_port)) for _ in range(60)]
     try:
-        before_kib = router.rss_kib()
+        before_kib = site.router_kib(router)
         site.paste(site.paste_of("second"))
         site.wait_workers(2)
         wait_for(lambda: site.status()["links"] <= 20, "no more of them")
-        assert router.rss_kib() - before_kib < 20 * 1024
+        assert site.router_kib(router) - before_kib < 20 * 1024
     finally:
         for sock in silent:
             sock.close()

@@ -111,7 +111,7 @@ def test_large_bodies_both_ways(tls: TlsSite) -> None:
 def test_a_reply_that_is_not_read_holds_its_worker_up(tls: TlsSite) -> None:
     """And no more of it is in the router than of one on a plain connection."""
     size = 512 << 20
-    before = tls.router_process.rss_kib()
+    before = tls.router_kib(tls.router_process)
     with tls.open_tls() as client:
         client.get(f"/download?bytes={size}")
         client.read_head()
@@ -124,7 +124,7 @@ def test_a_reply_that_is_not_read_holds_its_worker_up(tls: TlsSite) -> None:
 
         wait_for(stands_still, "nothing more comes from the worker")
         assert sent[-1] < size // 4
-        assert tls.router_process.rss_kib() - before < 32 * 1024
+        assert tls.router_kib(tls.router_process) - before < 32 * 1024
     tls.wait_app_log(f"download of {size} left")
 
 
@@ -268,7 +268,9 @@ def test_handshakes_that_never_end_disturb_nobody(tls: TlsSite) -> None:
                 each.get("/")
                 assert each.read_reply().body == b"ok"
     assert tls.router_process.popen.poll() is None
-    wait_for(lambda: tls.router_process.n_fds() < 100, "their descriptors are given back")
+    wait_for(
+        lambda: tls.router_fds(tls.router_process) < 100 * tls.router_processes, "their descriptors are given back"
+    )
 
 
 def test_garbage_after_the_handshake_ends_the_connection(tls: TlsSite) -> None:

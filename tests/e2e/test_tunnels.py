@@ -90,7 +90,8 @@ def test_who_has_many_tunnels_is_not_taken_for_busy(site: Site) -> None:
             stack.enter_context(sync_connect(url(site)))
         site.hello("b")
         bodies = [site.get()[2] for _ in range(10)]
-        assert sum(body.startswith(b"Hello from b") for body in bodies) == 5
+        # Each process takes turns of its own: it may have an odd number of them.
+        assert abs(sum(body.startswith(b"Hello from b") for body in bodies) - 5) <= site.router_processes // 2
 
 
 async def end_of_all(site: Site, n_clients: int, end: Callable[[], None]) -> set[int | None]:
@@ -114,13 +115,13 @@ def test_each_client_hears_of_its_workers_end(site: Site, number: signal.Signals
     router = site.router("--settle", "0s", "--access-log", "off")
     worker = site.worker(APP, "w")
     site.get()
-    before = router.n_fds()
+    before = site.router_fds(router)
     assert asyncio.run(end_of_all(site, N_CLIENTS, lambda: worker.send_signal(number))) == {code}
     worker.popen.wait(30)
     wait_for(lambda: not site.status()["workers"], "the worker is gone")
     wait_for(lambda: site.status()["clients"] == 0, "the clients are gone")
     assert site.status()["tunnels"] == 0
-    wait_for(lambda: router.n_fds() <= before, "each connection is closed")
+    wait_for(lambda: site.router_fds(router) <= before, "each connection is closed")
 
 
 def test_a_router_that_stops_waits_for_no_websocket(site: Site) -> None:

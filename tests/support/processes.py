@@ -248,6 +248,14 @@ class Site:
         """Of all its processes: the command, and those that it has started if it has several."""
         return (router.pid, *(process["pid"] for process in self.status().get("processes", ())))
 
+    def router_fds(self, router: Process) -> int:
+        """Open descriptors of all its processes."""
+        return sum(map(n_fds, self.router_pids(router)))
+
+    def router_kib(self, router: Process) -> int:
+        """Resident memory of all its processes."""
+        return sum(map(rss_kib, self.router_pids(router)))
+
     def wait_silent(self, router: Process, name: str) -> None:
         """Wait until the worker has been silent for too long, by each process's own account."""
         router.wait_output(f"worker {name} is silent", times=self.router_processes)
