@@ -8,6 +8,7 @@ from tests.support.processes import Site, wait_for
 from tests.support.raw_http import HttpConnection
 from tests.support.raw_worker import RawWorker
 from tests.support.sites import ServedSite, make_served_site
+from zerogate.wire.spdy import events
 
 # A raw worker has a link to one process of a router.
 pytestmark = pytest.mark.one_process
@@ -103,6 +104,24 @@ def test_a_refusal_is_always_safe_to_send_elsewhere(site: Site) -> None:
             other.reply(request.stream)
             assert client.read_reply().status == 200
         assert site.status()["counters"]["refused"] == 1
+
+
+def test_an_upload_that_is_refused_goes_elsewhere_though_more_than_is_kept_has_been_sent(site: Site) -> None:
+    site.router()
+    body = bytes(range(250)) * 800
+    with RawWorker(site.endpoint, "refuses") as refusing, HttpConnection(site.http_port) as client:
+        client.post("/", body)
+        stream = refusing.next_request().stream
+        n_bytes = 0
+        while n_bytes < len(body):
+            n_bytes += len(refusing.next(events.Data).data)
+        with RawWorker(site.endpoint, "takes") as other:
+            refusing.session.reset(stream, 3)
+            refusing.flush()
+            request = other.next_request()
+            assert other.read_body(request.stream) == body
+            other.reply(request.stream)
+            assert client.read_reply().status == 200
 
 
 def test_streams_above_the_last_one_of_a_goaway_go_elsewhere(site: Site) -> None:
