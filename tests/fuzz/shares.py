@@ -25,7 +25,7 @@ OF_ROUTER = ("in_flight", "apart", "peak", "refused", "need", "granted", "invita
 def books(share: Any) -> tuple[Any, ...]:
     """All that it knows."""
     routers = [(router, [getattr(state, name) for name in OF_ROUTER]) for router, state in share._routers.items()]
-    return share.capacity, share.in_flight, share.apart, share.is_pressed, routers, list(share._turns)
+    return share.capacity, share.in_flight, share.apart, routers, list(share._turns), share.is_pressed, share.is_short
 
 
 def ask(share: Any, name: str, router: str) -> Any:

@@ -28,7 +28,7 @@ cdef class ShareState:
     """Below worker/capacity.py, CarefulShare."""
 
     cdef public long long capacity, in_flight
-    cdef public bint is_pressed
+    cdef public bint is_pressed, is_short
     cdef public dict _routers
     cdef public list _turns
 
@@ -53,7 +53,7 @@ cdef class FastShare(ShareState):
     def free_slot(self, router):
         """worker/capacity.py, CarefulShare.free_slot."""
         cdef RouterState state = self._routers[router]
-        if state.is_gone or self._turns:
+        if state.is_gone or self._turns or (self.is_short and not self.is_pressed):
             return super().free_slot(router)
         self.in_flight -= 1
         state.in_flight -= 1

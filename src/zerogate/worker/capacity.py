@@ -3,11 +3,11 @@
 **Grants.** Each router is granted what it needs, as far as it goes: where the routers need more than there is, nobody
 gets more than a fair share while another lacks (max-min fairness), and where they need less, the rest goes by need.
 Who has used up its grant may need more than that: it counts as twice as much, and is not kept waiting for the next
-round. Everybody keeps at least one, so that a router's first request finds an open door; but nothing is kept behind the
-door of who needs nothing, if others need it: else a worker with few slots would leave some idle while requests wait.
-A grant grows only into what others have given up, so that beyond the capacity there are open doors, and nothing else.
-What a router was granted last is what it was told last: who comes and who goes is a reason to share out anew, and a
-router that is alone has all of it.
+round; then who has nothing in flight needs nothing. Everybody keeps at least one, so that a router's first request
+finds an open door; but nothing is kept behind the door of who needs nothing, if others need it: else a worker with few
+slots would leave some idle while requests wait. A grant grows only into what others have given up, so that beyond the
+capacity there are open doors, and nothing else. What a router was granted last is what it was told last: who comes and
+who goes is a reason to share out anew, and a router that is alone has all of it.
 
 **Apart.** A tunnel or a stream of events is no request: nobody waits for it to end. Up to `max_apart` of them are
 counted for themselves, and its router is told one more for each.
@@ -73,13 +73,14 @@ class CarefulShare(ShareState):
     """Counts what is in flight for each router, and shares out the rest.
 
     Whatever changes grants returns those that have changed: their routers must be told.
-    on_full: is called when one of several routers has used up its grant; `share_early` is due soon, and until then it
-        is not called again
+    on_full: is called when one of several routers has used up its grant, and as long as one has, with each round and
+        when a slot is free; `share_early` is due soon, and until then it is not called again
     """
 
     def __init__(self, capacity: int, max_apart: int = 0, on_full: Callable[[], None] = lambda: None) -> None:
         self.capacity = capacity
         self.is_pressed = False
+        self.is_short = False
         self._on_full = on_full
         self.in_flight = 0
         self.apart = 0
@@ -137,8 +138,7 @@ class CarefulShare(ShareState):
         if state.in_flight > state.peak:
             state.peak = state.in_flight
         if state.in_flight >= state.granted and not self.is_pressed and self.is_shared:
-            self.is_pressed = True
-            self._on_full()
+            self._press()
         return True
 
     def free_slot(self, router: Link) -> Link | None:
@@ -151,6 +151,8 @@ class CarefulShare(ShareState):
         state.in_flight -= 1
         if state.is_gone:
             self._forget(router, state)
+        if self.is_short and not self.is_pressed:
+            self._press()
         return self.next_in_turn() if self._turns else None
 
     def set_apart(self, router: Link) -> bool:
@@ -201,13 +203,18 @@ class CarefulShare(ShareState):
             state.refused = 0
         for link in self._invite():
             changed[link] = self.granted(link)
+        if self.is_short and not self.is_pressed:
+            self._press()
         return changed
 
     def share_early(self) -> Grants:
-        """Share out amid a round, as somebody has used up its grant: nothing is forgotten. Returns what has changed."""
+        """Share out amid a round, as somebody has used up its grant. Returns the grants that have changed."""
         self.is_pressed = False
         for state in self._routers.values():
-            state.need = max(_demand(state), state.need)
+            if state.in_flight or state.refused:
+                state.need = max(_demand(state), state.need)
+            else:
+                state.need = state.peak = 0
         return self._deal()
 
     # Inside
@@ -217,7 +224,14 @@ class CarefulShare(ShareState):
         targets = self._targets(routers)
         changed = self._give_up(routers, targets)
         changed.update(self._grow(routers, targets))
+        self.is_short = len(routers) > 1 and any(
+            state.granted <= state.in_flight < self.capacity for state in routers.values()
+        )
         return changed
+
+    def _press(self) -> None:
+        self.is_pressed = True
+        self._on_full()
 
     def _forget(self, router: Link, state: RouterShare) -> None:
         if state.is_gone and not state.in_flight and not state.apart:

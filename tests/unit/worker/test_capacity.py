@@ -116,15 +116,41 @@ def test_who_has_used_up_its_grant_need_not_wait_for_the_next_round() -> None:
     assert share.share_early() == {busy: 8, idle: 1}
     assert take(share, busy, 2) == 2
     assert calls == ["full", "full"]
-    # Who has some in this round keeps them: nothing is forgotten before its end.
+    # Who has some in flight keeps what it needed in this round.
     release(share, busy, 8)
     share.share()
     share.share()
     assert take(share, idle, 3) == 3
-    release(share, idle, 3)
+    release(share, idle, 2)
     assert take(share, busy, 5) == 5
     share.share_early()
     assert grants(share, routers) == [5, 3]
+
+
+def test_a_slot_that_is_free_goes_at_once_to_who_has_used_up_its_grant() -> None:
+    calls: list[str] = []
+    share = CapacityShare(2, on_full=lambda: calls.append("full"))
+    routers: list[Any] = [FakeLink(name) for name in ("busy", "other")]
+    busy, other = routers
+    for router in routers:
+        share.add(router)
+    assert [take(share, router, 1) for router in routers] == [1, 1]
+    assert share.share_early() == {}
+    assert calls == ["full"]
+    share.free_slot(other)
+    assert calls == ["full", "full"]
+    assert share.share_early() == {busy: 2}
+    # The other one has its own back as soon as it needs it; and a round forgets nobody who is short of some.
+    assert take(share, other, 1) == 1
+    assert share.share_early() == {busy: 1}
+    assert len(calls) == 3
+    share.share()
+    assert len(calls) == 4
+    share.free_slot(other)
+    assert share.share_early() == {busy: 2}
+    share.free_slot(busy)
+    share.share()
+    assert len(calls) == 4
 
 
 def test_small_needs_are_met_and_large_ones_share_the_rest() -> None:
