@@ -119,6 +119,8 @@ def test_a_table_holds_its_thread_while_it_is_made_and_no_longer(one_thread: Exa
     n = 12_000
     with HttpConnection(one_thread.http_port, receive_buffer=4096) as slow:
         slow.get(f"/large.csv?rows={n}&width=0")
+        # Of several processes another one may have its request at the worker first.
+        wait_for(lambda: one_thread.told()["rows"], "it is begun")
         for _ in take_slowly(slow):
             assert one_thread.told() == {"rows": n, "is_over": True}
         assert slow.read_reply().body == one_thread.table(n)
@@ -144,7 +146,8 @@ def test_a_larger_upload_holds_its_thread_from_its_beginning_to_its_end(one_thre
         wait_for(lambda: one_thread.in_flight() == 1, "the application reads")
         other.get("/told")
         for _ in send_slowly(slow, sent[BODY_CREDIT_BYTES:]):
-            assert one_thread.in_flight() == 1
+            # Of several processes another one may have sent a request that is about to be refused.
+            assert 1 <= one_thread.in_flight() <= one_thread.router_processes
         assert slow.read_reply().status == 302
         assert other.read_reply().status == 200
     with HttpConnection(one_thread.http_port, receive_buffer=4096) as slow:
