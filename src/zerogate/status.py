@@ -1,24 +1,20 @@
-"""`zerogate status`: a router's workers, routes and counters, fetched from its admin port and laid out for people.
-
-Plain columns rather than a table library: a dependency would buy borders.
-"""
+"""`zerogate status`: a router's workers, routes and counters, fetched from its admin port and laid out for people."""
 
 import http.client
 import json
 import re
 import shutil
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from zerogate.console import show
 from zerogate.errors import StartError, UsageError
 from zerogate.settings.endpoint import parse_address
+from zerogate.table import table
 
 FETCH_TIMEOUT_S = 5.0
 UNAUTHORIZED = 401
 
-GAP = "  "
 CUT_MARK = ">"
 WORKER_HEADER = ("WORKER", "STATE", "IN FLIGHT", "SERVED", "WEIGHT", "UP FOR", "LABELS", "FROM", "SERVES")
 LABELS_AT = WORKER_HEADER.index("LABELS")
@@ -79,7 +75,7 @@ def render(status: dict[str, Any]) -> list[str]:
             rows = [row[:LABELS_AT] + row[LABELS_AT + 1 :] for row in rows]
         lines += table(rows, right=("IN FLIGHT", "SERVED", "WEIGHT", "UP FOR"))
     else:
-        lines.append("No worker has joined. `zerogate hello worker-1` is one.")
+        lines.append("No worker is here. `zerogate hello worker-1` is one.")
     if status["routes"]:
         rows = sorted((route["route"], str(route["workers"]), str(route["waiting"])) for route in status["routes"])
         lines += ["", *table([("ROUTE", "WORKERS", "WAITING"), *rows], right=("WORKERS", "WAITING"))]
@@ -87,19 +83,6 @@ def render(status: dict[str, Any]) -> list[str]:
         processes = [_process_row(process) for process in status["processes"]]
         lines += ["", *table([PROCESS_HEADER, *processes], right=PROCESS_HEADER)]
     return [*lines, "", *_counters(status["counters"])]
-
-
-def table(rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
-    """Rows as aligned columns; the first row is the heading, and `right` names the columns with numbers."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    is_right = [title in right for title in rows[0]]
-    return [
-        GAP.join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, is_right, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _cut(line: str, width: int | None) -> str:

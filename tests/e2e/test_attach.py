@@ -190,13 +190,13 @@ def test_a_server_that_never_comes_up_ends_it(site: AttachSite) -> None:
 
 
 def test_wrong_usage() -> None:
-    for words, reason in (
-        (("https://a",), "plain HTTP"),
-        (("http://127.0.0.1:1", "--", "no-such-thing"), "no-such-thing: no such command"),
-        (("http://127.0.0.1:1", "--health", "up"), "--health up: a path begins with /"),
+    for words, code, reason in (
+        (("https://a",), 2, "plain HTTP"),
+        (("http://127.0.0.1:1", "--", "no-such-thing"), 1, "no-such-thing: no such command"),
+        (("http://127.0.0.1:1", "--health", "up"), 2, "--health up: a path begins with /"),
     ):
         done = run_command("attach", *words)
-        assert (done.returncode, reason in done.stderr) == (2, True), done.stderr
+        assert (done.returncode, reason in done.stderr) == (code, True), done.stderr
 
 
 # Others

@@ -382,7 +382,7 @@ def test_status_is_a_table_for_people(site: Site) -> None:
 def test_status_of_a_router_without_workers(site: Site) -> None:
     site.router()
     shown = run_command("status", "--admin", f"127.0.0.1:{site.admin_port}")
-    assert "No worker has joined" in shown.stdout
+    assert "No worker is here" in shown.stdout
 
 
 def test_status_as_json(site: Site) -> None:

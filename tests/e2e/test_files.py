@@ -43,6 +43,8 @@ def test_files_below_a_route(site: Site, folder: Path) -> None:
     _, fields, body = site.get("/static/app.js", headers={"accept-encoding": "gzip, br"})
     assert (fields["content-encoding"], body) == ("gzip", (folder / "app.js.gz").read_bytes())
     assert site.get("/static/")[2] == b"<p>top</p>"
+    status, fields, _ = site.get("/static?v=1", headers={"host": "a.example"})
+    assert (status, fields["location"]) == (307, "http://a.example/static/?v=1")
     status, fields, _ = site.get("/static/sub", headers={"host": "a.example"})
     assert (status, fields["location"]) == (307, "http://a.example/static/sub/")
     for path in ("/static/.env", "/static/%2Eenv", "/app.js"):

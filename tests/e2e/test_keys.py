@@ -134,7 +134,7 @@ def test_the_admin_port_beyond_this_machine_asks_for_a_token(site: KeyedSite) ->
     assert "asks for its --admin-token" in without.output()
     shown = site.start("status", "--admin", admin, env={"ZEROGATE_ADMIN_TOKEN": "secret"})
     assert shown.popen.wait(30) == 0
-    assert "No worker has joined" in shown.output()
+    assert "No worker is here" in shown.output()
 
 
 def test_half_open_links_keep_no_worker_out(site: KeyedSite) -> None:

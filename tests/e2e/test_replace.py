@@ -45,7 +45,22 @@ def test_nothing_is_lost_however_often(site: Site, keeps_alive: bool) -> None:
             running = successor
     assert not load.report.failed, load.report
     assert load.report.ok > 50 * N_REPLACEMENTS
+    assert "will find nobody" not in running.output()
     site.wait_workers(2)
+
+
+def test_who_dials_where_the_successor_is_not_is_told_of(site: Site, folder: Path) -> None:
+    old = router(site)
+    site.hello("a")
+    ports = ("--http", f"127.0.0.1:{site.http_port}", "--admin", f"127.0.0.1:{site.admin_port}")
+    successor = site.start("run", "good:app", *ports, "--replace", cwd=folder)
+    successor.wait_output("took over")
+    old.wait_output(f"1 worker at {site.endpoint.removeprefix('tcp://')} will find nobody there")
+    # Its own workers end with it, as they must.
+    again = site.start("run", "good:app", *ports, "--replace", cwd=folder)
+    again.wait_output("took over")
+    assert successor.popen.wait(60) == 0
+    assert "will find nobody" not in successor.output()
 
 
 @pytest.mark.parametrize("loops", [("asyncio", "uvloop"), ("uvloop", "asyncio"), ("asyncio", "asyncio")])

@@ -23,6 +23,7 @@ RANKS = {
     "version": 0,
     "settings": 1,
     "collector": 0,
+    "table": 0,
     "notify": 1,
     "process": 1,
     "stamps": 0,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.each import each
 from zerogate.errors import StartError, UsageError
-from zerogate.status import _load, duration, fetch_status, render, show_status, table
+from zerogate.status import _load, duration, fetch_status, render, show_status
 
 WORKER = {
     "name": "worker-2",
@@ -78,7 +78,7 @@ def test_a_router_without_workers_says_how_to_get_one() -> None:
     counters = {"requests": 0, "connections": 0, "replies": {}, "errors": {}}
     lines = render({**STATUS, "workers": [], "routes": [], "counters": counters, "is_stopping": True})
     assert lines[0] == "router r, up 1h 1m, stopping: 0 workers, 1 client, 0 requests waiting"
-    assert lines[2] == "No worker has joined. `zerogate hello worker-1` is one."
+    assert lines[2] == "No worker is here. `zerogate hello worker-1` is one."
     assert lines[-1] == "since its start: 0 requests on 0 connections"
 
 
@@ -88,10 +88,6 @@ def test_a_router_without_workers_says_how_to_get_one() -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
-
-
-def test_columns_are_as_wide_as_they_need_to_be() -> None:
-    assert table([("A", "N"), ("long", "7"), ("", "1000")], right=("N",)) == ["A        N", "long     7", "      1000"]
 
 
 class Reply:

@@ -16,7 +16,7 @@ from zerogate.console import say, show
 from zerogate.settings import AddressSettings, ConfigSettings
 from zerogate.settings.kinds import Text
 from zerogate.settings.option import flag_name
-from zerogate.status import table
+from zerogate.table import table
 
 HIDDEN = "(set, and not shown)"
 HEADER = ("OPTION", "VALUE", "FROM")

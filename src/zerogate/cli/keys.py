@@ -15,7 +15,7 @@ from zerogate.keys.files import router_key_pairs as find_router_keys
 from zerogate.keys.grants import shadows
 from zerogate.keys.key_list import Entry, add_entry, check_name, read_key_list, remove_entry
 from zerogate.settings import KeySettings, RotationSettings, WorkerKeySettings, environment_name
-from zerogate.status import table
+from zerogate.table import table
 from zerogate.wire.http.routes import RouteError, parse_route
 from zerogate.wire.zmtp import encode_key, make_key_pair
 

@@ -64,15 +64,17 @@ def find_files(folder: str, settings: FilesSettings) -> "Found":
         from zerogate.worker.files import Files
     except ImportError:
         raise UsageError("static files need Starlette: pip install 'zerogate[files]'") from None
+    from zerogate.wire.http.routes import parse_route
     from zerogate.worker.interface import ASGI3
     from zerogate.worker.loader import Found
 
-    return Found(Files(folder, settings.cache_control), ASGI3, f"files of {folder}")
+    prefixes = {parse_route(route).prefix for route in settings.route}
+    return Found(Files(folder, settings.cache_control, prefixes), ASGI3, f"files of {folder}", knows_its_routes=True)
 
 
 def files_settings(settings: FilesSettings) -> FilesSettings:
-    """Below its route's prefix a folder begins at its top, and no start-up is to be waited for."""
-    return settings.changed(strip_prefix=True, lifespan="off")
+    """No start-up is to be waited for."""
+    return settings.changed(lifespan="off")
 
 
 def make_worker(settings: WorkerSettings, found: "Found") -> Service:

@@ -149,7 +149,7 @@ def _check_new(entry: Entry, by_key: Mapping[bytes, Entry], names: Container[str
     if (other := by_key.get(entry.key)) is not None:
         raise KeyListError(f"the key of {entry.name} is {other.name}'s")
     if entry.name in names:
-        raise KeyListError(f"the name {entry.name} is there already")
+        raise KeyListError(f"the name {entry.name} is there already: `zerogate keys revoke {entry.name}` takes it away")
 
 
 def _behind_links(path: Path) -> Path:

@@ -132,6 +132,14 @@ class Links:
             for link, worker in self.workers.items()
         )
 
+    def left_behind(self, keys: Container[str]) -> Counter[str]:
+        """How many workers take requests at each port that is not among these."""
+        return Counter(
+            key
+            for link, worker in self.workers.items()
+            if worker is not None and not worker.away and (key := self._keys.get(link)) is not None and key not in keys
+        )
+
     def send_away(self, keys: Container[str]) -> None:
         """Have the workers of these ports dial anew. They still answer what they are sent."""
         for link in self.workers:

@@ -32,6 +32,7 @@ from zerogate.router.takeover import Predecessor, Successor
 from zerogate.router.tls.certificates import Certificates
 from zerogate.router.tls.transport import TlsClients
 from zerogate.settings import RouterSettings
+from zerogate.settings.endpoint import parse_endpoint
 from zerogate.wire.http.errors import BAD_REQUEST, HttpError
 
 logger = logging.getLogger("zerogate.router")
@@ -44,6 +45,9 @@ POLL_S = 0.005
 LAST_WORDS_S = 1.0
 # Who has connected and is about to say who it is.
 NEWCOMERS_S = 1.0
+
+# Of a port that the successor does not open.
+KEEP = "the router that takes over has no --bind for it"
 
 
 class Router:
@@ -191,6 +195,12 @@ class Router:
         self.listeners.resume()
 
     async def hand_over(self) -> None:
+        # Those at the first place of a command that has workers of its own end with it.
+        own = parse_endpoint(self.settings.bind[0]).path if self.settings.command_pid else ""
+        for key, n in self.links.left_behind(self._moving).items():
+            where = key.partition(" ")[2]
+            if where != own:
+                logger.warning("%d worker%s at %s will find nobody there: %s", n, "s" if n > 1 else "", where, KEEP)
         await self.listeners.stop(self._moving)
         notify(main_pid(self._predecessor.successor_pid))
         self.replaced.set()

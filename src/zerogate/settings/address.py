@@ -4,12 +4,11 @@ import ipaddress
 from dataclasses import dataclass
 
 from zerogate.errors import UsageError
-from zerogate.settings.endpoint import parse_address
+from zerogate.settings.endpoint import MAX_PORT, parse_address
 from zerogate.settings.option import Settings, count, text
 from zerogate.settings.router import DEFAULT_HTTP
 
 DEFAULT_HOST, DEFAULT_PORT = DEFAULT_HTTP.rpartition(":")[0], int(DEFAULT_HTTP.rpartition(":")[2])
-MAX_PORT = 65535
 # By which platforms say where their router will look for us: and that is not on loopback.
 PORT_VARIABLE = "PORT"
 
@@ -29,7 +28,7 @@ def joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AddressSettings(Settings):
     """Listening, in parts."""
 

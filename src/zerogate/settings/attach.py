@@ -10,7 +10,7 @@ from zerogate.settings.worker import WorkerSettings
 _is_path = re.compile(r"/[!-~]*").fullmatch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ServerSettings(Settings):
     """Attached server."""
 
@@ -33,6 +33,6 @@ class ServerSettings(Settings):
             raise UsageError(f"{self.written('health')}: a path begins with /, and has visible ASCII only")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AttachSettings(ServerSettings, WorkerSettings):
     """`zerogate attach`."""

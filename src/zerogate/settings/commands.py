@@ -22,7 +22,7 @@ from zerogate.settings.worker import MAX_PROCESSES, PROCESSES_ALIASES, PROCESSES
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RunSettings(RouterSettings, WorkerSettings, StaticSettings):
     """`zerogate run`: other than for a router or a worker alone."""
 
@@ -53,7 +53,7 @@ class RunSettings(RouterSettings, WorkerSettings, StaticSettings):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class DemoSettings(Settings):
     """`zerogate demo`."""
 
@@ -70,7 +70,7 @@ def check_dialled(text: str) -> None:
         raise UsageError("that is where a router binds: write the name or address, and the port, that workers dial")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class KeySettings(Settings):
     """Keys."""
 
@@ -82,7 +82,7 @@ class KeySettings(Settings):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class WorkerKeySettings(KeySettings):
     """A worker's key."""
 
@@ -94,21 +94,21 @@ class WorkerKeySettings(KeySettings):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RotationSettings(KeySettings):
     """A change of the router's key."""
 
     finish: bool = flag("Every worker has the new key: forget the old one.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CheckSettings(Settings):
     """`zerogate check`."""
 
     answer_timeout: float = duration(1.0, "Time for each process to answer.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class StatusSettings(Settings):
     """`zerogate status`."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zerogate.settings.option import Settings, text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ConfigSettings(Settings):
     """Configuration."""
 

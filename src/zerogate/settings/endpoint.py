@@ -12,6 +12,8 @@ from zerogate.errors import UsageError
 # The kernel's room for the path of a Unix socket, without the NUL at its end (unix(7), sun_path).
 MAX_PATH_BYTES = 107
 
+MAX_PORT = 65535
+
 
 class Endpoint(NamedTuple):
     """A parsed endpoint: `path` for ipc, `host` and `port` for tcp."""
@@ -57,8 +59,10 @@ def _checked_path(path: str) -> str:
 def parse_address(text: str) -> tuple[str, int]:
     """Host and port of `host:port`, `[::1]:port`, `*:port` or `:port` (any address: host ""). Raises UsageError."""
     host, separator, port = text.rpartition(":")
-    if not separator or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    if not separator or not port.isascii() or not port.isdigit():
         raise UsageError("not an address: write HOST:PORT")
+    if int(port) > MAX_PORT:
+        raise UsageError(f"not an address: ports end at {MAX_PORT}")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:

@@ -7,7 +7,7 @@ from zerogate.settings.option import Settings, text, texts
 from zerogate.settings.worker import WorkerSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class StaticSettings(Settings):
     """Static files."""
 
@@ -24,6 +24,6 @@ class StaticSettings(Settings):
             raise UsageError(f"{self.written('cache_control')}: visible ASCII only")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class FilesSettings(StaticSettings, WorkerSettings):
     """`zerogate files`."""

@@ -15,7 +15,7 @@ MIN_STALL_S = 0.1
 MIN_SILENCE_S = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LinkSettings(Settings):
     """Links."""
 
@@ -39,7 +39,7 @@ class LinkSettings(Settings):
             raise UsageError(f"{self.written('lost_after')}: at least {self.written('suspect_after')}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProcessSettings(Settings):
     """Process."""
 

@@ -198,9 +198,21 @@ def flag(help: str) -> Any:
     return option(False, Option(Flag(), help))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Settings:
-    """Base of all settings. A subclass for each noun; its docstring is the heading of its options in help and docs."""
+    """Base of all settings. A subclass for each noun; its docstring is the heading of its options in help and docs.
+
+    What a dataclass would have compiled for each of them, at each start of any command, all have from here.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(self) is type(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     def __post_init__(self) -> None:
         """Check every value, and put it as it is to be used. Raises UsageError.

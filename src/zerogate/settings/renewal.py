@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from zerogate.settings.option import Settings, count, duration, flag, size, texts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RenewalSettings(Settings):
     """Replacing processes."""
 
@@ -27,7 +27,7 @@ class RenewalSettings(Settings):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ReloadSettings(Settings):
     """Reloading."""
 

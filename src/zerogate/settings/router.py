@@ -60,7 +60,7 @@ def process_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ListenSettings(Settings):
     """Listening."""
 
@@ -130,7 +130,7 @@ class ListenSettings(Settings):
                 raise UsageError(f"{self.written(name)}: not a mode: write it in octal, as 600 or 660")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class TlsSettings(Settings):
     """TLS."""
 
@@ -144,7 +144,7 @@ class TlsSettings(Settings):
     redirect_https: bool = flag("Send whoever comes without TLS to the same place with it (308).")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClientSettings(Settings):
     """Clients."""
 
@@ -171,7 +171,7 @@ class ClientSettings(Settings):
     underscores: bool = flag("Hand on fields with an underscore in their name.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RequestSettings(Settings):
     """Requests."""
 
@@ -185,7 +185,7 @@ class RequestSettings(Settings):
     max_body: int | None = size(None, "Bytes of a request's body: 413 past it.", off="no limit")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class QueueSettings(Settings):
     """Waiting for a worker."""
 
@@ -202,7 +202,7 @@ class QueueSettings(Settings):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ReplySettings(Settings):
     """Replies."""
 
@@ -216,7 +216,7 @@ class ReplySettings(Settings):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RetrySettings(Settings):
     """Losses."""
 
@@ -228,7 +228,7 @@ class RetrySettings(Settings):
     rest: float = duration(30.0, "How long it is passed over, the first time; 30 s longer each further time.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class JoinSettings(Settings):
     """Workers."""
 
@@ -247,7 +247,7 @@ class JoinSettings(Settings):
     max_routes: int = count(128, "Routes that one worker may serve.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RouterSettings(
     ListenSettings,
     TlsSettings,

@@ -57,7 +57,7 @@ def check_prefix(text: str) -> None:
         raise UsageError(f"a path begins with /: write /{text}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class DialSettings(Settings):
     """Dialling."""
 
@@ -105,7 +105,7 @@ class DialSettings(Settings):
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ServeSettings(Settings):
     """Serving."""
 
@@ -161,7 +161,7 @@ class ServeSettings(Settings):
             raise UsageError(f"--sticky {self.sticky}: cookie, client or header:NAME")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ApplicationSettings(Settings):
     """Application."""
 
@@ -186,7 +186,7 @@ class ApplicationSettings(Settings):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class WebSocketSettings(Settings):
     """WebSocket."""
 
@@ -198,7 +198,7 @@ class WebSocketSettings(Settings):
     ws_deflate: bool = flag("Compress messages for clients that offer it (permessage-deflate).")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AnnouncedSettings(Settings):
     """What routers are told."""
 
@@ -211,7 +211,7 @@ class AnnouncedSettings(Settings):
     max_body: int | None = size(None, "Bytes of a request's body that this worker takes: 413 past it.", off="no limit")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class WorkerSettings(
     DialSettings,
     ServeSettings,

@@ -9,7 +9,7 @@ import errno
 import mimetypes
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Final
@@ -98,18 +98,25 @@ class FoundFile(str):
 
 
 class Files(StaticFiles):
-    """The files of a folder. `cache_control` is said of each of them, if it is not empty."""
+    """The files of a folder. `cache_control` is said of each of them, if it is not empty.
 
-    def __init__(self, folder: str, cache_control: str = "") -> None:
+    prefixes: of its routes, below each of which it begins at its top. It takes them off itself, as at a prefix alone,
+        without a slash behind it, a redirect says where the top is: what a page there names by its place is below it
+    """
+
+    def __init__(self, folder: str, cache_control: str = "", prefixes: Iterable[str] = ()) -> None:
         """Raises UsageError if there is no such folder."""
         if not os.path.isdir(folder):
             raise UsageError(f"{folder}: no such folder")
         super().__init__(directory=folder, html=True)
         self._folder = folder
         self._cache_control = cache_control
+        self._prefixes = sorted(filter(None, prefixes), key=len, reverse=True)
         self._small = SmallFiles()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._prefixes:
+            scope = self._below(scope)
         kept = self._find_kept(scope)
         if kept is not None:
             await self._send_kept(kept, scope, receive, send)
@@ -164,6 +171,13 @@ class Files(StaticFiles):
             key = _key_of(scope, accepted_codings(headers.get("accept-encoding", "")))
             self._small.keep(key, SmallFile(full_path.marks, response.raw_headers, full_path.contents[path]))
         return NotModifiedResponse(response.headers) if self.is_not_modified(response.headers, headers) else response
+
+    def _below(self, scope: Scope) -> Scope:
+        """The same below the route by which it came."""
+        root = scope.get("root_path", "")
+        path = f"{scope['path'].removeprefix(root)}/"
+        prefix = next((each for each in self._prefixes if path.startswith(f"{each}/")), "")
+        return {**scope, "root_path": root + prefix}
 
     async def _look_and_send(self, scope: Scope, receive: Receive, send: Send) -> None:
         for n_left in reversed(range(MAX_LOOKS)):

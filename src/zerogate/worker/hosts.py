@@ -25,7 +25,7 @@ def _asgi3(found: Found, settings: WorkerSettings) -> Made:
         lifespan=settings.lifespan,
         # What follows it in a path begins with one.
         root_path=settings.root_path.rstrip("/"),
-        strips_prefix=settings.strip_prefix,
+        strips_prefix=settings.strip_prefix or found.knows_its_routes,
         websocket=settings.part(WebSocketSettings),
     )
     return host, settings

@@ -35,11 +35,15 @@ _EXAMPLE = "write MODULE:ATTRIBUTE, for example mypkg.app:app, or MODULE"
 
 @dataclass(frozen=True)
 class Found:
-    """An application, which interface it speaks, and where it was found, as one would write it."""
+    """An application, which interface it speaks, and where it was found, as one would write it.
+
+    knows_its_routes: it takes the prefix of its route off the path itself
+    """
 
     application: Any
     interface: str
     target: str
+    knows_its_routes: bool = False
 
     @property
     def words(self) -> str:
@@ -133,7 +137,11 @@ def _attribute(module: ModuleType, module_name: str, attribute: str) -> Any:
         try:
             found = getattr(found, name)
         except AttributeError as error:
-            raise StartError(f"module {module_name!r} has no attribute {attribute!r}") from error
+            import difflib
+
+            near = difflib.get_close_matches(name, (each for each in dir(found) if not each.startswith("_")), 1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            raise StartError(f"module {module_name!r} has no attribute {attribute!r}{hint}") from error
     return found
 
 

@@ -123,7 +123,7 @@ def test_an_attached_server(calls: Calls, capfd: pytest.CaptureFixture[str], mon
 
 def test_static_files(calls: Calls, tmp_path: Path) -> None:
     call("files", str(tmp_path), "--name", "w", "--route", "/static", "--cache-control", "no-cache")
-    made = {"name": "w", "route": ("/static",), "cache_control": "no-cache", "strip_prefix": True, "lifespan": "off"}
+    made = {"name": "w", "route": ("/static",), "cache_control": "no-cache", "lifespan": "off"}
     assert calls.settings == FilesSettings(**made)  # type: ignore[arg-type]
     call("files", str(tmp_path), "--name", "w", "--processes", "2")
     assert [child.arguments for child in calls.children] == [["files", str(tmp_path)]] * 2

@@ -90,8 +90,9 @@ def test_a_folder_that_is_not_there() -> None:
 
 def test_files_are_an_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = files_settings(FilesSettings(cache_control="no-cache"))
-    assert (settings.strip_prefix, settings.lifespan) == (True, "off")
-    assert find_files(str(tmp_path), settings).words == f"files of {tmp_path}, ASGI"
+    assert settings.lifespan == "off"
+    found = find_files(str(tmp_path), settings)
+    assert (found.words, found.knows_its_routes) == (f"files of {tmp_path}, ASGI", True)
     monkeypatch.setitem(sys.modules, "starlette.staticfiles", None)
     monkeypatch.delitem(sys.modules, "zerogate.worker.files")
     with pytest.raises(UsageError, match=r"pip install 'zerogate\[files\]'"):

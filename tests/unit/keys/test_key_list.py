@@ -54,7 +54,7 @@ def test_no_key_begins_as_a_comment_does(key: bytes) -> None:
         (f"{encode_key(ONE.key)} one", "KEY NAME ROUTE"),
         (f"{encode_key(ONE.key)} o/ne *", "is no name"),
         (f"{encode_key(ONE.key)} one not/a/../route?", "is not a route"),
-        (f"{encode_key(b'9' * 32)} two *", "the name two is there already"),
+        (f"{encode_key(b'9' * 32)} two *", "the name two is there already: `zerogate keys revoke two` takes it away"),
         (f"{encode_key(TWO.key)} other *", "the key of other is two's"),
     ],
 )

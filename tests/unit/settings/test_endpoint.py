@@ -51,6 +51,11 @@ def test_where_no_socket_can_be(path: str) -> None:
         parse_endpoint(f"ipc://{path}")
 
 
+def test_a_port_that_cannot_be() -> None:
+    with pytest.raises(UsageError, match="ports end at 65535"):
+        parse_address("a:65536")
+
+
 def test_an_ipv6_address_belongs_in_brackets() -> None:
     with pytest.raises(UsageError, match=r"\[::1\]:80"):
         parse_address("::1:80")

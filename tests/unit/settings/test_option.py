@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass
 
 import pytest
 
@@ -129,3 +129,12 @@ def test_every_noun_has_a_heading_of_its_own() -> None:
 def test_every_field_is_an_option() -> None:
     for kind in (RouterSettings, WorkerSettings, RunSettings):
         assert {field.name for field, _ in options_of(kind)} == {field.name for field in dataclasses.fields(kind)}
+
+
+def test_settings_are_values() -> None:
+    one, same, other = RouterSettings(name="a"), RouterSettings(name="a"), RouterSettings(name="b")
+    assert (one == same, one == other, one == WorkerSettings(name="a")) == (True, False, False)
+    assert len({one, same, other}) == 2
+    assert "name='a'" in repr(one)
+    with pytest.raises(FrozenInstanceError):
+        one.name = "b"  # type: ignore[misc]

@@ -192,6 +192,19 @@ def test_index_pages_and_none_of_ours(folder: Path) -> None:
     assert ask(files, "/bare/").status == 404
 
 
+def test_the_top_of_a_route_is_a_folder_like_others(folder: Path) -> None:
+    files = Files(str(folder), "", ("/static", "", "/static/more"))
+    for prefix in ("/static", "/static/more"):
+        for root in ("", "/shop"):
+            reply = ask(files, prefix, root=root)
+            assert (reply.status, reply.fields["location"]) == (307, f"https://a.example{root}{prefix}/")
+            assert ask(files, f"{prefix}/", root=root).body == b"<p>top</p>"
+            assert ask(files, f"{prefix}/sub/", root=root).body == b"<p>sub</p>"
+    # By whole segments; and what is on no route of its own is below its top.
+    assert ask(files, "/staticsub/").status == 404
+    assert ask(files, "/sub/").body == b"<p>sub</p>"
+
+
 def test_what_is_not_there(folder: Path) -> None:
     files = Files(str(folder))
     reply = ask(files, "/nowhere")

@@ -28,6 +28,14 @@ def test_from_the_current_directory(project: Path) -> None:
     assert load_application("loader_one:app").application.__name__ == "app"
 
 
+def test_a_slip_of_the_pen(project: Path) -> None:
+    (project / "loader_slip.py").write_text("class shop:\n    async def app(scope, receive, send): ...\n")
+    with pytest.raises(StartError, match=r"has no attribute 'shop.ap': did you mean app\?$"):
+        load_application("loader_slip:shop.ap")
+    with pytest.raises(StartError, match=r"has no attribute 'x'$"):
+        load_application("loader_slip:x")
+
+
 def test_the_current_directory_comes_last(project: Path) -> None:
     (project / "colorsys.py").write_text("async def app(scope, receive, send): ...\n")
     with pytest.raises(StartError, match="'colorsys' has no attribute 'app'"):

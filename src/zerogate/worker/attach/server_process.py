@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from zerogate.errors import StartError, UsageError
+from zerogate.errors import StartError
 from zerogate.settings import AttachSettings
 from zerogate.settings.environment import without_secrets
 from zerogate.worker.attach import keeper
@@ -33,9 +33,9 @@ _NEVER_RUN = {keeper.CANNOT_RUN, keeper.NOT_FOUND}
 
 
 def check_command(command: tuple[str, ...]) -> None:
-    """Raises UsageError if there is no such program."""
+    """Raises StartError if there is no such program."""
     if shutil.which(command[0]) is None:
-        raise UsageError(f"{command[0]}: no such command")
+        raise StartError(f"{command[0]}: no such command")
 
 
 class ServerProcess:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.commands import is_running
 from tests.support.router_end import until
-from zerogate.errors import StartError, UsageError
+from zerogate.errors import StartError
 from zerogate.worker.attach import server_process
 from zerogate.worker.attach.server_process import MAX_FAILURES, ServerProcess, check_command
 from zerogate.worker.attach.target import Target, parse_target
@@ -32,7 +32,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_command_that_is_not_there() -> None:
     check_command((sys.executable,))
-    with pytest.raises(UsageError, match="no-such-thing: no such command"):
+    with pytest.raises(StartError, match="no-such-thing: no such command"):
         check_command(("no-such-thing", "x"))
 
 

@@ -150,7 +150,7 @@ def test_wrong_usage() -> None:
     async def main() -> None:
         with pytest.raises(UsageError, match="write http"):
             Attached(AttachSettings(), "ftp://x")
-        with pytest.raises(UsageError, match="no such command"):
+        with pytest.raises(StartError, match="no such command"):
             Attached(AttachSettings(), "unix:/x", ("no-such-thing",))
         with pytest.raises(UsageError):
             Attached(AttachSettings(connect=("nonsense",)), "unix:/x")
