@@ -312,6 +312,12 @@ def test_an_application_that_cannot_be_loaded(command: str, name: str, folder: P
     assert_one_line(run_command(command, app, *options, cwd=folder), 1, *words)
 
 
+def test_a_ctrl_c_amid_our_own_imports_needs_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
+    result = run_command("--version", env={"PYTHONPATH": str(tmp_path)})
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", "")
+
+
 def test_several_processes_that_cannot_start_say_so_once(folder: Path) -> None:
     result = run_command("worker", "raising:app", "--processes", "3", cwd=folder)
     assert_one_line(result, 1, "ZeroDivisionError")

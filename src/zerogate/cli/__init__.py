@@ -1,5 +1,5 @@
 """The command line: `zerogate router | worker | hello | run | demo | status`."""
 
-from zerogate.cli.entry import main
+from zerogate.cli.start import main
 
 __all__ = ["main"]
