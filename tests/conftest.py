@@ -14,6 +14,7 @@ from _pytest.runner import runtestprotocol
 
 from tests.support.processes import ROUTER_PROCESSES, Site, make_site
 from zerogate.collector import IS_TUNABLE
+from zerogate.logs import ROOT
 
 HERE = Path(__file__).parent
 
@@ -126,6 +127,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """TEST_ROUTER_PROCESSES is for all but those that are about what one process decides, or has one link."""
     Site.router_processes = 1 if item.get_closest_marker("one_process") else ROUTER_PROCESSES
+
+
+@pytest.fixture(autouse=True)
+def log_level() -> Iterator[None]:
+    """What one test has said of logging is not for the next one to hear."""
+    level = ROOT.level
+    yield
+    ROOT.setLevel(level)
 
 
 @pytest.fixture
