@@ -4,8 +4,8 @@
     ENDED  all of it has come, with its trailers
 
 Until the reply begins it keeps what has come, up to `limit` bytes, so that all of it can be sent again elsewhere; and
-beyond them, as much as the worker's window lets through, until the worker gives credit for any of it. Until then it may
-refuse the request: its last slot may just have gone to another router.
+beyond them, as much as a usual window lets through, until the worker gives credit for any of it. Until then it may
+refuse the request: its last slot may just have gone to another router. A worker may say any window, and give no credit.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,9 @@ from zerogate.link.link import Link
 from zerogate.wire.pieces import add_piece
 from zerogate.wire.spdy.headers import encode_block, merge_fields
 from zerogate.wire.spdy.streams import Stream
+
+# Beyond the limit. The default of a stream's window.
+MAX_UNTAKEN_BYTES = 256 * 1024
 
 
 class RequestBody:
@@ -107,7 +110,8 @@ class RequestBody:
 
     def settle(self, stream: Stream) -> int:
         """What has gone on since the client was last credited: all of it, once nothing waits for the worker."""
-        if self._kept is not None and self.kept_bytes > self._limit_bytes and self._is_begun(stream):
+        n_more = self.kept_bytes - self._limit_bytes
+        if self._kept is not None and n_more > 0 and (n_more > MAX_UNTAKEN_BYTES or self._is_begun(stream)):
             self._kept = None
         if stream.pending_bytes:
             return 0

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.support.each import each
 from tests.support.fakes import FakeLink, FakeStream
-from zerogate.router.exchange.body import RequestBody
+from zerogate.router.exchange.body import MAX_UNTAKEN_BYTES, RequestBody
 
 
 class Way:
@@ -118,6 +118,18 @@ def test_what_was_refused_goes_to_the_next_however_much_it_is() -> None:
     other.send_window += 1
     way.body.settle(other)
     assert not way.body.is_whole
+
+
+def test_a_worker_with_a_huge_window_that_gives_no_credit_has_it_keep_no_more() -> None:
+    way = Way(limit_bytes=4)
+    way.stream.send_window = 2**31 - 1
+    way.body.send_kept(way.link, way.stream)
+    piece = bytes(64 * 1024)
+    while way.body.is_whole:
+        assert way.body.kept_bytes <= 4 + MAX_UNTAKEN_BYTES
+        way.body.send(way.link, way.stream, piece)
+        way.stream.send_window -= len(piece)
+    assert way.body.received_bytes > 4 + MAX_UNTAKEN_BYTES
 
 
 def test_nothing_is_kept_once_it_is_forgotten() -> None:
