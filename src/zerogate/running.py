@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from zerogate.cli.commands import LONE, run_fleet
 from zerogate.cli.greetings import addresses, found_words, greet, served
+from zerogate.cli.ports import with_ports
 from zerogate.cli.services import files_settings, find_files, static_settings, with_certificate
 from zerogate.collector import restored_collector
 from zerogate.condition import Condition
@@ -68,7 +70,7 @@ run = _with_options(RunSettings)
 
 def _run_alone(app: Any, settings: RunSettings) -> None:
     """In this process alone: an application that is here already cannot be handed to another one."""
-    settings, words = with_certificate(settings)
+    settings, words = with_certificate(with_ports(settings))
     found = find(app, settings)
     made: list[Alone] = []
 
@@ -111,7 +113,13 @@ class Alone:
             self.workers.append(Worker(own, host))
         own_workers = len(self.workers) if settings.replace else 0
         self.router = Router(
-            settings.part(RouterSettings, bind=(endpoint, *settings.bind), own_workers=own_workers, processes=1)
+            settings.part(
+                RouterSettings,
+                bind=(endpoint, *settings.bind),
+                own_workers=own_workers,
+                command_pid=os.getpid(),
+                processes=1,
+            )
         )
 
     async def start(self) -> None:

@@ -4,13 +4,15 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.chaos import make_chaos_site
-from tests.support.commands import APPLICATION, children, folder, run_command, said_by
+from tests.support.commands import APPLICATION, children, clean_environment, folder, run_command, said_by
 from tests.support.open_loop import OpenLoop
 from tests.support.processes import Process, Site, free_port, wait_for
 
@@ -61,6 +63,19 @@ def test_who_dials_where_the_successor_is_not_is_told_of(site: Site, folder: Pat
     again.wait_output("took over")
     assert successor.popen.wait(60) == 0
     assert "will find nobody" not in successor.output()
+
+
+def test_nor_are_those_of_a_program_of_ones_own_told_of(site: Site, folder: Path) -> None:
+    words = "import good, zerogate; "
+    words += f"zerogate.run(good.app, http=('127.0.0.1:{site.http_port}',), admin='off', access_log='off')"
+    command = [sys.executable, "-c", words]
+    log = folder / "log"
+    with log.open("w") as output, subprocess.Popen(command, cwd=folder, stderr=output, env=clean_environment()) as old:
+        wait_for(lambda: "Ctrl-C stops" in log.read_text(), "it is up")
+        router(site, "--replace")
+        assert old.wait(60) == 0
+    assert "takes over" in log.read_text()
+    assert "will find nobody" not in log.read_text()
 
 
 @pytest.mark.parametrize("loops", [("asyncio", "uvloop"), ("uvloop", "asyncio"), ("asyncio", "asyncio")])
