@@ -15,6 +15,8 @@ cdef class ClientState:
 
 
 cdef bint try_send_whole(client, ReplyHead head, bytes body) except -1
+cdef bint try_send_head(client, ReplyHead head) except -1
+cdef bint try_send_end(ClientState client) except -1
 cdef bint try_send_body(ClientState client, data, Py_ssize_t size) except -1
 cdef int end(client) except -1
 cdef int expect(client, double seconds) except -1

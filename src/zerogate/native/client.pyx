@@ -1,20 +1,41 @@
 # cython: language_level=3
 """A client of HTTP/1 (router/clients/http1.py) that asks for one thing after the other.
 
-Taken: a request that comes alone, and goes to an exchange at once; a reply that is sent whole, on a connection that goes
-on; a piece of one that is sent as it is. Declined: all else, and whatever another kind of client is asked.
+Taken: a request that comes alone, and goes to an exchange at once; a reply that is sent whole, or that says its length, on
+a connection that goes on; a piece of one that is sent as it is. Declined: all else, and whatever another kind of client
+is asked.
 """
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 
 from zerogate.native.desk cimport make_exchange
 from zerogate.native.heads cimport ReplyHead, RequestHead
-from zerogate.native.http1 cimport ConnectionState, frame_whole, is_body_bare, is_idle, take_head
-from zerogate.native.pieces cimport VIEW_BYTES
+from zerogate.native.http1 cimport (
+    ConnectionState,
+    frame_head,
+    frame_whole,
+    is_body_bare,
+    is_idle,
+    take_head,
+    try_finish,
+)
+from zerogate.native.pieces cimport VIEW_BYTES, join_small
 
 cdef enum:
     BODY_CREDIT_BYTES = 64 * 1024  # router/faces.py
     HIGH_WATER_BYTES = 256 * 1024  # router/sockets.py
+
+cdef object _write_pieces
+# `write_due` below, as the event loop is given it; who is due, and in which event loop.
+cdef object _write_due
+cdef list _due = []
+cdef object _due_loop
+
+
+def set_parts(write_pieces):
+    """transports.py, write_pieces. What is compiled imports nothing."""
+    global _write_pieces
+    _write_pieces = write_pieces
 
 
 cdef class ClientState:
@@ -58,20 +79,90 @@ cdef bint try_send_whole(client, ReplyHead head, bytes body) except -1:
     return True
 
 
+cdef bint try_send_head(client, ReplyHead head) except -1:
+    """Client.send_head, of a reply that says its length; router/clients/http1.py, Http1Client.send_head. False if it is
+    declined, and nothing sent."""
+    cdef ClientState usual
+    cdef bytes octets
+    if not isinstance(client, ClientState):
+        return False
+    usual = client
+    desk = usual._desk
+    if desk.is_stopping:
+        return False
+    octets = frame_head(usual._connection, head, desk.date.value)
+    if octets is None:
+        return False
+    _hold(usual, octets, PyBytes_GET_SIZE(octets))
+    return True
+
+
 cdef bint try_send_body(ClientState client, data, Py_ssize_t size) except -1:
     """router/clients/http1.py, Http1Client.send_body. False if it is declined."""
     if not is_body_bare(client._connection):
         return False
     if size < VIEW_BYTES or client._transport.get_write_buffer_size():
-        client._write(data)
-        return True
+        client._held.append(data)
+        _write_held(client)
+    else:
+        _hold(client, data, size)
+    return True
+
+
+cdef bint try_send_end(ClientState client) except -1:
+    """router/clients/http1.py, Http1Client.send_end. False if it is declined."""
+    if not try_finish(client._connection):
+        return False
+    _write_held(client)
+    return True
+
+
+cdef int _hold(ClientState client, octets, Py_ssize_t size) except -1:
+    """router/clients/http1.py, Http1Client._hold: one callback for all clients of an event loop that are due in its turn."""
+    global _due_loop
     if not client._held:
-        client._desk.loop.call_soon(client._write_held)
-    client._held.append(data)
+        loop = client._desk.loop
+        if _due and loop is not _due_loop and _due_loop.is_closed():
+            _due.clear()  # What was due there never comes.
+        if not _due:
+            _due_loop = loop
+            loop.call_soon(_write_due)
+        if loop is _due_loop:
+            _due.append(client)
+        else:
+            loop.call_soon(client._write_held)
+    client._held.append(octets)
     client._held_bytes += size
     if client._held_bytes >= HIGH_WATER_BYTES:
-        client._write_held()
-    return True
+        _write_held(client)
+    return 0
+
+
+def write_due():
+    """See `_hold`. What fails costs this client, and none that is due behind it."""
+    cdef list due = _due[:]
+    _due.clear()
+    for client in due:
+        try:
+            _write_held(client)
+        except Exception as error:
+            client.break_off(error)
+
+
+cdef int _write_held(ClientState client) except -1:
+    """router/clients/http1.py, Http1Client._write_held."""
+    cdef list pieces, held = client._held
+    if held:
+        client._held = []
+        client._held_bytes = 0
+        for piece in held:
+            client.bytes_out += len(piece)
+        pieces = join_small(held)
+        if len(pieces) == 1:
+            client._transport.write(pieces[0])
+        else:
+            _write_pieces(client._transport, pieces)
+    return 0
 
 
 cdef int end(client) except -1:
@@ -97,3 +188,6 @@ cdef int expect(client, double seconds) except -1:
     else:
         client.expect(seconds)
     return 0
+
+
+_write_due = write_due

@@ -1,18 +1,27 @@
 # cython: language_level=3
 """Most exchanges, from end to end (router/exchange/ and what it stands on): a request without a body, a worker that has
-room at once, and a reply that comes whole. And most pieces of a reply that does not.
+room at once, and a reply that comes whole, or says its length and goes to a client that keeps up. And most pieces of
+replies to other requests.
 
-A UsualExchange knows the one way through the table of router/exchange/exchange.py that leads from `begin` by
-`on_whole_reply` to the end. With whatever else happens an Exchange takes its place, in the state that it would be in by
-then, and is told of it: so all that is rare is decided there alone. What is looked up by name in the Python of other
-rooms is so in the words of its faces.
+A UsualExchange knows two ways through the table of router/exchange/exchange.py: from `begin` by `on_whole_reply` to the
+end, or by `on_reply` and `on_data`. With whatever else happens an Exchange takes its place, in the state that it would
+be in by then, and is told of it: so all that is rare is decided there alone. What is looked up by name in the Python of
+other rooms is so in the words of its faces.
 """
 
 from time import monotonic
 
 from zerogate.native.blocks cimport write_request
 from zerogate.native.books cimport StreamState
-from zerogate.native.client cimport ClientState, end, expect, try_send_body, try_send_whole
+from zerogate.native.client cimport (
+    ClientState,
+    end,
+    expect,
+    try_send_body,
+    try_send_end,
+    try_send_head,
+    try_send_whole,
+)
 from zerogate.native.desk cimport note
 from zerogate.native.heads cimport ReplyHead, RequestHead
 from zerogate.native.link cimport LinkState, consumed, open_stream
@@ -29,13 +38,14 @@ cdef enum:
     OPEN = 3
     DONE = 6
 
-cdef object _Exchange, _request_block
+cdef object _Exchange, _ReplyBody, _request_block
 
 
-def set_parts(exchange, request_block):
-    """What takes over, and what writes the blocks that are declined. What is compiled imports nothing."""
-    global _Exchange, _request_block
-    _Exchange, _request_block = exchange, request_block
+def set_parts(exchange, reply_body, request_block):
+    """What takes over, its account of a reply's body, and what writes the blocks that are declined. What is compiled
+    imports nothing."""
+    global _Exchange, _ReplyBody, _request_block
+    _Exchange, _ReplyBody, _request_block = exchange, reply_body, request_block
 
 
 def make_exchange(dispatcher, desk, client, head, forwarding, bytes request_id not None):
@@ -61,6 +71,8 @@ cdef class UsualExchange:
     cdef object _dispatcher, _desk, _client, _forwarding, _careful
     cdef WorkerState _worker
     cdef StreamState _stream
+    cdef ReplyHead _reply
+    cdef long long _left
     cdef int _state
     cdef bint _has_ended
     cdef readonly RequestHead head
@@ -150,8 +162,12 @@ cdef class UsualExchange:
             self._take_over().on_whole_reply(fields, data)
 
     def on_reply(self, fields, fin):
-        if not fin or not self._pass_on(fields, b""):
+        if not (self._pass_on(fields, b"") if fin else self._begin_reply(fields)):
             self._take_over().on_reply(fields, fin)
+
+    def on_data(self, data, bint fin):
+        if not self._pass_piece(data, fin):
+            self._take_over().on_data(data, fin)
 
     cdef bint _pass_on(self, fields, bytes data) except -1:
         """router/exchange/reply_half.py, ReplyHalf._whole, and ._reply of one that has no body."""
@@ -159,6 +175,48 @@ cdef class UsualExchange:
             return False
         self.status = (<ReplyHead>fields).status
         self._finish()
+        return True
+
+    cdef bint _begin_reply(self, fields) except -1:
+        """router/exchange/reply_half.py, ReplyHalf._reply, of one that says its length and is no stream of events."""
+        cdef ReplyHead head
+        if self._state != DUE or type(fields) is not ReplyHead:
+            return False
+        head = fields
+        if head.body_length is None or type(head.note) is not bytes or b"event-stream" in (<bytes>head.note).lower():
+            return False
+        if not try_send_head(self._client, head):
+            return False
+        self._reply = head
+        self._left = head.body_length
+        self.status = head.status
+        self._state = OPEN
+        expect(self._client, self._worker.idle_timeout_s)
+        return True
+
+    cdef bint _pass_piece(self, data, bint fin) except -1:
+        """router/exchange/reply_half.py, ReplyHalf._send_data, of a client that keeps up."""
+        cdef Py_ssize_t size = len(data)
+        cdef ClientState client
+        if self._state != OPEN or self._careful is not None:
+            return False
+        client = self._client
+        if not client.is_writable or (size != self._left if fin else not size or size > self._left):
+            return False
+        if size and not try_send_body(client, data, size):
+            return False
+        self._left -= size
+        if fin:
+            if not try_send_end(client):
+                client.send_end()
+            self._finish()
+        elif client.is_writable:
+            consumed(<LinkState?>self._worker.link, self._stream, size)
+            expect(client, self._worker.idle_timeout_s)
+        else:
+            careful = self._take_over()
+            careful._account(data)
+            careful._expect_more()
         return True
 
     cdef int _finish(self) except -1:
@@ -178,11 +236,15 @@ cdef class UsualExchange:
 
     cdef object _take_over(self):
         """The Exchange that stands in this one's place from now on."""
+        body = None
         if self._careful is None:
             self._careful = made = _Exchange(
                 self._dispatcher, self._desk, self._client, self.head, self._forwarding, self.request_id
             )
-            made.take_over(self._state, self.arrived, self._worker, self._stream, self.status, self._has_ended)
+            if self._reply is not None:
+                body = _ReplyBody(self._reply, self.head.method)
+                body.left = self._left
+            made.take_over(self._state, self.arrived, self._worker, self._stream, self.status, self._has_ended, body)
         return self._careful
 
 

@@ -12,5 +12,7 @@ cdef class ConnectionState:
 
 cdef RequestHead take_head(ConnectionState connection, data)
 cdef bytes frame_whole(ConnectionState connection, ReplyHead head, bytes body, bytes date)
+cdef bytes frame_head(ConnectionState connection, ReplyHead head, bytes date)
+cdef bint try_finish(ConnectionState connection) except -1
 cdef bint is_body_bare(ConnectionState connection) except -1
 cdef bint is_idle(ConnectionState connection) except -1

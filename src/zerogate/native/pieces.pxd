@@ -19,3 +19,19 @@ cdef inline object piece_of(data, octets start, Py_ssize_t at, Py_ssize_t stop, 
     if n == size:
         return data
     return data[at:stop] if type(data) is memoryview else PyMemoryView_FromObject(data)[at:stop]
+
+
+cdef inline list join_small(list pieces):
+    """wire/pieces.py, join_small."""
+    cdef list joined = [], small = []
+    for piece in pieces:
+        if len(piece) < VIEW_BYTES:
+            small.append(piece)
+            continue
+        if small:
+            joined.append(b"".join(small))
+            small = []
+        joined.append(piece)
+    if small:
+        joined.append(b"".join(small))
+    return joined

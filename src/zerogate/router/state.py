@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zerogate.native.compiled import Base, NoPaths, find
+from zerogate.transports import write_pieces
 
 if TYPE_CHECKING:
     ClientState = Base
@@ -25,4 +26,5 @@ else:
     WorkerState = find("turns", "WorkerState", Base)
 
 # What is compiled imports nothing.
+find("client", "set_parts")(write_pieces)
 set_heap: Callable[..., None] = find("turns", "set_heap")

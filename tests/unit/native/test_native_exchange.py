@@ -19,6 +19,7 @@ from zerogate.router.desk import LINGER_S
 from zerogate.router.exchange import Exchange, exchange, make_exchange
 from zerogate.router.request_block import request_block
 from zerogate.router.sockets import HIGH_WATER_BYTES
+from zerogate.wire.http.reply import ReplyBody
 from zerogate.wire.spdy.frames import RstStatus
 
 pytestmark = pytest.mark.skipif(not compiled.IS_ON, reason="there is no usual way")
@@ -45,6 +46,15 @@ def in_pieces(
     request.reply(200, [] if length is None else [(b"content-length", b"%d" % length)])
     for start in range(0, n_bytes, 50_000):
         request.data(b"x" * min(50_000, n_bytes - start))
+
+
+def begun(ask: Http1Ask, request: PeerRequest, worker: LinkPeer) -> None:
+    """A reply that says its length, and half of it."""
+    in_pieces(ask, request, worker, n_bytes=100_000, length=200_000, is_taking=True)
+
+
+def rest(ask: Http1Ask, request: PeerRequest, worker: LinkPeer) -> None:
+    request.data(b"y" * 100_000, fin=True)
 
 
 TIMEOUT_S = 5.0
@@ -76,6 +86,46 @@ PLAYS: dict[str, tuple[Step, ...]] = {
         for length in (n_bytes, n_bytes + 1, n_bytes - 1, None)
         for is_taking in (True, False)
     },
+    "a last piece that is the end": (begun, rest),
+    "a last piece that is too long": (begun, lambda ask, request, worker: request.data(b"y" * 100_001, fin=True)),
+    "a last piece that is too short": (begun, lambda ask, request, worker: request.data(b"y" * 99_999, fin=True)),
+    "trailers behind a length": (
+        begun,
+        lambda ask, request, worker: request.data(b"y" * 100_000),
+        lambda ask, request, worker: request.headers([(b"x-sum", b"1")]),
+    ),
+    "a stream of events that says its length": (
+        lambda ask, request, worker: request.reply(
+            200, [(b"content-type", b"text/Event-Stream; a=b"), (b"content-length", b"5")]
+        ),
+        lambda ask, request, worker: request.data(b"hello", fin=True),
+    ),
+    "a length of nothing, and an end": (
+        lambda ask, request, worker: request.reply(200, [(b"content-length", b"0")]),
+        lambda ask, request, worker: request.data(b"", fin=True),
+    ),
+    "a date of its own": (
+        lambda ask, request, worker: request.reply(200, [(b"date", b"then"), (b"content-length", b"200000")]),
+        lambda ask, request, worker: request.data(b"x" * 100_000),
+        rest,
+    ),
+    "a client that leaves midway": (begun, lambda ask, request, worker: ask.leave()),
+    "a client that sends no more midway": (begun, lambda ask, request, worker: ask._transport.say_eof(), rest),
+    "a client that asks for more midway": (
+        begun,
+        lambda ask, request, worker: ask.send(b"GET /next HTTP/1.1\r\nhost: a.example\r\n\r\n"),
+        rest,
+    ),
+    "a client that stops reading midway": (
+        begun,
+        lambda ask, request, worker: setattr(ask._transport, "is_taking", False),
+        rest,
+        lambda ask, request, worker: ask._transport.take(),
+    ),
+    "a failure midway": (begun, lambda ask, request, worker: request.end_with(RstStatus.INTERNAL_ERROR)),
+    "a link that is lost midway": (begun, lambda ask, request, worker: worker.die()),
+    "a goodbye midway": (begun, lambda ask, request, worker: worker.goaway(), rest),
+    "silence midway": (begun,),
     "early hints": (lambda ask, request, worker: request.interim(103, [(b"link", b"</a>")]), whole),
     "no valid status": (lambda ask, request, worker: request.whole(b"hello", 999),),
     "a field between two peers": (lambda ask, request, worker: request.whole(b"a", fields=[(b"connection", b"x")]),),
@@ -144,6 +194,58 @@ def test_both_come_to_the_same(ask: str, play: str) -> None:
         assert usual[:2] == careful[:2]
         assert careful[2] == 0
         assert (usual[2] > 0) == (ask != "HTTP/1.0")
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("n_bytes", [100, 200_000, 1_000_000])
+def test_a_reply_that_says_its_length_needs_no_other_exchange(n_bytes: int) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("an Exchange was made")
+
+    set_parts = compiled.find("exchange", "set_parts")
+
+    async def main() -> None:
+        async with Bench.open() as bench:
+            worker = await bench.worker("w", "*")
+            for _ in range(2):
+                ask = bench.ask("http1")
+                await bench.quiet()
+                request = worker.requests[-1]
+                request.reply(200, [(b"content-length", b"%d" % n_bytes)])
+                for start in range(0, n_bytes, 64 * 1024):
+                    request.data(b"x" * min(64 * 1024, n_bytes - start), fin=start + 64 * 1024 >= n_bytes)
+                    await bench.quiet()
+                assert (ask.status, len(ask.body), ask.is_complete) == (200, n_bytes, True)
+
+    set_parts(refuse, ReplyBody, request_block)
+    try:
+        run_virtually(main())
+    finally:
+        set_parts(Exchange, ReplyBody, request_block)
+
+
+def test_a_client_that_fails_when_it_is_written_costs_none_that_is_due_behind_it() -> None:
+    def fail(octets: bytes) -> None:
+        raise ArithmeticError("a bug")
+
+    async def main() -> None:
+        async with Bench.open() as bench:
+            worker = await bench.worker("w", "*")
+            first, second = (Http1Connection(bench.http1_clients).request() for _ in range(2))
+            await bench.quiet()
+            with (
+                mock.patch.object(first._transport, "write", fail),
+                mock.patch.object(first._transport, "writelines", fail),
+            ):
+                for request in worker.requests:
+                    request.reply(200, [(b"content-length", b"200000")])
+                    request.data(b"x" * 50_000)
+                await bench.quiet()
+            assert first.is_lost
+            assert len(second.body) == 50_000
+            second.leave()
+            await bench.quiet()
 
     run_virtually(main())
 
@@ -261,8 +363,8 @@ def test_a_bug_before_a_worker_has_the_request_costs_no_slot() -> None:
             await bench.quiet()
             assert ask.body == b"hello"
 
-    set_parts(Exchange, buggy)
+    set_parts(Exchange, ReplyBody, buggy)
     try:
         run_virtually(main())
     finally:
-        set_parts(Exchange, request_block)
+        set_parts(Exchange, ReplyBody, request_block)

@@ -23,6 +23,7 @@ from zerogate.router.queue import Queue
 from zerogate.router.waiting import Waiting
 from zerogate.router.workers import Worker
 from zerogate.wire.http.errors import BAD_REPLY, WORKER_FAILED, ErrorKind, HttpError
+from zerogate.wire.http.reply import ReplyBody
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy import streams
 from zerogate.wire.spdy.frames import RstStatus
@@ -74,6 +75,7 @@ class Passage(StreamHandler, Waiting):
     cookie: StickyCookie | None = None
     _stream: Stream | None = None
     _body: RequestBody | None = None
+    _reply_body: ReplyBody | None = None
     _has_ended = False
     # A tunnel or a stream of events: its worker counts it for itself.
     _is_apart = False
@@ -108,6 +110,7 @@ class Passage(StreamHandler, Waiting):
         stream: Stream | None,
         status: int,
         has_ended: bool,
+        reply_body: ReplyBody | None,
     ) -> None:
         """Stand in the place of a UsualExchange (native/exchange.pyx) that has come so far."""
         self.state = State(state)
@@ -115,6 +118,7 @@ class Passage(StreamHandler, Waiting):
         self.worker = worker
         self.status = status
         self._has_ended = has_ended
+        self._reply_body = reply_body
         self._stream = stream
         # One that has none by now is gone, and this is about to hear of it.
         if stream is not None and stream.handler is not None:

@@ -27,7 +27,6 @@ MAX_HINTS = 16
 class ReplyHalf(RequestHalf):
     """What the events of the reply's half do. They raise ReplyError, having sent nothing, for what is no valid HTTP."""
 
-    _reply_body: ReplyBody | None = None
     _owed_bytes = 0
     _n_hints = 0
     # While the client does not keep up: when it is looked at, and what was unsent and taken when it was last.

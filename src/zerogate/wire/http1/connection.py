@@ -350,5 +350,5 @@ class Connection(ConnectionState):
         self._at = 0
 
 
-# What comes alone, and what is sent whole, may not come by here (native/http1.pyx).
-find("http1", "set_members")(_IDLE, _DUE, _READING_IDLE, _LENGTH)
+# What comes alone, what is sent whole, and what says its length may not come by here (native/http1.pyx).
+find("http1", "set_members")(_IDLE, _DUE, _BODY, _READING_IDLE, _NOTHING, _LENGTH)
