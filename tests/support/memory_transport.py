@@ -35,7 +35,7 @@ class MemoryTransport(asyncio.Transport):
     is_taking: whether the peer reads; if not, what is written stays in the buffer until `take`
     """
 
-    def __init__(self, protocol: asyncio.Protocol, peername: Any = ("203.0.113.9", 50000)) -> None:
+    def __init__(self, protocol: Any, peername: Any = ("203.0.113.9", 50000)) -> None:
         # The peer of a Unix socket has an empty name; one of TCP that has left already has none.
         self.sock = FakeSocket(socket.AF_UNIX if isinstance(peername, str) else socket.AF_INET)
         super().__init__({"peername": peername, "sockname": ("192.0.2.1", 80), "socket": self.sock})

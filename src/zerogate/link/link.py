@@ -57,7 +57,7 @@ class LinkOwner(Protocol):
         """The link is gone; its streams' handlers will be told. What there is to log of it is the owner's to say."""
 
 
-class Link(LinkState, asyncio.Protocol):
+class Link(LinkState, asyncio.BaseProtocol):
     """One link. `is_router` says which end this is; `max_concurrent` is what we take, if we say it.
 
     `mechanisms`: who may be at the other end (`zmtp.Connection`). `decode_opening`, `decode_reply`: what this end wants

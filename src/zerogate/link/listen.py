@@ -13,7 +13,7 @@ from zerogate.link.bind import Place
 
 logger = logging.getLogger("zerogate.link")
 
-MakeProtocol = Callable[[], asyncio.Protocol]
+MakeProtocol = Callable[[], asyncio.BaseProtocol]
 # Whether a connection is for this process; else it has been handed on, and is closed here.
 IsOurs = Callable[[socket.socket], Awaitable[bool]]
 

@@ -18,6 +18,7 @@ MODULES: Final = (
     "sender",
     "session",
     "messages",
+    "reads",
     "calls",
     "asgi",
     "servers",

@@ -3,6 +3,7 @@
 
 from zerogate.native.books cimport StreamState
 from zerogate.native.messages cimport TrafficState
+from zerogate.native.reads cimport Room
 
 
 cdef class LivenessState:
@@ -13,6 +14,7 @@ cdef class LinkState:
     cdef public object session, _loop, _owner, _transport
     cdef public TrafficState _zmtp
     cdef public LivenessState liveness
+    cdef Room _room
     cdef public long long bytes_in, bytes_out
     cdef public int _n_batched
     cdef public bint _has_opened, _is_flush_due, _is_paused, is_closed, is_ready, is_suspect

@@ -10,9 +10,18 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from zerogate.native.books cimport SessionState, StreamState
 from zerogate.native.frames cimport octets
-from zerogate.native.messages cimport TrafficState, frame_message, gather_message, take_message, take_pieces
+from zerogate.native.messages cimport (
+    Bodies,
+    TrafficState,
+    frame_message,
+    gather_message,
+    next_body,
+    take_message,
+    try_bodies,
+)
+from zerogate.native.reads cimport Room, take_read, take_room
 from zerogate.native.sender cimport give, try_open, try_whole_reply
-from zerogate.native.session cimport receive, receive_piece
+from zerogate.native.session cimport receive
 
 # link/limits.py, link/gathering.py.
 cdef enum:
@@ -46,31 +55,43 @@ cdef class LivenessState:
 
 
 cdef class LinkState:
-    """Below link/link.py, Link."""
+    """Below link/link.py, Link; and how event loops read that ask where to (reads.pyx)."""
+
+    def get_buffer(self, size_hint):
+        if self._room is None:
+            self._room = take_room()
+        return self._room
+
+    def buffer_updated(self, Py_ssize_t size):
+        cdef Room room = self._room
+        self._room = None
+        self.data_received(take_read(room, size))
 
 
 def take_message_of(LinkState link not None, data):
     """link/link.py, Link._receive, of messages. False if it is declined."""
     cdef SessionState session
     cdef bytes message
-    cdef list events, pieces = None
+    cdef list events
+    cdef Bodies bodies
+    cdef Py_ssize_t at, stop
     if type(data) is not bytes or not link.is_ready or link.is_suspect:
         return False
     message = take_message(link._zmtp, data)
-    if message is None:
-        pieces = take_pieces(link._zmtp, data)
-        if pieces is None:
-            return False
+    if message is None and not try_bodies(link._zmtp, data, &bodies):
+        return False
     session = link.session
     link.liveness.heard = link._loop.time()
     link.bytes_in += PyBytes_GET_SIZE(data)
     if message is not None:
         events = []
-        receive(session, message, <octets>PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message), events)
+        receive(session, message, <octets>PyBytes_AS_STRING(message), 0, PyBytes_GET_SIZE(message), events)
         _dispatch_all(link, events)
     else:
-        for piece in pieces:
-            _dispatch_all(link, receive_piece(session, piece))
+        while next_body(&bodies, data, &at, &stop):
+            events = []
+            receive(session, data, <octets>PyBytes_AS_STRING(data), at, stop, events)
+            _dispatch_all(link, events)
     if session.error is not None or link._zmtp.error is not None or len(session.output) > MAX_PIECES:
         link._settle(data)
     elif link._has_opened:

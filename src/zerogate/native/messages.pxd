@@ -8,7 +8,14 @@ cdef class TrafficState:
     cdef public bint _is_between_frames, is_ready
 
 
+# Messages that have come at once, of which some have begun before or go on: what is left of the one at `at`.
+cdef struct Bodies:
+    Py_ssize_t at
+    long long left
+
+
 cdef bytes take_message(TrafficState traffic, bytes data)
-cdef list take_pieces(TrafficState traffic, bytes data)
+cdef bint try_bodies(TrafficState traffic, bytes data, Bodies* bodies) except -1
+cdef bint next_body(Bodies* bodies, bytes data, Py_ssize_t* at, Py_ssize_t* stop) noexcept
 cdef list gather_message(TrafficState traffic, list pieces, Py_ssize_t* size)
 cdef bytes frame_message(TrafficState traffic, list pieces, Py_ssize_t most)

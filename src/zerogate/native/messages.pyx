@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromSt
 from libc.string cimport memcpy
 
 from zerogate.native.octets cimport octets, read_word, write_word
-from zerogate.native.pieces cimport VIEW_BYTES, piece_of
+from zerogate.native.pieces cimport VIEW_BYTES, join_small
 
 # wire/zmtp/frames.py.
 cdef enum:
@@ -18,14 +18,14 @@ cdef enum:
     LONG_HEADER_BYTES = 9
     MAX_SHORT_BYTES = 255
 
-# Members of wire/zmtp/states.py, State; and of wire/pieces.py.
-cdef object _FRAME, _MESSAGE, _join_small
+# Members of wire/zmtp/states.py, State.
+cdef object _FRAME, _MESSAGE
 
 
-def set_parts(frame, message, join_small):
+def set_states(frame, message):
     """What is compiled imports nothing."""
-    global _FRAME, _MESSAGE, _join_small
-    _FRAME, _MESSAGE, _join_small = frame, message, join_small
+    global _FRAME, _MESSAGE
+    _FRAME, _MESSAGE = frame, message
 
 
 cdef class TrafficState:
@@ -52,36 +52,59 @@ cdef bytes take_message(TrafficState traffic, bytes data):
     return PyBytes_FromStringAndSize(<const char*>at + header, body)
 
 
-cdef list take_pieces(TrafficState traffic, bytes data):
-    """wire/zmtp/connection.py, Connection.receive: the pieces of bodies. None if it is declined."""
+cdef bint try_bodies(TrafficState traffic, bytes data, Bodies* bodies) except -1:
+    """wire/zmtp/connection.py, Connection.receive: what is in `data` of the bodies of messages, for `next_body`. False if
+    it is declined."""
     cdef octets start = <octets>PyBytes_AS_STRING(data)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-    cdef Py_ssize_t at = 0, stop
-    cdef long long left = traffic._left
-    cdef list pieces = []
-    if not left and not traffic._is_between_frames:
-        return None
-    while at < size:
-        if left:
-            stop = at + <Py_ssize_t>min(left, size - at)
-            pieces.append(piece_of(data, start, at, stop, size))
-            left -= stop - at
-            at = stop
-        elif size - at >= SHORT_HEADER_BYTES and not start[at]:
-            left = start[at + 1]
-            at += SHORT_HEADER_BYTES
-        elif size - at >= LONG_HEADER_BYTES and start[at] == LONG and not read_word(start + at + 1):
-            left = read_word(start + at + 5)
-            at += LONG_HEADER_BYTES
-            if left > traffic._max_frame_bytes:
-                return None
-        else:
-            return None
-    traffic._left = left
-    traffic._is_between_frames = not left
-    traffic._state = _MESSAGE if left else _FRAME
-    traffic._need = 1 if left else SHORT_HEADER_BYTES
-    return pieces
+    cdef Bodies ahead
+    if not traffic._left and not traffic._is_between_frames:
+        return False
+    bodies.at = ahead.at = 0
+    bodies.left = ahead.left = traffic._left
+    while ahead.at < size:
+        if not ahead.left and (not _take_header(&ahead, start, size) or ahead.left > traffic._max_frame_bytes):
+            return False
+        _pass_body(&ahead, size)
+    traffic._left = ahead.left
+    traffic._is_between_frames = not ahead.left
+    traffic._state = _MESSAGE if ahead.left else _FRAME
+    traffic._need = 1 if ahead.left else SHORT_HEADER_BYTES
+    return True
+
+
+cdef bint next_body(Bodies* bodies, bytes data, Py_ssize_t* at, Py_ssize_t* stop) noexcept:
+    """The next of those that `try_bodies` has seen. False if there is none."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    while bodies.at < size:
+        if not bodies.left:
+            _take_header(bodies, <octets>PyBytes_AS_STRING(data), size)
+        at[0] = bodies.at
+        _pass_body(bodies, size)
+        stop[0] = bodies.at
+        if at[0] < stop[0]:
+            return True
+    return False
+
+
+cdef bint _take_header(Bodies* bodies, octets start, Py_ssize_t size) noexcept:
+    """Of the next message. False if it is cut, or none that is usual."""
+    cdef Py_ssize_t at = bodies.at
+    if size - at >= SHORT_HEADER_BYTES and not start[at]:
+        bodies.left = start[at + 1]
+        bodies.at = at + SHORT_HEADER_BYTES
+    elif size - at >= LONG_HEADER_BYTES and start[at] == LONG and not read_word(start + at + 1):
+        bodies.left = read_word(start + at + 5)
+        bodies.at = at + LONG_HEADER_BYTES
+    else:
+        return False
+    return True
+
+
+cdef void _pass_body(Bodies* bodies, Py_ssize_t size) noexcept:
+    cdef Py_ssize_t n = <Py_ssize_t>min(bodies.left, <long long>(size - bodies.at))
+    bodies.at += n
+    bodies.left -= n
 
 
 cdef bytes frame_message(TrafficState traffic, list pieces, Py_ssize_t most):
@@ -118,7 +141,7 @@ cdef list gather_message(TrafficState traffic, list pieces, Py_ssize_t* size):
         size[0] += len(piece)
     n = _put_header(header, size[0]) - header
     size[0] += n
-    return _join_small([PyBytes_FromStringAndSize(<const char*>header, n), *pieces])
+    return join_small([PyBytes_FromStringAndSize(<const char*>header, n), *pieces])
 
 
 cdef unsigned char* _put_header(unsigned char* at, Py_ssize_t size) noexcept:

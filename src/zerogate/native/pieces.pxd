@@ -11,12 +11,12 @@ cdef enum:
     MAX_KEPT_RATIO = 4
 
 
-cdef inline object piece_of(data, octets start, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t size):
-    """wire/pieces.py, piece_of: a view of a large part of `data`, whose octets are at `start`, `size` of them."""
+cdef inline object piece_of(data, octets start, Py_ssize_t at, Py_ssize_t stop):
+    """wire/pieces.py, piece_of: a view of a large part of `data`, whose octets are at `start`."""
     cdef Py_ssize_t n = stop - at
-    if n < VIEW_BYTES or n * MAX_KEPT_RATIO < (len(data.obj) if type(data) is memoryview else size):
+    if n < VIEW_BYTES or n * MAX_KEPT_RATIO < len(data.obj if type(data) is memoryview else data):
         return PyBytes_FromStringAndSize(<const char*>start + at, n)
-    if n == size:
+    if n == len(data):
         return data
     return data[at:stop] if type(data) is memoryview else PyMemoryView_FromObject(data)[at:stop]
 

@@ -5,5 +5,4 @@ from zerogate.native.books cimport SessionState
 from zerogate.native.frames cimport octets
 
 
-cdef int receive(SessionState session, data, octets start, Py_ssize_t size, list events) except -1
-cdef list receive_piece(SessionState session, data)
+cdef int receive(SessionState session, data, octets start, Py_ssize_t at, Py_ssize_t size, list events) except -1

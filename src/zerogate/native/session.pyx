@@ -78,8 +78,19 @@ cdef class FastPaths(SessionState):
 
     def receive(self, data):
         """wire/spdy/session.py, CarefulSession.receive."""
-        cdef list events = receive_piece(self, data)
-        return super().receive(data) if events is None else events
+        cdef Py_buffer buffer
+        cdef list events = []
+        if type(data) is bytes:
+            receive(self, data, <octets>PyBytes_AS_STRING(data), 0, PyBytes_GET_SIZE(data), events)
+        elif type(data) is memoryview and data.readonly and data.c_contiguous and data.itemsize == data.ndim == 1:
+            PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE)
+            try:
+                receive(self, data, <octets>buffer.buf, 0, buffer.len, events)
+            finally:
+                PyBuffer_Release(&buffer)
+        else:
+            return super().receive(data)
+        return events
 
     def send_data(self, StreamState stream not None, data, fin):
         """wire/spdy/sender.py, Sender.send_data."""
@@ -99,27 +110,10 @@ cdef class FastPaths(SessionState):
             super()._pump(events)
 
 
-cdef list receive_piece(SessionState session, data):
-    """Octets of either kind that a connection has for a session. None if they are of another."""
-    cdef Py_buffer buffer
-    cdef list events = []
-    if type(data) is bytes:
-        receive(session, data, <octets>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), events)
-    elif type(data) is memoryview and data.readonly and data.c_contiguous and data.itemsize == data.ndim == 1:
-        PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE)
-        try:
-            receive(session, data, <octets>buffer.buf, buffer.len, events)
-        finally:
-            PyBuffer_Release(&buffer)
-    else:
-        return None
-    return events
-
-
-cdef int receive(SessionState session, data, octets start, Py_ssize_t size, list events) except -1:
-    """Each frame by the way it goes. `start` is where the octets of `data` are."""
+cdef int receive(SessionState session, data, octets start, Py_ssize_t at, Py_ssize_t size, list events) except -1:
+    """Each frame by the way it goes, of `data` from `at` to `size`. `start` is where its octets are."""
     cdef ReaderState reader = session._reader
-    cdef Py_ssize_t at = 0, stop, missing
+    cdef Py_ssize_t stop, missing
     cdef bint is_reply
     while at < size and session.error is None:
         if reader._missing:
@@ -139,7 +133,7 @@ cdef int receive(SessionState session, data, octets start, Py_ssize_t size, list
             is_reply = size - at >= HEADER_BYTES and get_word(start + at) == SYN_REPLY
         if is_reply and _is_data(start, stop, size):
             stop = _end_of_frame(start, stop, size)  # A reply and its data are one event, whoever reads them.
-        events += super(FastPaths, session).receive(data[at:stop])
+        events += super(FastPaths, session).receive(piece_of(data, start, at, stop))
         at = stop
     return 0
 
@@ -333,7 +327,7 @@ cdef Py_ssize_t _continue(SessionState session, data, octets start, Py_ssize_t a
         if reader._flags and not reader._missing:
             is_last = True
             _end(session, stream)
-        events.append(_make_event(_Data, stream, piece_of(data, start, at, stop, size), is_last))
+        events.append(_make_event(_Data, stream, piece_of(data, start, at, stop), is_last))
     return stop
 
 

@@ -109,7 +109,7 @@ class Links:
         self.workers: dict[Link, Worker | None] = {}
         self.refusals: deque[dict[str, Any]] = deque(maxlen=MAX_REFUSALS)
 
-    def make_link(self, key: str = "ipc") -> asyncio.Protocol:
+    def make_link(self, key: str = "ipc") -> asyncio.BaseProtocol:
         """For a connection to the link port of this key."""
         if self._n_joined >= self._max_links:
             self._turn_away(f"there are {self._n_joined} already (--max-links)")

@@ -11,4 +11,4 @@ else:
     TrafficState = find("messages", "TrafficState", Base)
 
 # What is compiled imports nothing.
-set_parts: Callable[..., None] = find("messages", "set_parts")
+set_states: Callable[..., None] = find("messages", "set_states")
