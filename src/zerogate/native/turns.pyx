@@ -1,16 +1,10 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Whose turn it is (router/turns.py), where a request has been to nobody before.
 
 Taken: a pick that avoids nobody, and an offer. Declined: a pick that avoids somebody.
 """
 
-cdef object _heappop, _heappush, _heapreplace
-
-
-def set_heap(pop, push, replace):
-    """Python's heapq. What is compiled imports nothing."""
-    global _heappop, _heappush, _heapreplace
-    _heappop, _heappush, _heapreplace = pop, push, replace
+from zerogate.native cimport heaps
 
 
 cdef class WorkerState:
@@ -53,18 +47,18 @@ cdef WorkerState pick(TurnsState turns):
     if len(worker.contested) > 1:
         _offer_everywhere(worker)
     elif not was_busy:
-        _heappop(turns._idle)
+        heaps.pop(turns._idle)
         if worker.has_room:
             turns._noted[worker] = None
     elif worker.has_room:
-        _heapreplace(turns._busy, (worker.load, turns._turns[worker.serial], worker.rank, worker))
+        heaps.replace(turns._busy, (worker.load, turns._turns[worker.serial], worker.rank, worker))
     return worker
 
 
 cdef int offer(TurnsState turns, WorkerState worker) except -1:
     """router/turns.py, CarefulTurns.offer."""
     if not worker.load:
-        _heappush(turns._idle, (turns._turns[worker.serial], worker.rank, worker))
+        heaps.push(turns._idle, (turns._turns[worker.serial], worker.rank, worker))
         if len(turns._idle) > turns._max_entries:
             turns._sweep()
     elif turns._idle:
@@ -83,7 +77,7 @@ cdef WorkerState _next(TurnsState turns):
         worker = entry[2]
         if not worker.load and worker.has_room and entry[0] == turns._turns.get(worker.serial):
             return worker
-        _heappop(turns._idle)
+        heaps.pop(turns._idle)
     if turns._noted:
         return turns._next()
     while turns._busy:
@@ -91,7 +85,7 @@ cdef WorkerState _next(TurnsState turns):
         worker = entry[3]
         if entry[0] == worker.load and worker.has_room and entry[1] == turns._turns.get(worker.serial):
             return worker
-        _heappop(turns._busy)
+        heaps.pop(turns._busy)
     return None
 
 

@@ -1,6 +1,5 @@
 """What clients, desks, routes, workers and their turns keep count of: the compiled classes below them, or nothing."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zerogate.native.compiled import Base, NoPaths, find
@@ -27,4 +26,3 @@ else:
 
 # What is compiled imports nothing.
 find("client", "set_parts")(write_pieces)
-set_heap: Callable[..., None] = find("turns", "set_heap")

@@ -16,7 +16,7 @@ from collections.abc import Collection
 from heapq import heapify, heappop, heappush, heapreplace
 
 from zerogate.native.compiled import slots
-from zerogate.router.state import FastTurns, TurnsState, set_heap
+from zerogate.router.state import FastTurns, TurnsState
 from zerogate.router.workers import Worker
 
 # Outdated heap entries are swept out when they are more than this many times the workers.
@@ -209,6 +209,3 @@ class Turns(FastTurns, CarefulTurns):
     """The same, by shorter ways where these are compiled (native/turns.pyx)."""
 
     __slots__ = ()
-
-
-set_heap(heappop, heappush, heapreplace)
