@@ -1,13 +1,16 @@
 # cython: language_level=3
 """What a client of HTTP/1 keeps count of; and what an exchange asks of one, in the words of router/faces.py."""
 
+from zerogate.native.desk cimport DeskState, ForwardingState
 from zerogate.native.heads cimport ReplyHead
 from zerogate.native.http1 cimport ConnectionState
 
 
 cdef class ClientState:
     cdef public ConnectionState _connection
-    cdef public object _desk, _exchange, _forwarding, _timed, _transport
+    cdef public DeskState _desk
+    cdef public ForwardingState _forwarding
+    cdef public object _exchange, _timed, _transport
     cdef public list _held
     cdef public double deadline
     cdef public long long _credit_bytes, _held_bytes, bytes_out

@@ -8,7 +8,8 @@ is asked.
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 
-from zerogate.native.desk cimport make_exchange
+from zerogate.native.desk cimport DeskState, make_exchange
+from zerogate.native.faces cimport UsualFace
 from zerogate.native.heads cimport ReplyHead, RequestHead
 from zerogate.native.http1 cimport (
     ConnectionState,
@@ -54,7 +55,10 @@ def take_request(ClientState client not None, data):
     client._is_body_held = False
     client.bytes_out = 0
     client._exchange = exchange = make_exchange(client._desk, client, head, client._forwarding)
-    exchange.begin()
+    if isinstance(exchange, UsualFace):
+        (<UsualFace>exchange).start()
+    else:
+        exchange.begin()
     client._is_handing_on = False
     if client._exchange is None or connection._unread or client._is_paused:
         client._hand_on(client._connection.next())
@@ -64,6 +68,7 @@ def take_request(ClientState client not None, data):
 cdef bint try_send_whole(client, ReplyHead head, bytes body) except -1:
     """Client.send_whole; router/clients/http1.py, Http1Client.send_whole. False if it is declined, and nothing sent."""
     cdef ClientState usual
+    cdef DeskState desk
     cdef bytes octets
     if not isinstance(client, ClientState):
         return False
@@ -83,6 +88,7 @@ cdef bint try_send_head(client, ReplyHead head) except -1:
     """Client.send_head, of a reply that says its length; router/clients/http1.py, Http1Client.send_head. False if it is
     declined, and nothing sent."""
     cdef ClientState usual
+    cdef DeskState desk
     cdef bytes octets
     if not isinstance(client, ClientState):
         return False
@@ -168,6 +174,7 @@ cdef int _write_held(ClientState client) except -1:
 cdef int end(client) except -1:
     """Client.end; router/clients/http1.py, Http1Client.end."""
     cdef ClientState usual
+    cdef DeskState desk
     if not isinstance(client, ClientState):
         client.end()
         return 0
@@ -175,7 +182,7 @@ cdef int end(client) except -1:
     usual._exchange = None
     if not usual._is_paused and is_idle(usual._connection):
         desk = usual._desk
-        usual.deadline = <double>desk.deadlines.now + <double>desk.settings.keepalive_timeout
+        usual.deadline = desk.deadlines.now + desk.keepalive_timeout
     elif not usual._is_handing_on:
         usual._go_on()
     return 0
@@ -184,7 +191,7 @@ cdef int end(client) except -1:
 cdef int expect(client, double seconds) except -1:
     """Client.expect; router/clients/http1.py, Http1Client.expect."""
     if isinstance(client, ClientState) and not (<ClientState>client)._connection.is_half_closed:
-        (<ClientState>client).deadline = <double>(<ClientState>client)._desk.deadlines.now + seconds
+        (<ClientState>client).deadline = (<ClientState>client)._desk.deadlines.now + seconds
     else:
         client.expect(seconds)
     return 0

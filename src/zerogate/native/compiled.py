@@ -15,6 +15,7 @@ MODULES: Final = (
     "blocks",
     "stored",
     "books",
+    "faces",
     "sender",
     "session",
     "messages",

@@ -11,16 +11,28 @@ from zerogate.native.heads cimport RequestHead
 from zerogate.native.names cimport CLAIM
 
 
+cdef class DeadlinesState:
+    """Below router/deadlines.py, Deadlines."""
+
+
+cdef class DateState:
+    """Below router/date.py, HttpDate."""
+
+
+cdef class ForwardingState:
+    """Below router/forwarding.py, Forwarding."""
+
+
 cdef class DeskState:
     """Below router/desk.py, Desk."""
 
 
-cdef object make_exchange(desk, client, head, forwarding):
+cdef object make_exchange(DeskState desk, client, head, ForwardingState forwarding):
     """router/desk.py, Desk.make_exchange."""
-    if not isinstance(desk, DeskState) or (forwarding.is_trusted and not _claims_nothing(head)):
+    if forwarding.is_trusted and not _claims_nothing(head):
         return desk.make_exchange(client, head, forwarding)
-    (<DeskState>desk).counters.requests += 1
-    return (<DeskState>desk)._answer(desk, client, head, forwarding, _new_request_id(<DeskState>desk))
+    desk.counters.requests += 1
+    return desk._answer(desk, client, head, forwarding, _new_request_id(desk))
 
 
 cdef bint _claims_nothing(head) noexcept:

@@ -22,11 +22,12 @@ from zerogate.native.client cimport (
     try_send_head,
     try_send_whole,
 )
-from zerogate.native.desk cimport note
+from zerogate.native.desk cimport ForwardingState, note
+from zerogate.native.faces cimport UsualFace
 from zerogate.native.heads cimport ReplyHead, RequestHead
 from zerogate.native.link cimport LinkState, consumed, open_stream
 from zerogate.native.names cimport CLAIM, UNDERSCORE
-from zerogate.native.turns cimport TurnsState, WorkerState, free_slot, pick
+from zerogate.native.turns cimport DispatcherState, TurnsState, WorkerState, free_slot, pick
 
 cdef enum:
     MIN_STREAM_IDS = 16  # router/dispatcher.py
@@ -51,7 +52,12 @@ def set_parts(exchange, reply_body, request_block):
 def make_exchange(dispatcher, desk, client, head, forwarding, bytes request_id not None):
     """An Exchange, or what takes a shorter way as long as nothing unusual happens: of a head that was read natively."""
     cdef UsualExchange exchange
-    if type(head) is not RequestHead or (<RequestHead>head).lines == NULL or (<RequestHead>head).has_body:
+    if (
+        type(head) is not RequestHead
+        or (<RequestHead>head).lines == NULL
+        or (<RequestHead>head).has_body
+        or not isinstance(dispatcher, DispatcherState)
+    ):
         return _Exchange(dispatcher, desk, client, head, forwarding, request_id)
     exchange = UsualExchange.__new__(UsualExchange)
     exchange._dispatcher = dispatcher
@@ -65,10 +71,12 @@ def make_exchange(dispatcher, desk, client, head, forwarding, bytes request_id n
     return exchange
 
 
-cdef class UsualExchange:
+cdef class UsualExchange(UsualFace):
     """See the module. `begin` and the stream's events are of the faces; so is all that an Exchange has beyond them."""
 
-    cdef object _dispatcher, _desk, _client, _forwarding, _careful
+    cdef DispatcherState _dispatcher
+    cdef ForwardingState _forwarding
+    cdef object _desk, _client, _careful
     cdef WorkerState _worker
     cdef StreamState _stream
     cdef ReplyHead _reply
@@ -108,19 +116,20 @@ cdef class UsualExchange:
     # From the client
 
     def begin(self):
+        self.start()
+
+    cdef int start(self) except -1:
         """router/exchange/exchange.py, Exchange.begin; router/dispatcher.py, Dispatcher.submit."""
         cdef RequestHead head = self.head
         cdef WorkerState worker = None
-        routes = self._dispatcher.routes
-        pool = routes.only
-        if pool is None:
-            pool = routes.match(head.host, head.path)
+        cdef TurnsState pool = self._dispatcher.routes.find(head.host, head.path)
         if pool is not None and not pool.has_rules:
-            worker = pick(<TurnsState?>pool)
+            worker = pick(pool)
         if worker is None:
             self._take_over().begin()
         elif not self._try_to_send(worker):
             self._dispatcher.assign(self._take_over(), worker, pool.route.prefix)
+        return 0
 
     cdef bint _try_to_send(self, WorkerState worker) except -1:
         try:
@@ -137,7 +146,7 @@ cdef class UsualExchange:
         cdef bytes block
         if worker.strips_prefix or worker.ids_left < MIN_STREAM_IDS:
             return False
-        forwarding = self._forwarding
+        cdef ForwardingState forwarding = self._forwarding
         if head.marks & (CLAIM | UNDERSCORE):
             block = _request_block(head, forwarding, self.request_id)
         else:
@@ -157,9 +166,13 @@ cdef class UsualExchange:
     # From the link
 
     def on_whole_reply(self, fields, data):
+        self.hear_whole_reply(fields, data)
+
+    cdef int hear_whole_reply(self, fields, data) except -1:
         # What comes by the careful session may be a view (wire/pieces.py).
         if type(data) is not bytes or not self._pass_on(fields, data):
             self._take_over().on_whole_reply(fields, data)
+        return 0
 
     def on_reply(self, fields, fin):
         if not (self._pass_on(fields, b"") if fin else self._begin_reply(fields)):
@@ -275,7 +288,7 @@ def send_data(exchange, data, bint fin):
     return True
 
 
-cdef int _free_slot(dispatcher, WorkerState worker) except -1:
+cdef int _free_slot(DispatcherState dispatcher, WorkerState worker) except -1:
     """router/dispatcher.py, Dispatcher.free_slot, where nobody waits for it."""
     if not worker.has_room or dispatcher.waiting:
         dispatcher.free_slot(worker)

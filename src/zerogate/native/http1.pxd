@@ -4,8 +4,13 @@
 from zerogate.native.heads cimport ReplyHead, RequestHead
 
 
+cdef class ReaderState:
+    cdef public object state
+
+
 cdef class ConnectionState:
-    cdef public object _framing, _read_natively, _reader, _unread, request, writing
+    cdef public ReaderState _reader
+    cdef public object _framing, _read_natively, _unread, request, writing
     cdef public Py_ssize_t _at
     cdef public bint _is_held, is_half_closed, must_close
 

@@ -21,6 +21,10 @@ def set_members(idle, due, body, reading_idle, nothing, length):
     _IDLE, _DUE, _BODY, _READING_IDLE, _NOTHING, _LENGTH = idle, due, body, reading_idle, nothing, length
 
 
+cdef class ReaderState:
+    """Below wire/http1/reader.py, RequestReader."""
+
+
 cdef class ConnectionState:
     """Below wire/http1/connection.py, Connection."""
 

@@ -9,6 +9,7 @@ written, unless the transport is full. Declined: all else, and what the session 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from zerogate.native.books cimport SessionState, StreamState
+from zerogate.native.faces cimport UsualFace
 from zerogate.native.frames cimport octets
 from zerogate.native.messages cimport (
     Bodies,
@@ -123,6 +124,8 @@ cdef int _dispatch(LinkState link, event) except -1:
                     handler.on_reply((<tuple>event)[1], (<tuple>event)[2])
                 elif type(event) is _Data:
                     handler.on_data((<tuple>event)[1], (<tuple>event)[2])
+                elif isinstance(handler, UsualFace):
+                    (<UsualFace>handler).hear_whole_reply((<tuple>event)[1], (<tuple>event)[2])
                 else:
                     handler.on_whole_reply((<tuple>event)[1], (<tuple>event)[2])
             except Exception as error:

@@ -12,3 +12,7 @@ cdef class TableState:
     cdef public dict _hosts
     cdef public PrefixesState _any_host
     cdef public long long _n_wildcards
+
+
+cdef class FastTable(TableState):
+    cdef object find(self, bytes host, bytes path)

@@ -20,16 +20,19 @@ cdef class FastTable(TableState):
 
     def match(self, bytes host not None, bytes path not None):
         """router/routes.py, CarefulTable.match."""
+        return self.find(host, path)
+
+    cdef object find(self, bytes host, bytes path):
         cdef bytes name, below
         cdef PrefixesState prefixes
         if self.only is not None:
             return self.only
         if not path or path[0] != c"/":
-            return super().match(host, path)
+            return super(FastTable, self).match(host, path)
         if self._hosts:
             name = _normal(host)
             if name is None:
-                return super().match(host, path)
+                return super(FastTable, self).match(host, path)
             prefixes = self._hosts.get(name)
             found = None if prefixes is None else _longest(prefixes, path)
             if found is not None:

@@ -1,6 +1,8 @@
 # cython: language_level=3
 """What is counted of workers and their turns, for who picks one."""
 
+from zerogate.native.routes cimport FastTable
+
 
 cdef class WorkerState:
     cdef public object link, rank
@@ -16,7 +18,12 @@ cdef class TurnsState:
     cdef public list _busy, _idle
     cdef public double _clock
     cdef public Py_ssize_t _max_entries
-    cdef public bint _had_turn
+    cdef public bint _had_turn, has_rules
+
+
+cdef class DispatcherState:
+    cdef public FastTable routes
+    cdef public dict waiting
 
 
 cdef WorkerState pick(TurnsState turns)

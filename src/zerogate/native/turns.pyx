@@ -15,6 +15,10 @@ cdef class TurnsState:
     """Below router/turns.py, CarefulTurns."""
 
 
+cdef class DispatcherState:
+    """Below router/dispatcher.py, Dispatcher."""
+
+
 cdef class FastTurns(TurnsState):
     """Before router/turns.py, CarefulTurns."""
 

@@ -2,10 +2,11 @@
 
 from email.utils import formatdate
 
+from zerogate.router.state import DateState
 from zerogate.router.timers import Timers
 
 
-class HttpDate:
+class HttpDate(DateState):
     """`value` is the time now, as HTTP writes it."""
 
     def __init__(self, timers: Timers) -> None:

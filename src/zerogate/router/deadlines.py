@@ -10,6 +10,8 @@ import asyncio
 import math
 from typing import Protocol
 
+from zerogate.router.state import DeadlinesState
+
 
 class Timed(Protocol):
     """Something with a deadline, in the event loop's time; math.inf for none."""
@@ -25,7 +27,7 @@ _NOWHERE = -1
 _REMOVED = -2
 
 
-class Deadlines:
+class Deadlines(DeadlinesState):
     """A wheel of items. `horizon` is the shortest time-out that any of them will set, in seconds."""
 
     def __init__(self, horizon: float) -> None:

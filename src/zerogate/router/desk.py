@@ -81,6 +81,7 @@ class Desk(DeskState):
         on_left: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
+        self.keepalive_timeout = settings.keepalive_timeout  # each reply asks for it
         self.counters = counters
         self.loop = asyncio.get_running_loop()
         self.deadlines = Deadlines(_shortest_timeout(settings))

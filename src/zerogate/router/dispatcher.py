@@ -16,6 +16,7 @@ from zerogate.router.pool import Pool
 from zerogate.router.queue import Queue
 from zerogate.router.rests import Rests
 from zerogate.router.routes import RouteTable
+from zerogate.router.state import DispatcherState
 from zerogate.router.timers import Timers
 from zerogate.router.waiting import Waiting
 from zerogate.router.workers import Away, ServedPool, Waiters, Worker
@@ -34,7 +35,7 @@ REFUSAL_PAUSE_S = 0.1
 MIN_STREAM_IDS = 16
 
 
-class Dispatcher:
+class Dispatcher(DispatcherState):
     """Pools, their queues, and two more: the lobby, for requests that came before anybody could serve their route, and
     the anteroom, for those whose bodies have to begin before they want a worker.
 

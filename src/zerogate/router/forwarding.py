@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from zerogate.errors import UsageError
+from zerogate.native.compiled import slots
 from zerogate.router.crossing import CLIENT_CERT_SUBJECT, Crossing
+from zerogate.router.state import ForwardingState
 from zerogate.wire.http.forwarded import Hop, Node, forwarded_for, nearest_hops
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.spdy.headers import encode_pair
@@ -72,7 +74,7 @@ class Told(NamedTuple):
     host: bytes
 
 
-class Forwarding:
+class Forwarding(ForwardingState):
     """Who sends the requests of one connection: the peer's address and scheme, and whether its word is believed.
 
     address, port: the peer's; empty and 0 for a Unix socket
@@ -83,7 +85,8 @@ class Forwarding:
     local_host: where the client has connected to: its host, if it names none (HTTP/1.0)
     """
 
-    __slots__ = (
+    __slots__ = slots(
+        ForwardingState,
         "_trust",
         "address",
         "crossing",

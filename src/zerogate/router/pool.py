@@ -6,6 +6,7 @@ Without rules a request goes to whose turn it is (turns.py). Workers may ask for
 
 from typing import Any
 
+from zerogate.native.compiled import slots
 from zerogate.router.affinity import Affinity, Group, Line, Sought
 from zerogate.router.outage import Outage
 from zerogate.router.queue import Queue
@@ -21,7 +22,7 @@ class Pool(Turns):
     has_rules: whether requests are to be submitted by `choose`
     """
 
-    __slots__ = ("_affinity", "_shares", "has_rules", "outage", "queue", "route", "workers")
+    __slots__ = slots(Turns, "_affinity", "_shares", "has_rules", "outage", "queue", "route", "workers")
 
     def __init__(self, route: Route, queue: Queue[Any]) -> None:
         super().__init__()

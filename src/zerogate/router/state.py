@@ -1,4 +1,4 @@
-"""What clients, desks, routes, workers and their turns keep count of: the compiled classes below them, or nothing."""
+"""What is counted and remembered of each request: the compiled classes below who does, or nothing."""
 
 from typing import TYPE_CHECKING
 
@@ -7,18 +7,26 @@ from zerogate.transports import write_pieces
 
 if TYPE_CHECKING:
     ClientState = Base
+    DateState = Base
+    DeadlinesState = Base
     DeskState = Base
+    DispatcherState = Base
     FastTable = NoPaths
     FastTurns = NoPaths
+    ForwardingState = Base
     PrefixesState = Base
     TableState = Base
     TurnsState = Base
     WorkerState = Base
 else:
     ClientState = find("client", "ClientState", Base)
+    DateState = find("desk", "DateState", Base)
+    DeadlinesState = find("desk", "DeadlinesState", Base)
     DeskState = find("desk", "DeskState", Base)
+    DispatcherState = find("turns", "DispatcherState", Base)
     FastTable = find("routes", "FastTable", NoPaths)
     FastTurns = find("turns", "FastTurns", NoPaths)
+    ForwardingState = find("desk", "ForwardingState", Base)
     PrefixesState = find("routes", "PrefixesState", Base)
     TableState = find("routes", "TableState", Base)
     TurnsState = find("turns", "TurnsState", Base)

@@ -195,7 +195,7 @@ class Http1Client(ClientState, asyncio.Protocol):
         return exchange
 
     def _await_request(self) -> None:
-        self.deadline = self._desk.deadlines.now + self._desk.settings.keepalive_timeout
+        self.deadline = self._desk.deadlines.now + self._desk.keepalive_timeout
 
     def _await_head(self) -> None:
         self._expect_once(Situation.HEAD, self._desk.settings.head_timeout)

@@ -9,6 +9,7 @@ IDLE, HEAD, BODY -> FAILED    `error` says why
 HEAD is skipped by heads that come in one piece. An empty line before a request belongs to its head.
 """
 
+from zerogate.native.compiled import slots
 from zerogate.wire.fields import TOKEN_OCTETS
 from zerogate.wire.http.errors import (
     BAD_REQUEST,
@@ -25,6 +26,7 @@ from zerogate.wire.http1.chunks import ChunkedReader
 from zerogate.wire.http1.heads import HeadParser, native_reader
 from zerogate.wire.http1.limits import HttpLimits
 from zerogate.wire.http1.situations import Reading
+from zerogate.wire.http1.state import ReaderState
 
 Event = RequestHead | bytes | RequestEnd
 
@@ -38,13 +40,14 @@ _SSH_BANNER = b"SSH-"  # RFC 4253, 4.2
 _EMPTY_LINE = b"\r\n"
 
 
-class RequestReader:
+class RequestReader(ReaderState):
     """Reads one connection's requests. Any cut of the input gives the same events, joined, and the same error.
 
     `read` takes no octet behind the end of a request: what may become of those is the connection's matter.
     """
 
-    __slots__ = (
+    __slots__ = slots(
+        ReaderState,
         "_body",
         "_collector",
         "_left",

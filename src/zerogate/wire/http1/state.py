@@ -1,4 +1,4 @@
-"""What a client's connection keeps count of: the compiled class below it, or nothing (native/http1.pyx)."""
+"""What a client's connection keeps count of: the compiled classes below it, or nothing (native/http1.pyx)."""
 
 from typing import TYPE_CHECKING
 
@@ -6,5 +6,7 @@ from zerogate.native.compiled import Base, find
 
 if TYPE_CHECKING:
     ConnectionState = Base
+    ReaderState = Base
 else:
     ConnectionState = find("http1", "ConnectionState", Base)
+    ReaderState = find("http1", "ReaderState", Base)

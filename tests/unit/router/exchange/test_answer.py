@@ -2,19 +2,23 @@
 
 from typing import Any
 
-from tests.support.fakes import FakeClient, FakeDesk, FakeDispatcher
+from tests.support.fakes import FakeClient, FakeDesk, FakeTimers
 from zerogate.native import compiled
+from zerogate.router.counters import Counters
+from zerogate.router.dispatcher import Dispatcher
 from zerogate.router.exchange import Exchange, State, make_exchange
 from zerogate.router.forwarding import Forwarding
+from zerogate.settings import RouterSettings
 from zerogate.wire.http.request import RequestHead
 from zerogate.wire.http1.heads import native_reader
 from zerogate.wire.http1.limits import HttpLimits
 
 
 def made_of(head: RequestHead | None) -> Any:
-    parts: tuple[Any, Any, Any] = (FakeDispatcher([]), FakeDesk([]), FakeClient([]))
+    dispatcher = Dispatcher(RouterSettings(), Counters(), FakeTimers())
+    parts: tuple[Any, Any] = (FakeDesk([]), FakeClient([]))
     assert head is not None
-    return make_exchange(*parts, head, Forwarding("203.0.113.9", b"http"), b"id")
+    return make_exchange(dispatcher, *parts, head, Forwarding("203.0.113.9", b"http"), b"id")
 
 
 def test_a_head_that_was_made_otherwise_has_an_exchange() -> None:
