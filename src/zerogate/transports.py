@@ -9,6 +9,24 @@ from typing import Final
 # its end, so that the next connection that gets this number fails. Not all of this is mended in any Python.
 _JOINING: Final = "asyncio"
 
+# No descriptor.
+NONE: Final = -1
+
+# They close a descriptor only after `connection_lost`; asyncio's own write to it as directly as can be.
+_WRITTEN_BESIDE: Final = {("uvloop.loop", "TCPTransport"), ("uvloop.loop", "UnixTransport")}
+
+
+def descriptor_of(transport: asyncio.BaseTransport) -> int:
+    """Where what is compiled (native/sockets.pxd) may write while the transport has nothing to.
+
+    NONE where it may not: where it would not gain by it, and where there is something between, as TLS.
+    """
+    kind = type(transport)
+    if (kind.__module__, kind.__name__) not in _WRITTEN_BESIDE:
+        return NONE
+    descriptor: int = transport.get_extra_info("socket").fileno()
+    return descriptor
+
 
 def write_pieces(transport: asyncio.WriteTransport, pieces: list[bytes]) -> None:
     """Write these, from where they are if the transport can be relied on for that."""

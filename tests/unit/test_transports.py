@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import uvloop
 
-from zerogate.transports import write_pieces
+from zerogate.transports import NONE, descriptor_of, write_pieces
 
 LARGE = bytes(64 * 1024)
 
@@ -92,3 +93,34 @@ async def test_asyncio_is_not_relied_on_to_gather(monkeypatch: pytest.MonkeyPatc
     write_pieces(transport, [b"one", LARGE, b"two"])
     transport.close()
     assert await read_all(far) == b"one" + LARGE + b"two"
+
+
+def test_what_may_be_written_to_beside_its_transport() -> None:
+    async def descriptors(make: Callable[[socket.socket], Awaitable[asyncio.Transport]]) -> tuple[int, int]:
+        near, far = socket.socketpair()
+        with far:
+            number = near.fileno()
+            transport = await make(near)
+            made = descriptor_of(transport)
+            transport.abort()
+            return made, number
+
+    async def plain(sock: socket.socket) -> asyncio.Transport:
+        return (await asyncio.get_running_loop().create_connection(Protocol, sock=sock))[0]
+
+    async def main() -> tuple[int, int]:
+        return await descriptors(plain)
+
+    made, number = uvloop.run(main())
+    assert made == number
+    assert asyncio.run(main())[0] == NONE
+
+
+def test_what_stands_before_another_is_written_to_by_itself() -> None:
+    class Between(asyncio.Transport):
+        """As a TLS layer has the socket of the transport below it."""
+
+        def get_extra_info(self, name: str, default: Any = None) -> Any:
+            return socket.socket()
+
+    assert descriptor_of(Between()) == NONE

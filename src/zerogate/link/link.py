@@ -21,6 +21,7 @@ from zerogate.link.state import LinkState, take_message, write_batch
 from zerogate.link.strangers import stranger
 from zerogate.link.watch import Watch
 from zerogate.settings import LinkSettings
+from zerogate.transports import NONE, descriptor_of
 from zerogate.wire import zmtp
 from zerogate.wire.fields import Fields
 from zerogate.wire.spdy import events
@@ -98,6 +99,7 @@ class Link(LinkState, asyncio.BaseProtocol):
         )
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._descriptor = NONE
         self._is_flush_due = False
         self._has_opened = False
         self._n_batched = 0
@@ -220,6 +222,7 @@ class Link(LinkState, asyncio.BaseProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        self._descriptor = descriptor_of(transport)
         peername = transport.get_extra_info("peername")
         self.peer = f"{peername[0]}:{peername[1]}" if isinstance(peername, tuple) else "ipc"
         self.liveness.heard = self._loop.time()
@@ -281,6 +284,7 @@ class Link(LinkState, asyncio.BaseProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_closed = True
+        self._descriptor = NONE
         if self._watch is not None:
             self._watch.stop()
             self._watch = None  # It knows us: neither would be freed before the collector comes.

@@ -244,7 +244,24 @@ cdef class RequestFields:
         return self._fields
 
 
+def set_block_decoder(decode_block):
+    """wire/spdy/headers.py, decode_block: for what is declined. What is compiled imports nothing."""
+    global _decode_block
+    _decode_block = decode_block
+
+
+def read_request_block(bytes block not None):
+    """worker/request_block.py, read_request_block."""
+    fields = _read_request(block)
+    return _decode_block(block) if fields is None else fields
+
+
 def read_request(bytes block not None):
+    """`read_request_block`, or None."""
+    return _read_request(block)
+
+
+cdef RequestFields _read_request(bytes block):
     """wire/spdy/headers.py, decode_block: the fields where they lie."""
     cdef octets begin = <octets>PyBytes_AS_STRING(block)
     cdef octets at = begin

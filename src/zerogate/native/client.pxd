@@ -14,6 +14,7 @@ cdef class ClientState:
     cdef public list _held
     cdef public double deadline
     cdef public long long _credit_bytes, _held_bytes, bytes_out
+    cdef public int _descriptor
     cdef public bint _is_body_held, _is_handing_on, _is_paused, is_writable
 
 

@@ -8,6 +8,7 @@ is asked.
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 
+from zerogate.native cimport sockets
 from zerogate.native.desk cimport DeskState, make_exchange
 from zerogate.native.faces cimport UsualFace
 from zerogate.native.heads cimport ReplyHead, RequestHead
@@ -80,7 +81,7 @@ cdef bint try_send_whole(client, ReplyHead head, bytes body) except -1:
     if octets is None:
         return False
     usual.bytes_out += PyBytes_GET_SIZE(octets)
-    usual._transport.write(octets)
+    sockets.write(usual._transport, usual._descriptor, octets)
     return True
 
 

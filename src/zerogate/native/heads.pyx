@@ -41,6 +41,8 @@ from zerogate.native.octets cimport (
     read_word,
 )
 
+cdef object _decode_block
+
 cdef enum:
     # Of a head with more of them the Python makes no secret.
     MAX_LINES = 64
@@ -440,7 +442,24 @@ cdef inline bint _is_bodiless(int status) noexcept:
     return status == 304 or status == 204 or status == 101
 
 
+def set_block_decoder(decode_block):
+    """wire/spdy/headers.py, decode_block: for what is declined. What is compiled imports nothing."""
+    global _decode_block
+    _decode_block = decode_block
+
+
+def read_reply_block(bytes block not None):
+    """router/reply_block.py, read_reply_block."""
+    head = _read_reply(block)
+    return _decode_block(block) if head is None else head
+
+
 def read_reply(bytes block not None):
+    """`read_reply_block`, or None."""
+    return _read_reply(block)
+
+
+cdef ReplyHead _read_reply(bytes block):
     """wire/http/reply.py, reply_head, of wire/spdy/headers.py, decode_block; wire/http1/writer.py, head_text.
 
     The ReplyHead of a block, with its text in the note: status line and fields, without the last CR LF.

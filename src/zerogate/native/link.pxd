@@ -16,7 +16,7 @@ cdef class LinkState:
     cdef public LivenessState liveness
     cdef Room _room
     cdef public long long bytes_in, bytes_out
-    cdef public int _n_batched
+    cdef public int _descriptor, _n_batched
     cdef public bint _has_opened, _is_flush_due, _is_paused, is_closed, is_ready, is_suspect
 
 

@@ -7,7 +7,12 @@ written, unless the transport is full. Declined: all else, and what the session 
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_SIZE
 
+cdef extern from "Python.h":
+    int PyList_SetSlice(list, Py_ssize_t, Py_ssize_t, void*) except -1
+
+from zerogate.native cimport sockets
 from zerogate.native.books cimport SessionState, StreamState
 from zerogate.native.faces cimport UsualFace
 from zerogate.native.frames cimport octets
@@ -167,14 +172,14 @@ cpdef bint write_batch(LinkState link) except -1:
             pieces = gather_message(link._zmtp, session.output, &size)
             if pieces is None:
                 return False
-        session.output.clear()
+        PyList_SetSlice(session.output, 0, PyList_GET_SIZE(session.output), NULL)
         session._queue.batch_bytes = 0
         if message is None:
             link.bytes_out += size
             _write_pieces(link._transport, pieces)
         else:
             link.bytes_out += PyBytes_GET_SIZE(message)
-            link._transport.write(message)
+            sockets.write(link._transport, link._descriptor, message)
     link._n_batched = 0
     return True
 

@@ -8,13 +8,7 @@ from zerogate.wire.spdy.headers import decode_block, decode_in_python
 # By name, several values of one joined with NUL in their order. Maybe no dict: read where they lie, when asked for.
 RequestFields = Mapping[bytes, bytes]
 
-_read_natively: Callable[[bytes], RequestFields | None] = compiled.find("blocks", "read_request")
+compiled.find("blocks", "set_block_decoder")(decode_block)
 
-
-def _read(raw: bytes) -> RequestFields:
-    fields = _read_natively(raw)
-    return decode_block(raw) if fields is None else fields
-
-
-read_request_block: Callable[[bytes], RequestFields] = compiled.prefer(_read, decode_in_python)
+read_request_block: Callable[[bytes], RequestFields] = compiled.find("blocks", "read_request_block", decode_in_python)
 """The fields of a request. Raises as `decode_block` does."""

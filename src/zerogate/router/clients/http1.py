@@ -20,7 +20,7 @@ from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
 from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange, Pairs
 from zerogate.router.forwarding import Forwarding
 from zerogate.router.state import ClientState
-from zerogate.transports import write_pieces
+from zerogate.transports import NONE, descriptor_of, write_pieces
 from zerogate.wire.http.errors import HEAD_TIMEOUT, SPEAKS_TLS, TOO_MANY_CLIENTS, HttpError, error_reply
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestEnd, RequestHead
@@ -46,6 +46,7 @@ class Http1Client(ClientState, asyncio.Protocol):
         self._exchange: ClientExchange | None = None
         self._forwarding: Forwarding
         self._transport: asyncio.Transport
+        self._descriptor = NONE
         self._ending: Ending
         self._credit_bytes = 0
         self._held: list[bytes] = []
@@ -69,6 +70,7 @@ class Http1Client(ClientState, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=sockets.HIGH_WATER_BYTES)
+        self._descriptor = descriptor_of(transport)
         self._ending = Ending(transport, self._desk.settings)
         ends = self._ends or sockets.ends_of(transport)
         self.address = ends.address or "unix"
@@ -79,6 +81,7 @@ class Http1Client(ClientState, asyncio.Protocol):
             self._send_early_error(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._descriptor = NONE
         self._connection.close()
         self._abandon()
         self._held.clear()
