@@ -20,6 +20,7 @@ from tests.support import bench as benches
 from tests.support import link_peer
 from tests.support.virtual_time import run_virtually
 from zerogate.link import link as links_of_one
+from zerogate.link import output as output_of_one
 from zerogate.native import compiled
 from zerogate.router import links, request_block, routes, turns, workers
 from zerogate.router.clients import http1 as clients
@@ -69,7 +70,7 @@ def by_the_python_alone() -> Iterator[None]:
         (headers, "_decode_natively", compiled.decline),
         (links_of_one, "Session", PlainSession),
         (links_of_one, "take_message", compiled.decline),
-        (links_of_one, "write_batch", compiled.decline),
+        (output_of_one, "write_batch", compiled.decline),
         (turns.Turns, "pick", turns.CarefulTurns.pick),
         (turns.Turns, "offer", turns.CarefulTurns.offer),
         (routes.RouteTable, "match", routes.CarefulTable.match),

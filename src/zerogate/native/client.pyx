@@ -67,7 +67,7 @@ def take_request(ClientState client not None, data):
 
 
 cdef bint try_send_whole(client, ReplyHead head, bytes body) except -1:
-    """Client.send_whole; router/clients/http1.py, Http1Client.send_whole. False if it is declined, and nothing sent."""
+    """Client.send_whole; router/clients/replies.py, Http1Replies.send_whole. False if it is declined, and nothing sent."""
     cdef ClientState usual
     cdef DeskState desk
     cdef bytes octets
@@ -86,7 +86,7 @@ cdef bint try_send_whole(client, ReplyHead head, bytes body) except -1:
 
 
 cdef bint try_send_head(client, ReplyHead head) except -1:
-    """Client.send_head, of a reply that says its length; router/clients/http1.py, Http1Client.send_head. False if it is
+    """Client.send_head, of a reply that says its length; router/clients/replies.py, Http1Replies.send_head. False if it is
     declined, and nothing sent."""
     cdef ClientState usual
     cdef DeskState desk
@@ -105,7 +105,7 @@ cdef bint try_send_head(client, ReplyHead head) except -1:
 
 
 cdef bint try_send_body(ClientState client, data, Py_ssize_t size) except -1:
-    """router/clients/http1.py, Http1Client.send_body. False if it is declined."""
+    """router/clients/replies.py, Http1Replies.send_body. False if it is declined."""
     if not is_body_bare(client._connection):
         return False
     if size < VIEW_BYTES or client._transport.get_write_buffer_size():
@@ -117,7 +117,7 @@ cdef bint try_send_body(ClientState client, data, Py_ssize_t size) except -1:
 
 
 cdef bint try_send_end(ClientState client) except -1:
-    """router/clients/http1.py, Http1Client.send_end. False if it is declined."""
+    """router/clients/replies.py, Http1Replies.send_end. False if it is declined."""
     if not try_finish(client._connection):
         return False
     _write_held(client)
@@ -125,7 +125,7 @@ cdef bint try_send_end(ClientState client) except -1:
 
 
 cdef int _hold(ClientState client, octets, Py_ssize_t size) except -1:
-    """router/clients/http1.py, Http1Client._hold: one callback for all clients of an event loop that are due in its turn."""
+    """router/clients/replies.py, Http1Replies._hold: one callback for all clients of an event loop that are due in its turn."""
     global _due_loop
     if not client._held:
         loop = client._desk.loop
@@ -157,7 +157,7 @@ def write_due():
 
 
 cdef int _write_held(ClientState client) except -1:
-    """router/clients/http1.py, Http1Client._write_held."""
+    """router/clients/replies.py, Http1Replies._write_held."""
     cdef list pieces, held = client._held
     if held:
         client._held = []

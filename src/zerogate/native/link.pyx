@@ -148,7 +148,7 @@ cdef int _dispatch(LinkState link, event) except -1:
 
 
 def flush(LinkState link not None):
-    """link/link.py, Link._flush. What fails costs this link, and none that is due behind it."""
+    """link/output.py, LinkOutput._flush. What fails costs this link, and none that is due behind it."""
     cdef SessionState session = link.session
     link._is_flush_due = False
     try:
@@ -159,7 +159,7 @@ def flush(LinkState link not None):
 
 
 cpdef bint write_batch(LinkState link) except -1:
-    """link/link.py, Link._flush_batch. False if it is declined."""
+    """link/output.py, LinkOutput._flush_batch. False if it is declined."""
     cdef SessionState session = link.session
     cdef bytes message
     cdef list pieces
@@ -185,7 +185,7 @@ cpdef bint write_batch(LinkState link) except -1:
 
 
 cdef StreamState open_stream(LinkState link, bytes block, handler):
-    """link/link.py, Link.open_stream, with FIN. None if it is declined."""
+    """link/output.py, LinkOutput.open_stream, with FIN. None if it is declined."""
     cdef StreamState stream = try_open(<SessionState?>link.session, block, True)
     if stream is None:
         return None
@@ -195,7 +195,7 @@ cdef StreamState open_stream(LinkState link, bytes block, handler):
 
 
 cdef int consumed(LinkState link, StreamState stream, long long size) except -1:
-    """link/link.py, Link.consumed."""
+    """link/output.py, LinkOutput.consumed."""
     give(<SessionState?>link.session, stream, size)
     if (<SessionState>link.session).output and not link._is_flush_due:
         _flush_soon(link)
@@ -203,7 +203,7 @@ cdef int consumed(LinkState link, StreamState stream, long long size) except -1:
 
 
 cdef bint send_whole_reply(LinkState link, StreamState stream, bytes block, bytes data, bint is_bare) except -1:
-    """link/link.py, Link.send_whole_reply; `is_bare`: Link.send_reply with FIN. False if it is declined."""
+    """link/output.py, LinkOutput.send_whole_reply; `is_bare`: Link.send_reply with FIN. False if it is declined."""
     if not try_whole_reply(<SessionState?>link.session, stream, block, data, is_bare):
         return False
     _add_to_batch(link)
@@ -220,7 +220,7 @@ cdef int _add_to_batch(LinkState link) except -1:
 
 
 cdef int _flush_soon(LinkState link) except -1:
-    """link/link.py, Link._flush_soon: one callback for all links of an event loop that are due in its turn."""
+    """link/output.py, LinkOutput._flush_soon: one callback for all links of an event loop that are due in its turn."""
     global _due_loop
     link._is_flush_due = True
     if _due and _due_loop is not link._loop and _due_loop.is_closed():

@@ -16,16 +16,15 @@ from zerogate.router import sockets
 from zerogate.router.clients.alone import alone
 from zerogate.router.clients.ending import Ending
 from zerogate.router.clients.probe import probe
+from zerogate.router.clients.replies import Http1Replies
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
-from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange, Pairs
+from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange
 from zerogate.router.forwarding import Forwarding
-from zerogate.router.state import ClientState
-from zerogate.transports import NONE, descriptor_of, write_pieces
-from zerogate.wire.http.errors import HEAD_TIMEOUT, SPEAKS_TLS, TOO_MANY_CLIENTS, HttpError, error_reply
+from zerogate.transports import NONE, descriptor_of
+from zerogate.wire.http.errors import HEAD_TIMEOUT, SPEAKS_TLS, TOO_MANY_CLIENTS, HttpError
 from zerogate.wire.http.reply import ReplyHead
 from zerogate.wire.http.request import RequestEnd, RequestHead
 from zerogate.wire.http1 import Connection, Event, Reading, Situation, Writing
-from zerogate.wire.pieces import VIEW_BYTES, join_small
 
 logger = logging.getLogger("zerogate.router")
 
@@ -33,7 +32,7 @@ _take_request = find("client", "take_request")
 _REPLY = Situation.REPLY  # used for each request; through the class it is a call each time, in Python 3.11
 
 
-class Http1Client(ClientState, asyncio.Protocol):
+class Http1Client(Http1Replies, asyncio.Protocol):
     """One connection. At most one exchange at a time."""
 
     def __init__(
@@ -246,30 +245,6 @@ class Http1Client(ClientState, asyncio.Protocol):
         if not self._is_handing_on:
             self._pause_or_resume()
 
-    def send_interim(self, status: int, fields: Pairs) -> None:
-        self._write(self._connection.send_interim(status, list(fields)))
-
-    def send_head(self, head: ReplyHead, *, fin: bool) -> None:
-        octets = self._connection.send_head(head, fin=fin, date=self._desk.date.value, close=self._must_close)
-        (self._write if fin else self._hold)(octets)
-
-    def send_whole(self, head: ReplyHead, body: bytes) -> None:
-        octets = self._connection.send_whole(head, body, date=self._desk.date.value, close=self._must_close)
-        self.bytes_out += len(octets)
-        self._transport.write(octets)
-
-    def send_body(self, data: bytes) -> None:
-        octets = self._connection.send_body(data)
-        # What: more of a long reply mostly comes in the same turn. Why, benchmark: a third of the writes, 70 µs a MiB.
-        may_wait = len(octets) >= VIEW_BYTES and not self._transport.get_write_buffer_size()
-        (self._hold if may_wait else self._write)(octets)
-
-    def send_end(self, trailers: Pairs = ()) -> None:
-        is_tunnel = self._connection.writing is Writing.TUNNEL
-        self._write(self._connection.send_end(list(trailers)))
-        if is_tunnel and self._transport.can_write_eof():
-            sockets.write_eof(self._transport)
-
     def open_tunnel(self, head: ReplyHead) -> None:
         self.deadline = math.inf
         sockets.keep_alive(self._transport)
@@ -280,11 +255,6 @@ class Http1Client(ClientState, asyncio.Protocol):
             # The client had said so before there was a tunnel whose end that could be.
             self._exchange.receive_end(())
 
-    def send_error(self, error: HttpError, request_id: bytes) -> None:
-        head, body = error_reply(error, self._connection.request, request_id)
-        close = self._must_close or error.kind.closes
-        self._write(self._connection.send_whole(head, body, date=self._desk.date.value, close=close))
-
     def cut(self) -> None:
         self._write_held()
         if self._connection.cut():
@@ -293,42 +263,12 @@ class Http1Client(ClientState, asyncio.Protocol):
         else:
             self.close()
 
-    def unsent_bytes(self) -> int:
-        return sockets.unsent_bytes(self._transport)
-
     def end(self) -> None:
         self._exchange = None
         if not self._is_paused and self._connection.is_idle:
             self._await_request()
         elif not self._is_handing_on:
             self._go_on()
-
-    @property
-    def _must_close(self) -> bool:
-        return self._desk.is_stopping or self._connection.is_half_closed
-
-    def _hold(self, octets: bytes) -> None:
-        """Write it at the end of the turn, with what else comes by then."""
-        if not self._held:
-            self._desk.loop.call_soon(self._write_held)
-        self._held.append(octets)
-        self._held_bytes += len(octets)
-        if self._held_bytes >= sockets.HIGH_WATER_BYTES:
-            self._write_held()
-
-    def _write_held(self) -> None:
-        if self._held:
-            pieces, self._held, self._held_bytes = join_small(self._held), [], 0
-            self.bytes_out += sum(map(len, pieces))
-            write_pieces(self._transport, pieces)
-
-    def _write(self, octets: bytes) -> None:
-        if self._held:
-            self._held.append(octets)
-            self._write_held()
-        elif octets:
-            self.bytes_out += len(octets)
-            self._transport.write(octets)
 
     def _doubt(self) -> None:
         """The client sends no more: it waits for its reply, or has left."""

@@ -1,143 +1,24 @@
 """A client that speaks HTTP/1: what has a socket and a clock. In octets, with an answer that the test gives."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
-from tests.support.memory_transport import MemoryTransport
 from tests.support.virtual_time import run_virtually
-from zerogate.router.clients.http1 import Http1Client
-from zerogate.router.clients.http1_clients import Http1Clients
+from tests.support.visit import GET, OK, PIECES, Visit, visit
 from zerogate.router.clients.probe import PROBES_S
-from zerogate.router.counters import Counters
-from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
+from zerogate.router.desk import HALF_CLOSED_S, LINGER_S
 from zerogate.router.faces import BODY_CREDIT_BYTES
-from zerogate.router.sockets import HIGH_WATER_BYTES
-from zerogate.settings import RouterSettings
 from zerogate.wire.http.errors import BAD_REQUEST, QUEUE_FULL, HttpError
 from zerogate.wire.http.reply import ReplyHead
-from zerogate.wire.pieces import VIEW_BYTES
 
-GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
 UPGRADE = (
     b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
-OK = ReplyHead.of(200, [(b"content-length", b"2")])
-PIECES = ReplyHead.of(200, [])
 # A wheel of deadlines tells no later than this.
 SLACK_S = 0.5
-
-
-class Answered:
-    """An exchange that does nothing of itself. `told` is what it heard."""
-
-    def __init__(self, client: Any, head: Any) -> None:
-        self.client = client
-        self.head = head
-        self.told: list[str] = []
-
-    def begin(self) -> None:
-        self.told.append("begin")
-
-    def receive_body(self, data: bytes) -> None:
-        self.told.append(f"body {len(data)}")
-
-    def receive_pause(self) -> None:
-        """A body that did not come with its head is nothing new to it."""
-
-    def receive_end(self, trailers: Any) -> None:
-        self.told.append("end")
-
-    def reject_request(self, error: HttpError) -> None:
-        self.told.append(f"reject {error.status}")
-        self.client.send_error(error, b"id")
-        self.client.end()
-
-    def resume_reply(self) -> None:
-        self.told.append("resume")
-
-    def abandon(self) -> None:
-        self.told.append("abandon")
-
-    def expire(self) -> None:
-        self.told.append("expire")
-
-    def shut_down(self) -> None:
-        self.told.append("shut_down")
-
-
-class Visit:
-    """One connection to a desk of its own. `exchanges` are those it has begun."""
-
-    def __init__(self, peername: Any = ("203.0.113.9", 5), is_quick: bool = False, **options: Any) -> None:
-        self.exchanges: list[Answered] = []
-        self.loop = asyncio.get_running_loop()
-        answer: Any = self._answer_at_once if is_quick else self._answer
-        self.desk = Desk(RouterSettings(**options), Counters(), answer)
-        self.client: Http1Client = Http1Clients(self.desk)()
-        self.transport = MemoryTransport(self.client, peername)
-
-    def _answer(self, desk: Desk, client: Any, head: Any, forwarding: Any, request_id: bytes) -> Answered:
-        self.exchanges.append(Answered(client, head))
-        return self.exchanges[-1]
-
-    def _answer_at_once(self, desk: Desk, client: Any, head: Any, forwarding: Any, request_id: bytes) -> Answered:
-        """Declined within `begin`, as when there is no route."""
-        exchange = self._answer(desk, client, head, forwarding, request_id)
-
-        def begin() -> None:
-            client.send_error(HttpError(QUEUE_FULL), request_id)
-            client.end()
-
-        exchange.begin = begin  # type: ignore[method-assign]
-        return exchange
-
-    def connect_again(self) -> None:
-        """A second client at the same desk, which is `client` from now on."""
-        self.client = Http1Clients(self.desk)()
-        self.transport = MemoryTransport(self.client)
-
-    @property
-    def exchange(self) -> Answered:
-        return self.exchanges[-1]
-
-    def reply(self, body: bytes = b"ok") -> None:
-        self.client.send_whole(OK, body)
-        self.client.end()
-
-    def said(self) -> list[bytes]:
-        """Status lines and bodies since the last time, without the fields."""
-        return [part for part in self.transport.drain().split(b"\r\n") if part and b": " not in part]
-
-    async def lost_after(self) -> float:
-        began = self.loop.time()
-        while not self.transport.is_lost:
-            assert self.loop.time() < began + 1000
-            await asyncio.sleep(0.1)
-        return self.loop.time() - began
-
-
-Scenario = Callable[[Visit], Awaitable[None]]
-
-
-def visit(**options: Any) -> Callable[[Scenario], Callable[[], None]]:
-    def decorate(scenario: Scenario) -> Callable[[], None]:
-        def test() -> None:
-            async def main() -> None:
-                made = Visit(**options)
-                await scenario(made)
-                made.desk.close()
-
-            run_virtually(main())
-
-        test.__doc__ = scenario.__doc__
-        return test
-
-    return decorate
 
 
 # One after the other
@@ -180,58 +61,6 @@ async def test_a_head_waits_for_its_body_s_first_piece(v: Visit) -> None:
     v.client.send_end()
     v.client.end()
     assert v.said() == [b"0"]
-
-
-@visit()
-async def test_large_pieces_of_a_turn_are_written_at_its_end(v: Visit) -> None:
-    v.transport.say(GET)
-    v.client.send_head(ReplyHead.of(200, [(b"content-length", b"1000000")]), fin=False)
-    for letter in (b"a", b"b"):
-        v.client.send_body(letter * VIEW_BYTES)
-        assert not v.transport.octets
-        assert not v.client.bytes_out
-    await asyncio.sleep(0)
-    octets = v.transport.drain()
-    assert octets.endswith(b"\r\n\r\n" + b"a" * VIEW_BYTES + b"b" * VIEW_BYTES)
-    assert v.client.bytes_out == len(octets)
-    # A small one mostly is the last of them.
-    v.client.send_body(b"c" * VIEW_BYTES)
-    v.client.send_body(b"d")
-    assert v.transport.drain() == b"c" * VIEW_BYTES + b"d"
-    v.client.send_body(b"e" * VIEW_BYTES)
-    v.client.cut()
-    assert v.transport.drain() == b"e" * VIEW_BYTES
-
-
-@visit()
-async def test_no_more_waits_for_the_end_of_a_turn_than_a_client_may_have_unwritten(v: Visit) -> None:
-    v.transport.say(GET)
-    v.client.send_head(ReplyHead.of(200, [(b"content-length", b"10000000")]), fin=False)
-    for _ in range(HIGH_WATER_BYTES // VIEW_BYTES + 1):
-        v.client.send_body(b"a" * VIEW_BYTES)
-    assert len(v.transport.drain()) >= HIGH_WATER_BYTES
-    await asyncio.sleep(0)
-    assert v.transport.drain() == b"a" * VIEW_BYTES
-    # Of one that does not take what there is nothing is kept back from the transport, which counts it.
-    v.transport.is_taking = False
-    v.client.send_body(b"b")
-    for n in (1, 2):
-        v.client.send_body(b"c" * VIEW_BYTES)
-        assert len(v.transport.octets) == 1 + n * VIEW_BYTES
-
-
-@visit()
-async def test_octets_are_counted_for_each_exchange(v: Visit) -> None:
-    v.transport.say(GET)
-    for _ in range(2):
-        v.client.send_head(PIECES, fin=False)
-        v.client.send_body(b"abc")
-        v.client.send_end([(b"x-t", b"1")])
-        assert v.client.bytes_out == len(v.transport.drain())
-        v.client.end()
-        v.transport.say(GET)
-    v.client.send_whole(OK, b"ok")
-    assert v.client.bytes_out == len(v.transport.octets)
 
 
 @visit()
@@ -458,21 +287,6 @@ async def test_a_client_that_is_gone(v: Visit) -> None:
     await asyncio.sleep(0)
     assert v.exchange.told == ["begin", "abandon"]
     assert not v.desk.clients
-
-
-@visit()
-async def test_who_is_gone_at_the_end_of_a_turn_is_written_nothing(v: Visit) -> None:
-    broken: list[Any] = []
-    v.loop.set_exception_handler(lambda loop, context: broken.append(context))
-    v.transport.say(GET)
-    v.transport.lose(ConnectionResetError())
-    v.client.send_head(PIECES, fin=False)
-    v.client.send_body(b"a" * VIEW_BYTES)
-    await asyncio.sleep(0)
-    assert v.transport.is_lost
-    assert not broken
-    assert not v.transport.octets
-    assert not v.client.bytes_out
 
 
 # Replies that are cut

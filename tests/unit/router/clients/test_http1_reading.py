@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.virtual_time import run_virtually
-from tests.unit.router.clients.test_http1 import Answered, Visit
+from tests.support.visit import Answered, Visit
 from zerogate.router.desk import LINGER_S
 from zerogate.router.faces import BODY_CREDIT_BYTES
 from zerogate.wire.http.errors import HttpError
