@@ -1,6 +1,7 @@
 """The scope that an application gets for a request."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -60,6 +61,8 @@ http_scope = compiled.prefer(_scope_of, make_scope)
 """
 
 
+# A worker's clients name the same few hosts over and over.
+@lru_cache(maxsize=1024)
 def _server(host: bytes, default_port: int) -> tuple[str, int | None]:
     name, _, port = host.rpartition(b":")
     if name and (not port or _is_port(port)):

@@ -14,12 +14,12 @@ UPGRADE_REQUIRED = 426
 # RFC 9112, 6.3: whatever a worker says, no body follows these heads. (After 101 something does, but no body.)
 BODILESS = frozenset({SWITCHING_PROTOCOLS, 204, 304})
 # RFC 9110, 8.6: no Content-Length in these.
-_LENGTHLESS = frozenset({SWITCHING_PROTOCOLS, 204})
+LENGTHLESS = frozenset({SWITCHING_PROTOCOLS, 204})
 # What a worker may say before its reply. 102 is no more (RFC 4918, C), and 101 is not interim.
 INTERIM = frozenset({100, 103})
 
-_PSEUDO_FIELDS = frozenset({b":status", b":version"})
-_REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+PSEUDO_FIELDS = frozenset({b":status", b":version"})
+REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
 # `:status` taken apart, and names that cross: made and checked once, since workers send few of either. The bounds are
 # for those who make them up; a full one starts anew, so that nobody can fill it for good.
@@ -27,7 +27,7 @@ _MAX_STATUSES = 1024
 _MAX_NAMES = 1024
 _MAX_TEXT_BYTES = 64
 _statuses: dict[bytes | None, tuple[int, bytes]] = {}
-_usual_names: set[bytes] = {*_PSEUDO_FIELDS}
+usual_names: set[bytes] = {*PSEUDO_FIELDS}
 
 
 def is_event_stream(content_type: bytes) -> bool:
@@ -66,7 +66,7 @@ class PlainReplyHead:
         """A reply of the router's own, whose fields are good."""
         named = dict(fields)
         length = named.get(b"content-length")
-        return cls(status, _REASONS.get(status, b""), fields, None if length is None else int(length), b"date" in named)
+        return cls(status, REASONS.get(status, b""), fields, None if length is None else int(length), b"date" in named)
 
     def __repr__(self) -> str:
         return f"<ReplyHead {self.status} length={self.length}>"
@@ -92,7 +92,7 @@ def reply_head(fields: Fields | ReplyHead) -> ReplyHead:
     # Mostly all names are known to cross, and no value is more than text: the whole is looked at, not each field.
     # It takes 0.5 µs for six fields, and each for itself 1.4.
     if (
-        _usual_names.issuperset(fields)
+        usual_names.issuperset(fields)
         and is_value(b"".join([*fields.values()]))
         and len(pairs) > 1
         and pairs[0][0] == b":status"
@@ -107,7 +107,7 @@ def reply_head(fields: Fields | ReplyHead) -> ReplyHead:
         length = parse_length(length_text)
         if length is None:
             raise ReplyError("bad Content-Length, or more than one")
-        if status in _LENGTHLESS:
+        if status in LENGTHLESS:
             length = None
             pairs = [pair for pair in pairs if pair[0] != b"content-length"]
     return ReplyHead(status, reason, pairs, length, b"date" in fields)
@@ -116,12 +116,12 @@ def reply_head(fields: Fields | ReplyHead) -> ReplyHead:
 def _crossing(fields: Fields) -> list[tuple[bytes, bytes]]:
     """What of the fields crosses (RFC 9110, 7.6.1), each value for itself. Raises ReplyError."""
     nominated = set(list_elements(fields.get(b"connection", b"").replace(b"\0", b",")))
-    dropped = HOP_BY_HOP | _PSEUDO_FIELDS | nominated - {b"content-length"}  # framing cannot be named away
+    dropped = HOP_BY_HOP | PSEUDO_FIELDS | nominated - {b"content-length"}  # framing cannot be named away
     pairs = []
     for name, joined in fields.items():
         if name in dropped:
             continue
-        if name not in _usual_names:
+        if name not in usual_names:
             _learn_name(name)
         for value in joined.split(b"\0"):
             if not is_value(value):
@@ -134,17 +134,17 @@ def _learn_name(name: bytes) -> None:
     if not is_lower_token(name):
         raise ReplyError("a malformed field name")
     if len(name) <= _MAX_TEXT_BYTES:
-        if len(_usual_names) >= _MAX_NAMES:
-            _usual_names.clear()
-            _usual_names.update(_PSEUDO_FIELDS)
-        _usual_names.add(name)
+        if len(usual_names) >= _MAX_NAMES:
+            usual_names.clear()
+            usual_names.update(PSEUDO_FIELDS)
+        usual_names.add(name)
 
 
 def _learn_status(text: bytes | None) -> tuple[int, bytes]:
     status, reason = _parse_status(text)
     if status != SWITCHING_PROTOCOLS and not 200 <= status <= 599:
         raise ReplyError("no valid :status")
-    reason = reason or _REASONS.get(status, b"")
+    reason = reason or REASONS.get(status, b"")
     if len(reason) <= _MAX_TEXT_BYTES:
         if len(_statuses) >= _MAX_STATUSES:
             _statuses.clear()

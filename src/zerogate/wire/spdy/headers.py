@@ -17,7 +17,6 @@ from zerogate.wire.spdy.state import BlockReaderState, BlockWriterState, StoredB
 MAX_BLOCK_BYTES: Final = 64 * 1024
 
 _WORD: Final = struct.Struct(">I")
-_TWO_WORDS: Final = struct.Struct(">II")
 _STORED: Final = struct.Struct("<BHH")
 _MAX_STORED_BYTES: Final = 0xFFFF  # RFC 1951, 3.2.4
 _SHORT_STORED: Final = tuple(_STORED.pack(0, size, size ^ 0xFFFF) for size in range(2048))
@@ -223,16 +222,28 @@ def decode_block(raw: bytes) -> Fields:
 
 def decode_in_python(raw: bytes) -> Fields:
     """What `decode_block` does with what is not read natively."""
-    # What: reads optimistically, known names and short values only; `_decode_carefully` does the rest, and says what is
-    # wrong with a bad block. A count that is too high ends at the end of the block, as each pair takes 8 bytes.
-    # Why, benchmark: 10 fields take 3.1 µs, carefully 7.1 µs (CPython 3.11); still the dearest part of a request.
+    known = read_known(raw)
+    return _decode_carefully(raw) if known is None else known[0]
+
+
+def read_known(raw: bytes, at: int = 4, n_before: int = 0) -> tuple[Fields, bool] | None:
+    """The fields of a block in good order whose names are all known, and whether each of them has one value.
+
+    Else None: `_decode_carefully` says what is wrong with it. Raises HeaderFieldError for what is no value. Read from
+    `at` on: `n_before` pairs lie before that.
+    """
+    # What: reads optimistically, and looks at all values together. A count that is too high ends at the end of the
+    # block, as each pair takes 8 bytes. Why, benchmark: 10 fields take 3.1 µs, carefully 7.1 µs (CPython 3.11); still
+    # the dearest part of a request.
     strings = _STRING_AND_LENGTH
     known_names = _KNOWN_NAMES
     fields: Fields = {}
     try:
-        count, length = _TWO_WORDS.unpack_from(raw)
         padded = raw + b"\0\0\0\0"  # The last value has no length behind it.
-        at = 8
+        (count,) = _WORD.unpack_from(padded)
+        (length,) = _WORD.unpack_from(padded, at)
+        count -= n_before
+        at += 4
         for _ in range(count):
             name, value_length = strings[length](padded, at)
             at += length + 4
@@ -244,11 +255,13 @@ def decode_in_python(raw: bytes) -> Fields:
             at += value_length + 4
             fields[known_names[name]] = value
     except (IndexError, KeyError, struct.error):
-        return _decode_carefully(raw)
-    values = b"".join([*fields.values()])
-    if at != len(padded) or len(fields) != count or not is_value(values):
-        return _decode_carefully(raw)
-    return fields
+        return None
+    if at != len(padded) or len(fields) != count:
+        return None
+    is_single = is_value(b"".join([*fields.values()]))
+    if not is_single:
+        _check_all_values(fields)
+    return fields, is_single
 
 
 def _decode_carefully(raw: bytes) -> Fields:
@@ -267,13 +280,12 @@ def _decode_carefully(raw: bytes) -> Fields:
     if at != size:
         raise HeaderBlockError(f"name/value block of {size} bytes, of which its pairs take {at}")
     # All lengths are right: what is wrong from here on is the stream's matter.
-    for name, value in pairs:
+    for name, _ in pairs:
         _check_name(name)
-        if not is_value(value):
-            _check_values(name, value)
     fields = dict(pairs)
     if len(fields) != count:
         raise HeaderFieldError("a name comes twice")
+    _check_all_values(fields)
     return fields
 
 
@@ -301,8 +313,11 @@ def _check_name(name: bytes) -> None:
         _KNOWN_NAMES[name] = name
 
 
-def _check_values(name: bytes, joined: bytes) -> None:
+def _check_all_values(fields: Fields) -> None:
     """NULs may stand between values, none of which is empty then; nothing else may be there that is not text."""
-    for value in joined.split(b"\0"):
-        if not value or not is_value(value):
-            raise HeaderFieldError(f"a value of {name.decode()} that is empty or has a control character")
+    for name, joined in fields.items():
+        if is_value(joined):
+            continue
+        for value in joined.split(b"\0"):
+            if not value or not is_value(value):
+                raise HeaderFieldError(f"a value of {name.decode()} that is empty or has a control character")
