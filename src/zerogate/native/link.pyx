@@ -69,9 +69,18 @@ cdef class LinkState:
         return self._room
 
     def buffer_updated(self, Py_ssize_t size):
+        """link/link.py, Link.data_received."""
         cdef Room room = self._room
+        cdef bytes octets
         self._room = None
-        self.data_received(take_read(room, size))
+        octets = take_read(room, size)
+        try:
+            if take_message_of(self, octets):
+                return
+        except Exception as error:
+            self._break_off(error)
+            return
+        self.data_received(octets)
 
 
 def take_message_of(LinkState link not None, data):
