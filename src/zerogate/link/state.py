@@ -21,6 +21,6 @@ take_message: Callable[[Any, bytes], bool | None] = find("link", "take_message_o
 write_batch: Callable[[Any], bool | None] = find("link", "write_batch")
 
 _set_events: Callable[..., None] = find("link", "set_events", decline)
-_set_events(events.Data, events.StreamOpened, events.Reply, events.WholeReply)
+_set_events(events.Data, events.StreamOpened, events.Reply, events.WholeReply, events.Writable)
 _set_parts: Callable[..., None] = find("link", "set_parts", decline)
 _set_parts(write_pieces)

@@ -26,7 +26,7 @@ from zerogate.native.messages cimport (
     try_bodies,
 )
 from zerogate.native.reads cimport Room, take_read, take_room
-from zerogate.native.sender cimport give, try_open, try_whole_reply
+from zerogate.native.sender cimport give, go_on, try_long_reply, try_open, try_whole_reply
 from zerogate.native.session cimport receive
 
 # link/limits.py, link/gathering.py.
@@ -35,7 +35,7 @@ cdef enum:
     MAX_PIECES = 4096
     MIN_GATHERED_BYTES = 32 * 1024
 
-cdef object _Data, _StreamOpened, _Reply, _WholeReply
+cdef object _Data, _StreamOpened, _Reply, _WholeReply, _Writable
 cdef object _write_pieces
 # `flush` and `flush_due` below, as the event loop is given them.
 cdef object _flush, _flush_all
@@ -44,10 +44,10 @@ cdef list _due = []
 cdef object _due_loop
 
 
-def set_events(data, stream_opened, reply, whole_reply):
+def set_events(data, stream_opened, reply, whole_reply, writable):
     """Of wire/spdy/events.py. What is compiled imports nothing."""
-    global _Data, _StreamOpened, _Reply, _WholeReply
-    _Data, _StreamOpened, _Reply, _WholeReply = data, stream_opened, reply, whole_reply
+    global _Data, _StreamOpened, _Reply, _WholeReply, _Writable
+    _Data, _StreamOpened, _Reply, _WholeReply, _Writable = data, stream_opened, reply, whole_reply, writable
 
 
 def set_parts(write_pieces):
@@ -129,7 +129,7 @@ cdef int _dispatch_all(LinkState link, list events) except -1:
 cdef int _dispatch(LinkState link, event) except -1:
     """link/link.py, Link._dispatch."""
     cdef StreamState stream
-    if type(event) is _WholeReply or type(event) is _Reply or type(event) is _Data:
+    if type(event) is _WholeReply or type(event) is _Reply or type(event) is _Data or type(event) is _Writable:
         stream = (<tuple>event)[0]
         handler = stream.handler
         if handler is not None:
@@ -138,6 +138,8 @@ cdef int _dispatch(LinkState link, event) except -1:
                     handler.on_reply((<tuple>event)[1], (<tuple>event)[2])
                 elif type(event) is _Data:
                     handler.on_data((<tuple>event)[1], (<tuple>event)[2])
+                elif type(event) is _Writable:
+                    handler.on_writable()
                 elif isinstance(handler, UsualFace):
                     (<UsualFace>handler).hear_whole_reply((<tuple>event)[1], (<tuple>event)[2])
                 else:
@@ -159,10 +161,18 @@ cdef int _dispatch(LinkState link, event) except -1:
 def flush(LinkState link not None):
     """link/output.py, LinkOutput._flush. What fails costs this link, and none that is due behind it."""
     cdef SessionState session = link.session
+    cdef list events
     link._is_flush_due = False
     try:
-        if session._queue.is_held or not write_batch(link):
+        if not write_batch(link):
             link._flush()
+        elif session._queue.is_held and not link._is_paused:
+            session._queue.is_held = False
+            events = []
+            go_on(session, events)
+            _dispatch_all(link, events)
+            if not link._is_flush_due:
+                _flush_soon(link)
     except Exception as error:
         link._break_off(error)
 
@@ -213,8 +223,10 @@ cdef int consumed(LinkState link, StreamState stream, long long size) except -1:
 
 cdef bint send_whole_reply(LinkState link, StreamState stream, bytes block, bytes data, bint is_bare) except -1:
     """link/output.py, LinkOutput.send_whole_reply; `is_bare`: Link.send_reply with FIN. False if it is declined."""
-    if not try_whole_reply(<SessionState?>link.session, stream, block, data, is_bare):
-        return False
+    cdef SessionState session = <SessionState?>link.session
+    if not try_whole_reply(session, stream, block, data, is_bare):
+        if is_bare or not try_long_reply(session, stream, block, data):
+            return False
     _add_to_batch(link)
     return True
 

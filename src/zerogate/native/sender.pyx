@@ -256,7 +256,7 @@ cdef int _frame_data(SessionState session, QueueState queue, StreamState stream,
             break
         n = len(item)
         if size + n > room:
-            view = PyMemoryView_FromObject(item)
+            view = item if type(item) is memoryview else PyMemoryView_FromObject(item)
             pieces.append(_cut_off(view, room - size))
             pending[0] = view[room - size :]
             size = room

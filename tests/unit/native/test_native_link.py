@@ -166,7 +166,7 @@ def test_a_link_that_fails_when_it_is_written_costs_none_that_is_due_behind_it()
     async def main() -> None:
         (broken, one), (other, two) = await with_reply_under_way(Failing), await with_reply_under_way()
         cast(Failing, broken.router).fails = True
-        broken.router.session.hold()
+        broken.router.pause_writing()
         before = len(other.router_end.written)
         broken.router_end.receive(one)
         other.router_end.receive(two)
