@@ -158,17 +158,13 @@ def write_due():
 
 cdef int _write_held(ClientState client) except -1:
     """router/clients/replies.py, Http1Replies._write_held."""
-    cdef list pieces, held = client._held
+    cdef list held = client._held
     if held:
         client._held = []
         client._held_bytes = 0
         for piece in held:
             client.bytes_out += len(piece)
-        pieces = join_small(held)
-        if len(pieces) == 1:
-            client._transport.write(pieces[0])
-        else:
-            _write_pieces(client._transport, pieces)
+        sockets.write_pieces(client._transport, client._descriptor, join_small(held), _write_pieces)
     return 0
 
 

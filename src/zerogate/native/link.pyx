@@ -195,7 +195,7 @@ cpdef bint write_batch(LinkState link) except -1:
         session._queue.batch_bytes = 0
         if message is None:
             link.bytes_out += size
-            _write_pieces(link._transport, pieces)
+            sockets.write_pieces(link._transport, link._descriptor, pieces, _write_pieces)
         else:
             link.bytes_out += PyBytes_GET_SIZE(message)
             sockets.write(link._transport, link._descriptor, message)

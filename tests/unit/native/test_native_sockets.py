@@ -1,6 +1,7 @@
 """Writing beside the event loop's transport (native/sockets.pxd): what the socket takes, and never out of turn."""
 
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.skipif(not compiled.IS_ON, reason="nothing is written b
 N_REPLIES = 400
 # Larger than what a socket takes by far, in all; each is one message in one piece.
 BODY_BYTES = 8 * 1024
+# These are written from where they are.
+N_LARGE, LARGE_BYTES = 30, 120_000
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -83,6 +86,10 @@ def body_of(n: int) -> bytes:
     return (b"%d" % n) * (BODY_BYTES // len(str(n)))
 
 
+def large_body_of(n: int) -> bytes:
+    return random.Random(n).randbytes(LARGE_BYTES)
+
+
 def heard_body(handler: Handler) -> bytes:
     """However it was cut."""
     return b"".join(event[1] for event in handler.heard if event[0] in ("whole reply", "data"))
@@ -100,6 +107,41 @@ async def test_what_a_full_socket_does_not_take_comes_later_and_in_order(ends: E
     transport_of(ends.router).resume_reading()
     await until(lambda: not ends.router.session.streams)
     assert [heard_body(handler) for handler in handlers] == [body_of(n) for n in range(N_REPLIES)]
+
+
+@with_ends
+async def test_of_large_pieces_the_rest_comes_later_and_in_order(ends: Ends) -> None:
+    handlers = await ends.ask(N_LARGE)
+    transport_of(ends.router).pause_reading()
+    for n, stream in enumerate(ends.streams):
+        ends.worker.send_whole_reply(stream, REPLY, large_body_of(n))
+        if n % 3:
+            await asyncio.sleep(0)
+    assert transport_of(ends.worker).get_write_buffer_size()
+    transport_of(ends.router).resume_reading()
+    await until(lambda: not ends.router.session.streams)
+    assert [heard_body(handler) for handler in handlers] == [large_body_of(n) for n in range(N_LARGE)]
+
+
+@with_ends
+async def test_more_pieces_than_are_gathered_go_as_well(ends: Ends) -> None:
+    handlers = await ends.ask(N_LARGE)
+    for n, stream in enumerate(ends.streams):
+        ends.worker.send_whole_reply(
+            stream, REPLY, large_body_of(n)[:20_000]
+        )  # a piece of its own, and all in one turn
+    await until(lambda: not ends.router.session.streams)
+    assert [heard_body(handler) for handler in handlers] == [large_body_of(n)[:20_000] for n in range(N_LARGE)]
+
+
+@with_ends
+async def test_large_pieces_for_a_peer_that_has_gone_are_the_transport_s_matter(ends: Ends) -> None:
+    await ends.ask(1)
+    transport_of(ends.router).abort()
+    await until(lambda: ends.router.is_closed)
+    ends.worker.send_whole_reply(ends.streams[0], REPLY, large_body_of(0))
+    ends.worker._flush()
+    await until(lambda: ends.worker.is_closed)
 
 
 @with_ends
