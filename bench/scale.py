@@ -40,7 +40,6 @@ examples:
 """
 
 SECTIONS = ("links", "routes", "idle", "steady")
-MANNER = Manner("tcp", forwards=True)
 FIRST = Request("GET", "/", (("Host", "127.0.0.1"),))
 SAME = Traffic(Kind("same", "one small request, the same each time", None), "/", None, (FIRST,))
 # As many different paths, whatever the number of routes among which they are.
@@ -130,7 +129,7 @@ class Rows:
     def _zerogate(self, section: str, proxy: str, tree: parts.Tree, n: int) -> Row:
         home = self._home(section, proxy, n)
         http, bind = contenders.free_ports(2)
-        endpoint = f"tcp://127.0.0.1:{bind}"
+        endpoint = f"tcp://127.0.0.1:{bind}" if self._options.transport == "tcp" else f"ipc://{home / 'links'}"
         n_links, n_routes = (n if section == each else 1 for each in ("links", "routes"))
         where = ("--http", f"127.0.0.1:{http}", "--bind", endpoint, "--admin", "off", "--access-log", "off")
         limits = ("--max-links", str(n_links + 1), "--max-routes", str(n_routes), "--max-clients", str(n + 100))
@@ -144,11 +143,14 @@ class Rows:
         home = self._home(section, NGINX, n)
         n_upstreams = n if section == "links" else 1
         http, port = contenders.free_ports(2)
-        # Addresses of their own: nobody's outgoing connection has taken the port there.
-        servers = [f"127.1.{n // 250}.{n % 250 + 1}:{port}" for n in range(n_upstreams)]
+        if self._options.transport == "tcp":
+            # Addresses of their own: nobody's outgoing connection has taken the port there.
+            servers = [f"127.1.{n // 250}.{n % 250 + 1}:{port}" for n in range(n_upstreams)]
+        else:
+            servers = [f"unix:{home / str(n)}" for n in range(n_upstreams)]
         (home / "servers").write_text("\n".join(servers))
         proxy = contenders.nginx_command(
-            Site(home, http, (), MANNER),
+            Site(home, http, (), Manner(self._options.transport, forwards=True)),
             [f"{server} max_fails=0" for server in servers],  # Which may not be there yet when it is.
             connections=n + MORE_CONNECTIONS,
             keepalive=2 * n_upstreams + contenders.NGINX_KEEPALIVE,
@@ -313,6 +315,7 @@ def parser() -> argparse.ArgumentParser:
     add("--rounds", type=positive, default=5, metavar="N", help="rounds over all rows [5]")
     add("--seconds", type=positive, default=2, metavar="S", help="seconds for each row in a round [2]")
     add("--baseline", type=Path, metavar="DIR", help="measure the zerogate of another source tree, too")
+    add("--transport", choices=("tcp", "ipc"), default="tcp", help="links and upstreams by TCP or Unix sockets [tcp]")
     add("--no-nginx", action="store_true", help="zerogate only")
     add("--markdown", type=Path, metavar="FILE", help="write the tables to a file, too")
     return made
@@ -330,6 +333,7 @@ def run(arguments: Sequence[str]) -> None:
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="zerogate-scale-") as directory:
+        Path(directory).chmod(0o755)  # nginx is another user when it connects
         rows = Rows(options, Path(directory)).make()
         with running([row.service for row in rows], (FIRST,)):
             wait_ready(rows)

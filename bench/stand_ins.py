@@ -44,9 +44,12 @@ class Workers:
         for _ in range(n_links):
             while True:
                 try:
-                    await loop.create_connection(self._make_link, where.host, where.port)
+                    if where.path:
+                        await loop.create_unix_connection(self._make_link, where.path)
+                    else:
+                        await loop.create_connection(self._make_link, where.host, where.port)
                     break
-                except ConnectionRefusedError:
+                except (ConnectionRefusedError, FileNotFoundError):
                     await asyncio.sleep(0.05)
 
     def _make_link(self) -> Link:
@@ -113,8 +116,12 @@ async def run(options: argparse.Namespace) -> None:
     else:
         loop = asyncio.get_running_loop()
         for address in options.serve.read_text().split():
-            host, _, port = address.partition(":")
-            await loop.create_server(Server, host, int(port))
+            host, _, where = address.partition(":")
+            if host == "unix":
+                await loop.create_unix_server(Server, where)
+                Path(where).chmod(0o666)
+            else:
+                await loop.create_server(Server, host, int(where))
         ended = asyncio.Event()
     options.ready.touch()
     await ended.wait()
