@@ -4,7 +4,6 @@
 """
 
 import re
-from dataclasses import asdict
 from random import Random
 from typing import Any
 from unittest import mock
@@ -338,7 +337,7 @@ class World:
             "workers": [_worker(link, worker) for link, worker in bench.links.workers.items()],
             "queues": [(len(queue), queue.n_bytes) for queue in queues],
             "waiting": [(str(pool.route), pool.n_waiting, pool.has_rules) for pool in pools],
-            "counters": asdict(bench.counters),
+            "counters": bench.counters.as_dict(),
             "log": told,
         }
 

@@ -1,6 +1,5 @@
 """One exchange among fakes, in any of its states: for tests of what an event does there."""
 
-from dataclasses import asdict
 from typing import Any
 
 from tests.support.fakes import FakeClient, FakeDesk, FakeDispatcher, FakeLink, Notes, make_worker
@@ -47,7 +46,7 @@ class Scene:
         self._bring_to(state)
         assert self.exchange.state is state
         self.notes.clear()
-        self._counted = asdict(self.desk.counters)
+        self._counted = self.desk.counters.as_dict()
 
     @property
     def stream(self) -> Any:
@@ -75,7 +74,7 @@ class Scene:
             getattr(self.exchange, event)(*args)
         except RuntimeError:
             return "RuntimeError"
-        counters = asdict(self.desk.counters)
+        counters = self.desk.counters.as_dict()
         counted = [f"+{name}" for name, n in counters.items() if isinstance(n, int) and n != self._counted[name]]
         counted += [f"+{code}" for code in counters["errors"]]
         self._counted = counters

@@ -2,6 +2,11 @@
 """What a desk has for its clients, and counts of them."""
 
 
+cdef class CountersState:
+    cdef public long long requests
+    cdef public list replies
+
+
 cdef class DeadlinesState:
     cdef public double now
 
@@ -17,7 +22,8 @@ cdef class ForwardingState:
 
 
 cdef class DeskState:
-    cdef public object _access_log, _answer, counters
+    cdef public object _access_log, _answer
+    cdef public CountersState counters
     cdef public DateState date
     cdef public DeadlinesState deadlines
     cdef public double keepalive_timeout

@@ -11,6 +11,10 @@ from zerogate.native.heads cimport RequestHead
 from zerogate.native.names cimport CLAIM
 
 
+cdef class CountersState:
+    """Below router/counters.py, Counters."""
+
+
 cdef class DeadlinesState:
     """Below router/deadlines.py, Deadlines."""
 
@@ -69,5 +73,5 @@ cdef int note(desk, entry, client, int status) except -1:
     if not isinstance(desk, DeskState) or (<DeskState>desk)._access_log is not None or not status:
         desk.note(entry, client)
     else:
-        (<dict?>(<DeskState>desk).counters.replies)[status // 100] += 1
+        (<DeskState>desk).counters.replies[status // 100] += 1
     return 0

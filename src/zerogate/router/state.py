@@ -7,6 +7,7 @@ from zerogate.transports import write_pieces
 
 if TYPE_CHECKING:
     ClientState = Base
+    CountersState = Base
     DateState = Base
     DeadlinesState = Base
     DeskState = Base
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     WorkerState = Base
 else:
     ClientState = find("client", "ClientState", Base)
+    CountersState = find("desk", "CountersState", Base)
     DateState = find("desk", "DateState", Base)
     DeadlinesState = find("desk", "DeadlinesState", Base)
     DeskState = find("desk", "DeskState", Base)

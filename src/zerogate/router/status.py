@@ -1,6 +1,5 @@
 """A snapshot of the router for people and scripts: what `/status` answers and `zerogate status` shows."""
 
-import dataclasses
 from typing import Any
 
 from zerogate.router.desk import Desk
@@ -29,7 +28,7 @@ def status_of(
             {"route": str(pool.route), "workers": len(pool.workers), "waiting": pool.n_waiting} for pool in pools
         ],
         "refusals": list(links.refusals),
-        "counters": dataclasses.asdict(desk.counters) | {"log_dropped": desk.n_log_dropped},
+        "counters": desk.counters.as_dict() | {"log_dropped": desk.n_log_dropped},
     }
 
 

@@ -1,6 +1,5 @@
 """The status of several processes that are a router together, as that of one."""
 
-import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,8 +23,7 @@ def sum_up(statuses: Iterable[Status]) -> Status:
     workers: dict[Any, Status] = {}
     routes: dict[str, Status] = {}
     # Also if none of them answers there is a sum.
-    counters = dataclasses.asdict(Counters())
-    counters["replies"] = {str(kind): n for kind, n in counters["replies"].items()}
+    counters = Counters().as_dict()
     for number, status in enumerate(statuses, 1):
         for index, worker in enumerate(status["workers"]):
             # Without an id each link is a worker of its own.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -176,7 +175,7 @@ async def come_of(make: Callable[..., Any], ask: dict[str, Any], play: tuple[Ste
             later.whole(b"the next")
         await bench.wait(TIMEOUT_S + LINGER_S + 2.0)
         octets = re.sub(rb"date: [^\r]*", b"date: now", bytes(asked._transport.octets))
-        seen = (octets, asked.is_lost, request.fields, request.reset, len(worker.requests), asdict(bench.counters))
+        seen = (octets, asked.is_lost, request.fields, request.reset, len(worker.requests), bench.counters.as_dict())
         entries = [(e.status, e.worker_name, e.error_code, e.retries, e.request_id) for e in bench.notes.entries]
         asked.leave()
         worker.die()
