@@ -5,6 +5,7 @@ Each gives the application's reply to `/` (app.py) to whatever is asked. A file 
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,6 @@ async def run(options: argparse.Namespace) -> None:
             host, _, where = address.partition(":")
             if host == "unix":
                 await loop.create_unix_server(Server, where)
-                Path(where).chmod(0o666)
             else:
                 await loop.create_server(Server, host, int(where))
         ended = asyncio.Event()
@@ -134,6 +134,7 @@ def main() -> None:
     parser.add_argument("--links", type=int, default=1, help="how many [1]")
     parser.add_argument("--routes", type=Path, help="file of the routes that each of them serves")
     parser.add_argument("--serve", type=Path, help="be HTTP servers, one at each address that is in this file")
+    os.umask(0)  # a proxy that is another user connects to our sockets
     uvloop.run(run(parser.parse_args()))
 
 
