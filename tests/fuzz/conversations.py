@@ -60,7 +60,7 @@ def no_reader(_: object) -> Any:
 def by_the_python_alone() -> Iterator[None]:
     """No fast path is taken."""
     changes: tuple[tuple[Any, str, Any], ...] = (
-        (clients, "_take_request", compiled.decline),
+        (clients.Http1Client, "data_received", clients.CarefulHttp1Client.data_received),
         (exchange, "_send_data", compiled.decline),
         (connection, "native_reader", no_reader),
         (reader, "native_reader", no_reader),

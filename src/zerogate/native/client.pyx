@@ -44,8 +44,21 @@ cdef class ClientState:
     """Below router/clients/http1.py, Http1Client."""
 
 
-def take_request(ClientState client not None, data):
-    """router/clients/http1.py, Http1Client.data_received, and ._begin: of a request alone. False if it is declined."""
+cdef class FastClient(ClientState):
+    """Before router/clients/http1.py, CarefulHttp1Client."""
+
+    def data_received(self, data):
+        try:
+            if _take_request(self, data):
+                return
+        except Exception as error:
+            self.break_off(error)
+            return
+        super().data_received(data)
+
+
+cdef bint _take_request(ClientState client, data) except -1:
+    """router/clients/http1.py, CarefulHttp1Client.data_received, and ._begin: of a request alone. False if it is declined."""
     cdef ConnectionState connection = client._connection
     cdef RequestHead head = take_head(connection, data)
     if head is None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     DeadlinesState = Base
     DeskState = Base
     DispatcherState = Base
+    FastClient = NoPaths
     FastTable = NoPaths
     FastTurns = NoPaths
     ForwardingState = Base
@@ -26,6 +27,7 @@ else:
     DeadlinesState = find("desk", "DeadlinesState", Base)
     DeskState = find("desk", "DeskState", Base)
     DispatcherState = find("turns", "DispatcherState", Base)
+    FastClient = find("client", "FastClient", NoPaths)
     FastTable = find("routes", "FastTable", NoPaths)
     FastTurns = find("turns", "FastTurns", NoPaths)
     ForwardingState = find("desk", "ForwardingState", Base)

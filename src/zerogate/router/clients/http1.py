@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
-from zerogate.native.compiled import find
 from zerogate.router import sockets
 from zerogate.router.clients.alone import alone
 from zerogate.router.clients.ending import Ending
@@ -20,6 +19,7 @@ from zerogate.router.clients.replies import Http1Replies
 from zerogate.router.desk import HALF_CLOSED_S, LINGER_S, Desk
 from zerogate.router.faces import BODY_CREDIT_BYTES, ClientExchange
 from zerogate.router.forwarding import Forwarding
+from zerogate.router.state import FastClient
 from zerogate.transports import NONE, descriptor_of
 from zerogate.wire.http.errors import HEAD_TIMEOUT, SPEAKS_TLS, TOO_MANY_CLIENTS, HttpError
 from zerogate.wire.http.reply import ReplyHead
@@ -28,11 +28,10 @@ from zerogate.wire.http1 import Connection, Event, Reading, Situation, Writing
 
 logger = logging.getLogger("zerogate.router")
 
-_take_request = find("client", "take_request")
 _REPLY = Situation.REPLY  # used for each request; through the class it is a call each time, in Python 3.11
 
 
-class Http1Client(Http1Replies, asyncio.Protocol):
+class CarefulHttp1Client(Http1Replies, asyncio.Protocol):
     """One connection. At most one exchange at a time."""
 
     def __init__(
@@ -95,9 +94,7 @@ class Http1Client(Http1Replies, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            # What: most reads are a request alone. Why, benchmark: with its reply 3.5 µs less (bench/inside.py).
-            if not _take_request(self, data):
-                self._hand_on(self._connection.receive(data))
+            self._hand_on(self._connection.receive(data))
         except Exception as error:
             self.break_off(error)
 
@@ -331,13 +328,17 @@ class Http1Client(Http1Replies, asyncio.Protocol):
             self.expect(self._ending.linger(is_half_closed=self._connection.is_half_closed))
 
 
+class Http1Client(FastClient, CarefulHttp1Client):
+    """The same, where a read is a request alone by what is compiled (native/client.pyx)."""
+
+
 # What comes next, where it is not the exchange's matter.
-_SETTLE: dict[Situation, Callable[[Http1Client], None]] = {
-    Situation.REQUEST: Http1Client._await_request,
-    Situation.HEAD: Http1Client._await_head,
-    Situation.REST: Http1Client._await_rest,
-    Situation.TELL: Http1Client._reject,
-    Situation.CUT: Http1Client._reject,
-    Situation.CLOSE: Http1Client.close,
-    Situation.LINGER: Http1Client._linger,
+_SETTLE: dict[Situation, Callable[[CarefulHttp1Client], None]] = {
+    Situation.REQUEST: CarefulHttp1Client._await_request,
+    Situation.HEAD: CarefulHttp1Client._await_head,
+    Situation.REST: CarefulHttp1Client._await_rest,
+    Situation.TELL: CarefulHttp1Client._reject,
+    Situation.CUT: CarefulHttp1Client._reject,
+    Situation.CLOSE: CarefulHttp1Client.close,
+    Situation.LINGER: CarefulHttp1Client._linger,
 }
