@@ -29,6 +29,9 @@ def test_where_nothing_is_compiled_a_usual_reply_has_known_names() -> None:
     assert made is not None
     assert (made.status, made.reason, made.length, made.has_date) == (200, b"OK", 2, True)
     assert made.fields == [(b"content-length", b"2"), (b"date", b"today")]
+    endless = read_usual(encode_block({b":status": b"200", b":version": b"HTTP/1.1", b"date": b"today"}))
+    assert endless is not None
+    assert (endless.length, endless.fields) == (None, [(b"date", b"today")])
     twice = read_usual(encode_block({**fields, b"date": b"a\0b"}))
     assert twice is not None
     assert twice.fields == [(b"content-length", b"2"), (b"date", b"a"), (b"date", b"b")]
