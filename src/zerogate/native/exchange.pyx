@@ -179,8 +179,12 @@ cdef class UsualExchange(UsualFace):
             self._take_over().on_reply(fields, fin)
 
     def on_data(self, data, bint fin):
+        self.hear_data(data, fin)
+
+    cdef int hear_data(self, data, bint fin) except -1:
         if not self._pass_piece(data, fin):
             self._take_over().on_data(data, fin)
+        return 0
 
     cdef bint _pass_on(self, fields, bytes data) except -1:
         """router/exchange/reply_half.py, ReplyHalf._whole, and ._reply of one that has no body."""

@@ -5,3 +5,4 @@
 cdef class UsualFace:
     cdef int start(self) except -1
     cdef int hear_whole_reply(self, fields, data) except -1
+    cdef int hear_data(self, data, bint fin) except -1

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The two calls of the faces that most exchanges consist of (router/faces.py, ClientExchange; link/handlers.py,
+"""The calls of the faces that most exchanges consist of (router/faces.py, ClientExchange; link/handlers.py,
 StreamHandler)."""
 
 
@@ -12,4 +12,8 @@ cdef class UsualFace:
 
     cdef int hear_whole_reply(self, fields, data) except -1:
         """StreamHandler.on_whole_reply."""
+        raise NotImplementedError
+
+    cdef int hear_data(self, data, bint fin) except -1:
+        """StreamHandler.on_data."""
         raise NotImplementedError

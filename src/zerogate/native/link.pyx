@@ -136,6 +136,8 @@ cdef int _dispatch(LinkState link, event) except -1:
             try:
                 if type(event) is _Reply:
                     handler.on_reply((<tuple>event)[1], (<tuple>event)[2])
+                elif type(event) is _Data and isinstance(handler, UsualFace):
+                    (<UsualFace>handler).hear_data((<tuple>event)[1], (<tuple>event)[2])
                 elif type(event) is _Data:
                     handler.on_data((<tuple>event)[1], (<tuple>event)[2])
                 elif type(event) is _Writable:
