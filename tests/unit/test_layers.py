@@ -251,6 +251,7 @@ def test_few_files_know_how_http1_is_framed() -> None:
     assert {module for module in framing if part_of(module) != "wire"} == {
         "zerogate.router.clients.http1",
         "zerogate.router.clients.http1_clients",
+        "zerogate.router.clients.replies",
         "zerogate.worker.attach.connection",
         "zerogate.worker.attach.exchange",
         "zerogate.worker.attach.health",
