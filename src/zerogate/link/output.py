@@ -108,7 +108,8 @@ class LinkOutput(LinkState):
     def _flush_batch(self) -> None:
         """Write what there is. Never raises: who calls it may be anybody, and has done nothing wrong."""
         try:
-            if write_batch(self):
+            # A closed event loop has closed the descriptor, too, and its transports do not tell.
+            if not self._loop.is_closed() and write_batch(self):
                 return
             self._n_batched = 0
             if self.is_ready and self.session.output:

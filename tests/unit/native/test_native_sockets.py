@@ -1,8 +1,10 @@
 """Writing beside the event loop's transport (native/sockets.pxd): what the socket takes, and never out of turn."""
 
 import asyncio
+import contextlib
 import random
 import socket
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -11,6 +13,7 @@ import pytest
 import uvloop
 from tests.support.link_pair import REPLY, REQUEST, Handler, Owner
 
+from zerogate.link.limits import MAX_BATCH
 from zerogate.link.link import Link
 from zerogate.native import compiled
 from zerogate.settings import LinkSettings
@@ -41,15 +44,20 @@ class Ends:
         self.worker = Link(self.owner, LinkSettings(), is_router=False)
 
     @classmethod
-    @asynccontextmanager
-    async def open(cls) -> AsyncIterator["Ends"]:
+    async def opened(cls) -> "Ends":
         ends = cls()
         loop = asyncio.get_running_loop()
         for link, sock in zip((ends.router, ends.worker), socket.socketpair(), strict=True):
             sock.setblocking(False)
             await loop.create_unix_connection(lambda link=link: link, sock=sock)  # type: ignore[misc]
+        await until(lambda: ends.router.is_ready and ends.worker.is_ready)
+        return ends
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls) -> AsyncIterator["Ends"]:
+        ends = await cls.opened()
         try:
-            await until(lambda: ends.router.is_ready and ends.worker.is_ready)
             yield ends
         finally:
             ends.router.abort("done")
@@ -163,3 +171,29 @@ async def test_a_peer_that_has_gone_is_the_transport_s_matter(ends: Ends) -> Non
     ends.worker.send_whole_reply(ends.streams[0], REPLY, b"to nobody")
     ends.worker._flush()
     await until(lambda: ends.worker.is_closed)
+
+
+def test_nothing_is_written_to_what_a_closed_event_loop_has_closed() -> None:
+    """Its transports do not tell, and the descriptor may be another's when an application answers so late."""
+
+    async def leave_open() -> tuple[Ends, int]:
+        ends = await Ends.opened()
+        await ends.ask(MAX_BATCH + 1)
+        return ends, ends.worker._descriptor
+
+    loop = uvloop.new_event_loop()
+    ends, descriptor = loop.run_until_complete(leave_open())
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        loop.close()
+    with contextlib.ExitStack() as stack:
+        pairs: list[socket.socket] = []
+        while descriptor not in map(socket.socket.fileno, pairs):
+            pairs = [stack.enter_context(sock) for sock in socket.socketpair()]
+        for stream in ends.streams:
+            with contextlib.suppress(RuntimeError):
+                ends.worker.send_whole_reply(stream, REPLY, b"a secret")
+        ends.worker.close("too late")
+        for sock in pairs:
+            sock.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                sock.recv(1)
