@@ -145,9 +145,11 @@ cdef int _hold(ClientState client, octets, Py_ssize_t size) except -1:
         if _due and loop is not _due_loop and _due_loop.is_closed():
             _due.clear()  # What was due there never comes.
         if not _due:
+            # In this order: another event loop's thread may have its turn within a call.
             _due_loop = loop
+            _due.append(client)
             loop.call_soon(_write_due)
-        if loop is _due_loop:
+        elif loop is _due_loop:
             _due.append(client)
         else:
             loop.call_soon(client._write_held)

@@ -1,5 +1,6 @@
 """Exchanges that take the usual way, and give way to an Exchange: the same comes of both, whatever happens."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +19,8 @@ from zerogate.router.desk import LINGER_S
 from zerogate.router.exchange import Exchange, exchange, make_exchange
 from zerogate.router.request_block import request_block
 from zerogate.router.sockets import HIGH_WATER_BYTES
-from zerogate.wire.http.reply import ReplyBody
+from zerogate.wire.http.reply import ReplyBody, ReplyHead
+from zerogate.wire.http1.writer import head_text
 from zerogate.wire.spdy.frames import RstStatus
 
 pytestmark = pytest.mark.skipif(not compiled.IS_ON, reason="there is no usual way")
@@ -245,6 +247,54 @@ def test_a_client_that_fails_when_it_is_written_costs_none_that_is_due_behind_it
             assert len(second.body) == 50_000
             second.leave()
             await bench.quiet()
+
+    run_virtually(main())
+
+
+def test_who_is_due_in_another_event_loop_meanwhile_is_written_there() -> None:
+    """Another event loop's thread may have its turn whenever something is called."""
+
+    class Loop:
+        """Lets something else happen before it is told the first time."""
+
+        def __init__(self, meanwhile: Callable[[], None]) -> None:
+            self._loop = asyncio.get_running_loop()
+            self._meanwhile: list[Callable[[], None]] = [meanwhile]
+            self.due: list[Callable[[], Any]] = []
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._loop, name)
+
+        def call_soon(self, callback: Callable[..., Any], *arguments: Any) -> None:
+            while self._meanwhile:
+                self._meanwhile.pop()()
+            self.due.append(partial(callback, *arguments))
+
+        def turn(self) -> None:
+            for callback in self.due:
+                callback()
+
+    async def main() -> None:
+        async with Bench.open() as bench, Bench.open() as other:
+            asks = []
+            for each_bench in (bench, other):
+                await each_bench.worker("w", "*")
+                asks.append(Http1Connection(each_bench.http1_clients).request())
+                await each_bench.quiet()
+            head = ReplyHead.of(200, [(b"content-length", b"5")])
+            head.note = head_text(head)
+            one, two = (ask._transport._protocol._exchange for ask in asks)
+            loop, other_loop = Loop(lambda: two.on_reply(head, False)), Loop(lambda: None)
+            with mock.patch.object(bench.desk, "loop", loop), mock.patch.object(other.desk, "loop", other_loop):
+                one.on_reply(head, False)
+                loop.turn()
+                assert [ask.status for ask in asks] == [200, 0]
+                other_loop.turn()
+                assert [ask.status for ask in asks] == [200, 200]
+            for ask in asks:
+                ask.leave()
+            await bench.quiet()
+            await other.quiet()
 
     run_virtually(main())
 
