@@ -25,7 +25,7 @@ from zerogate.native.messages cimport (
     take_message,
     try_bodies,
 )
-from zerogate.native.reads cimport Room, take_read, take_room
+from zerogate.native.reads cimport ROOM_BYTES, Room, give_room, take_read, take_room
 from zerogate.native.sender cimport give, go_on, try_long_reply, try_open, try_whole_reply
 from zerogate.native.session cimport receive
 
@@ -37,8 +37,8 @@ cdef enum:
 
 cdef object _Data, _StreamOpened, _Reply, _WholeReply, _Writable
 cdef object _write_pieces
-# `flush` and `flush_due` below, as the event loop is given them.
-cdef object _flush, _flush_all
+# `flush`, `flush_due` and `give_back` below, as the event loop is given them.
+cdef object _flush, _flush_all, _give_back
 # Which links are due, and in which event loop.
 cdef list _due = []
 cdef object _due_loop
@@ -73,6 +73,9 @@ cdef class LinkState:
         cdef Room room = self._room
         cdef bytes octets
         self._room = None
+        if size == ROOM_BYTES:
+            # There may be more, and the event loop asks for a room before it looks; of nothing it does not tell.
+            self._loop.call_soon(_give_back, self)
         octets = take_read(room, size)
         try:
             if take_message_of(self, octets):
@@ -81,6 +84,14 @@ cdef class LinkState:
             self._break_off(error)
             return
         self.data_received(octets)
+
+
+def give_back(LinkState link not None):
+    """The room that a link has, and does not read into."""
+    cdef Room room = link._room
+    if room is not None:
+        link._room = None
+        give_room(room)
 
 
 def take_message_of(LinkState link not None, data):
@@ -269,3 +280,4 @@ def flush_due():
 
 _flush = flush
 _flush_all = flush_due
+_give_back = give_back

@@ -15,7 +15,6 @@ cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject** octets, Py_ssize_t size) except -1
 
 cdef enum:
-    ROOM_BYTES = 256 * 1024
     # From here on the room is what was read.
     MIN_KEPT_BYTES = 64 * 1024
     # So many wait for the next reads: one is enough for an event loop.
@@ -58,6 +57,12 @@ cdef bytes take_read(Room room, Py_ssize_t size):
                 octets = <bytes>read
             finally:
                 Py_XDECREF(read)
+    give_room(room)
+    return octets
+
+
+cdef int give_room(Room room) except -1:
+    """It has not been used, or what was read is not in it any more."""
     if len(_spare) < MAX_SPARE:
         _spare.append(room)
-    return octets
+    return 0

@@ -1,10 +1,13 @@
 """Where reads go: what was read stays as it was read, whatever is read next, and little of it keeps little."""
 
 import asyncio
+import contextlib
 import random
 import socket
 import sys
+import tracemalloc
 from typing import Any
+from unittest import mock
 
 import pytest
 from tests.support.each import each
@@ -22,7 +25,8 @@ MIN_KEPT_BYTES = 64 * 1024
 class Reader(LinkState):  # type: ignore[misc]
     """A protocol that keeps what it reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Any = None) -> None:
+        self._loop = loop or mock.Mock()
         self.reads: list[bytes] = []
         self.is_lost = asyncio.Event()
 
@@ -70,6 +74,34 @@ def test_a_read_that_brought_nothing_keeps_no_second_room() -> None:
     assert reader.get_buffer(-1) is reader.get_buffer(-1)
 
 
+def test_links_that_have_read_much_keep_no_room() -> None:
+    """An event loop goes on reading behind a room that was full, and tells nobody that there was nothing."""
+    uvloop = pytest.importorskip("uvloop")
+    n_links = 20
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        tracemalloc.start()
+        with contextlib.ExitStack() as stack:
+            stack.callback(tracemalloc.stop)
+            for _ in range(n_links):
+                near, far = socket.socketpair()
+                stack.enter_context(far)
+                far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM_BYTES)
+                reader = Reader(loop)
+                await loop.create_connection(lambda reader=reader: reader, sock=near)  # type: ignore[misc]
+                far.setblocking(False)
+                await loop.sock_sendall(far, bytes(ROOM_BYTES))
+                while sum(map(len, reader.reads)) < ROOM_BYTES:
+                    await asyncio.sleep(0)
+                reader.reads.clear()
+            await asyncio.sleep(0)
+            n_kept_bytes, _ = tracemalloc.get_traced_memory()
+            assert n_kept_bytes < n_links * ROOM_BYTES / 2
+
+    uvloop.run(main())
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_an_event_loop_reads_so(seed: int) -> None:
     uvloop = pytest.importorskip("uvloop")
@@ -78,7 +110,7 @@ def test_an_event_loop_reads_so(seed: int) -> None:
 
     async def main() -> None:
         near, far = socket.socketpair()
-        reader = Reader()
+        reader = Reader(asyncio.get_running_loop())
         await asyncio.get_running_loop().create_connection(lambda: reader, sock=near)
         far.setblocking(False)
         with far:
