@@ -72,6 +72,8 @@ cdef class LinkState:
         """link/link.py, Link.data_received."""
         cdef Room room = self._room
         cdef bytes octets
+        if room is None:
+            raise RuntimeError("a read without a room for it")
         self._room = None
         if size == ROOM_BYTES:
             # There may be more, and the event loop asks for a room before it looks; of nothing it does not tell.

@@ -125,3 +125,8 @@ def test_an_event_loop_reads_so(seed: int) -> None:
         loop.run_until_complete(main())
     finally:
         loop.close()
+
+
+def test_a_read_without_a_room_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="without a room"):
+        Reader().buffer_updated(5)
